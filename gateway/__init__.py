@@ -1,0 +1,1 @@
+"""One process at a depot: drives terminals, keeps every event, syncs when it can."""

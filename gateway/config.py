@@ -1,0 +1,107 @@
+"""Settings of a gateway, read once from TOML; unknown keys are errors."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from shared.errors import ConfigError
+from shared.topics import check_gateway_id
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class BrokerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the gateway publishes; the user name is the gateway id."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    password_file: Path
+    """File with the password that `muster server gateways add` printed, mode 0600."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=300)] = 30
+
+
+class TerminalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One terminal or scanner of this depot."""
+
+    name: str
+    """Unique here; stands for the serial where the device has none."""
+    profile: str
+    """``<brand>/<model>`` below firmware-profiles."""
+    host: str | None = None
+    port: Port | None = None
+    device: str | None = None
+    """Serial device such as /dev/ttyUSB0."""
+    serial: str | None = None
+    """Serial number; a push family accepts only terminals listed by it."""
+    key_file: Path | None = None
+    """File with the communication key; absent means key 0."""
+    zone: str | None = None
+    """IANA zone of this device's clock where it differs from profile and site."""
+    kind: str | None = None
+    """Scan kind of the station in lower case, such as ``out_for_delivery``."""
+    poll_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+
+class PushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a push family listens; the gateway opens no port without this table."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8081
+
+
+class BufferConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the outbox."""
+
+    quota_mib: Annotated[int, msgspec.Meta(ge=8)] = 2048
+    ballast_mib: Annotated[int, msgspec.Meta(ge=0)] = 16
+    keep_acked_days: Annotated[int, msgspec.Meta(ge=1)] = 14
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a gateway process needs to know."""
+
+    id: str
+    data: Path
+    """Folder of the outbox; relative to the configuration file."""
+    zone: str
+    """IANA zone of the site."""
+    broker: BrokerConfig
+    terminal: list[TerminalConfig] = []
+    push: dict[str, PushConfig] = {}
+    """By driver family, such as ``[push.zk_adms]``."""
+    buffer: BufferConfig = BufferConfig()
+    health_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+
+def load_config(path: Path) -> GatewayConfig:
+    """Read and check a configuration file; ConfigError names file and key."""
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=GatewayConfig, strict=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: can not be read ({error.strerror}); pass --config with a readable file") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}; see docs/reference/gateway-config.md") from error
+    check_gateway_id(config.id)
+    zones = [config.zone, *(t.zone for t in config.terminal if t.zone)]
+    for zone in zones:
+        check_zone(zone, str(path))
+    names = [t.name for t in config.terminal]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise ConfigError(f"{path}: terminal names {sorted(twice)} occur twice; give each terminal its own name")
+    base = path.parent
+    broker = msgspec.structs.replace(config.broker, password_file=base / config.broker.password_file)
+    terminals = [
+        msgspec.structs.replace(t, key_file=base / t.key_file) if t.key_file is not None else t for t in config.terminal
+    ]
+    return msgspec.structs.replace(config, data=base / config.data, broker=broker, terminal=terminals)
+
+
+def check_zone(name: str, where: str) -> ZoneInfo:
+    """The zone of that IANA name; ConfigError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"{where}: zone {name!r} is unknown; use an IANA name such as Asia/Shanghai") from error

@@ -1,0 +1,132 @@
+"""Facts of one terminal model, read from ``firmware-profiles/<brand>/<model>.toml``; unknown keys are errors."""
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from gateway.config import check_zone
+from shared.errors import ConfigError
+from shared.punch import Direction, Method
+
+
+class LinkFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach a terminal of this model."""
+
+    transport: Literal["tcp", "udp", "http", "serial", "file"]
+    port: int | None = None
+    timeout_s: float = 10.0
+    baudrate: int | None = None
+
+
+class ClockFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Zone of the device clock: ``site``, a UTC offset such as ``+08:00``, or an IANA name."""
+
+    zone: str = "site"
+
+
+class CodeMaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Raw numbers of the device, as text keys, to our names in lower case."""
+
+    method: dict[str, str] = {}
+    direction: dict[str, str] = {}
+
+
+class FrameFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a scanner cuts its reads; escapes such as ``\\r`` are TOML's."""
+
+    prefix: str = ""
+    suffix: str = "\r"
+    pattern: str | None = None
+    """Regular expression with the named groups ``code`` and, for a batch scanner, ``time``."""
+    time_format: str = "%Y-%m-%d %H:%M:%S"
+    silence_ms: int | None = None
+    """Ends a read where the scanner sends no suffix."""
+    repeat_ms: int = 0
+    """Drop the same code within this time; 0 keeps every read."""
+    aim: bool = False
+    """The scanner puts an AIM identifier in front."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a fact comes from; grade A to C as in the protocol pages."""
+
+    fact: str
+    origin: str = msgspec.field(name="from")
+    grade: Literal["A", "B", "B-", "C"]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model. ``layouts`` and ``quirks`` are names and sizes that the family's driver declares."""
+
+    schema: Literal[1]
+    brand: str
+    model: str
+    family: str
+    firmware: list[str] = []
+    evidence: Literal["untested", "bronze", "silver", "gold"]
+    link: LinkFacts
+    clock: ClockFacts = ClockFacts()
+    layouts: dict[str, int] = {}
+    codes: CodeMaps = CodeMaps()
+    frame: FrameFacts | None = None
+    quirks: list[str] = []
+    source: Annotated[list[Source], msgspec.Meta(min_length=1)]
+
+    def method(self, code: int) -> Method:
+        """The method that a raw verify code means on this model; UNKNOWN keeps the number in raw_codes only."""
+        name = self.codes.method.get(str(code))
+        return Method[name.upper()] if name else Method.UNKNOWN
+
+    def direction(self, code: int) -> Direction:
+        """The direction that a raw state code means on this model; UNKNOWN where the profile does not say."""
+        name = self.codes.direction.get(str(code))
+        return Direction[name.upper()] if name else Direction.UNKNOWN
+
+
+def profile_folder() -> Path:
+    """Folder of the profiles: beside the checkout first, since an editable install copies and then hides edits."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent / "firmware-profiles"
+    return checkout if checkout.is_dir() else package / "firmware_profiles"
+
+
+def load_profile(name: str, folder: Path | None = None) -> Profile:
+    """Profile ``<brand>/<model>``; ConfigError names the file, the key and what was expected."""
+    root = folder or profile_folder()
+    if not re.fullmatch(r"[a-z0-9_-]+/[a-z0-9_.+-]+", name):
+        raise ConfigError(f"profile {name!r}: expected <brand>/<model> in lower case, such as zkteco/k40")
+    path = root / f"{name}.toml"
+    try:
+        profile = msgspec.toml.decode(path.read_bytes(), type=Profile, strict=True)
+        _check_codes(profile)
+    except FileNotFoundError as error:
+        known = sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob(f"{name.split('/')[0]}/*.toml"))
+        hint = f"this brand has {', '.join(known)}" if known else "see docs/reference/terminals.md"
+        raise ConfigError(f"profile {name!r} does not exist; {hint}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return profile
+
+
+def device_zone(profile: Profile, configured: str | None, site: str) -> tzinfo:
+    """Zone of a device clock: its own setting, else the profile's, where ``site`` means the site's."""
+    name = configured or (site if profile.clock.zone == "site" else profile.clock.zone)
+    if offset := re.fullmatch(r"([+-])(\d\d):(\d\d)", name):
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
+    return check_zone(name, f"profile {profile.brand}/{profile.model}")
+
+
+def _check_codes(profile: Profile) -> None:
+    for names, kind in ((profile.codes.method, Method), (profile.codes.direction, Direction)):
+        for code, name in names.items():
+            int(code)
+            if name.upper() not in kind.__members__:
+                raise ValueError(f"codes: {name!r} is no {kind.__name__.lower()}; one of {[m.name.lower() for m in kind]}")
+    if profile.frame and profile.frame.pattern:
+        groups = re.compile(profile.frame.pattern).groupindex
+        if "code" not in groups:
+            raise ValueError("frame.pattern: needs the named group (?P<code>...)")

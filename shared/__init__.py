@@ -1,0 +1,1 @@
+"""What gateway and server agree on: events, keys, wire format, topics, errors. Imports nothing of ours."""
