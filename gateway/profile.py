@@ -125,7 +125,8 @@ def _check_codes(profile: Profile) -> None:
         for code, name in names.items():
             int(code)
             if name.upper() not in kind.__members__:
-                raise ValueError(f"codes: {name!r} is no {kind.__name__.lower()}; one of {[m.name.lower() for m in kind]}")
+                known = ", ".join(m.name.lower() for m in kind)
+                raise ValueError(f"codes: {name!r} is no {kind.__name__.lower()}, expected one of {known}")
     if profile.frame and profile.frame.pattern:
         groups = re.compile(profile.frame.pattern).groupindex
         if "code" not in groups:

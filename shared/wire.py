@@ -1,7 +1,8 @@
 """Bytes of the MQTT messages: a MessagePack array, ``v`` first, a zstd body last.
 
-``ev`` is ``[v, stream, first, n, body]`` with a body of n encoded events; its first four items never change, so that an
-unknown version or a broken body is still quarantined under its seqs. ``hello``, ``ack`` and ``health`` are ``[v, body]``.
+``ev`` is ``[v, stream, first, n, body]`` with a body of n encoded events; its first four items never change, so that
+an unknown version or a broken body is still quarantined under its seqs. ``hello``, ``ack`` and ``health`` are
+``[v, body]``.
 """
 
 from collections.abc import Sequence

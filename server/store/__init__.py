@@ -1,0 +1,1 @@
+"""Tables, migrations and every statement; nothing outside builds SQL."""

@@ -1,0 +1,59 @@
+"""One door to SQLite or PostgreSQL: short reads, whole-transaction writes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from sqlalchemy import event, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.errors import ConfigError
+
+BUSY_TIMEOUT_MS = 10_000
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class Database:
+    """Connections to one database; ``url`` is ``sqlite:///file`` or ``postgresql://...``."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        if kind not in _DRIVERS:
+            raise ConfigError(f"database {kind!r}: expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if kind == "sqlite" else "postgresql"
+        self.url = parsed
+        self._engine: AsyncEngine = create_async_engine(parsed.set(drivername=_DRIVERS[kind]))
+        if self.dialect == "sqlite":
+            event.listen(self._engine.sync_engine, "connect", _tune_sqlite)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one state of the database for as long as it is held."""
+        async with self._engine.connect() as connection:
+            if self.dialect == "sqlite":
+                await connection.exec_driver_sql("BEGIN")
+            else:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed when the block ends, undone when it raises. BEGIN IMMEDIATE on SQLite."""
+        async with self._engine.connect() as connection:
+            if self.dialect == "sqlite":
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            await connection.commit()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver's own comes too late for IMMEDIATE
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
