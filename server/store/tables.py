@@ -19,7 +19,9 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -37,6 +39,10 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 
 def _id() -> Column[int]:
     return Column("id", _Id, Identity(always=False), primary_key=True)
+
+
+def _where(condition: str) -> dict[str, TextClause]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 # --- fleet ---------------------------------------------------------------------------------------------------------
@@ -100,7 +106,8 @@ alarms = Table(
     Column("last_ms", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("cleared_ms", BigInteger),
-    Index("ix_alarms_open", "kind", "subject", "cleared_ms"),
+    # One open alarm of a kind and subject, so that processes that raise it at once count it together.
+    Index("ix_alarms_open", "kind", "subject", unique=True, **_where("cleared_ms IS NULL")),
 )
 
 # --- ingest: written in one transaction, hot path -------------------------------------------------------------------
