@@ -85,6 +85,15 @@ def load_config(path: Path) -> ServerConfig:
     return _absolute(config, path.resolve().parent)
 
 
+def as_broker_user(config: ServerConfig, user: str) -> ServerConfig:
+    """The same settings for another server process with a broker user of its own."""
+    try:
+        name = msgspec.convert(user, ServerUser)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"broker user {user!r}: expected server-NUMBER, such as server-2") from error
+    return msgspec.structs.replace(config, broker=msgspec.structs.replace(config.broker, user=name))
+
+
 def broker_password(config: BrokerConfig) -> str:
     """Password of ``config.user``; ConfigError says which line is missing."""
     passwords = broker_passwords(config.password_file)
