@@ -4,14 +4,18 @@ MQTT 3.1.1 only, for the demo and a single box. What amqtt 0.12 leaves open is c
 it asks for a password, sends wills and retained messages past the topic rules, and reads packets of any size.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
+from amqtt.adapters import BufferReader, ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
 from amqtt.broker import Broker
+from amqtt.codecs_amqtt import read_or_raise
 from amqtt.contexts import Action, BaseContext, BrokerConfig, ListenerConfig
-from amqtt.errors import CodecError, MQTTError
+from amqtt.errors import CodecError, MQTTError, NoDataError
+from amqtt.mqtt.connack import UNACCEPTABLE_PROTOCOL_VERSION, ConnackPacket
+from amqtt.mqtt.packet import CONNECT, MQTTFixedHeader
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
@@ -22,6 +26,9 @@ from shared.wire import MAX_MESSAGE
 
 MAX_PACKET = 2 * MAX_MESSAGE
 """Bytes of one packet, as ``max_packet_size`` of the Mosquitto sample."""
+
+CONNECT_S = 10.0
+"""A connection that says nothing for this long is closed."""
 
 HashOf = Callable[[str], Awaitable[str | None]]
 """Password hash of a user that may connect now; None for anybody else."""
@@ -101,10 +108,12 @@ class EmbeddedBroker(Broker):
     ) -> tuple[BrokerProtocolHandler, Session]:
         """Check the password before anything that the client id touches; every session is a clean one."""
         try:
-            handler, session = await BrokerProtocolHandler.init_from_connect(reader, writer, self.plugins_manager)
-        except CodecError as error:
+            async with asyncio.timeout(CONNECT_S):
+                connect = BufferReader(await _read_connect(reader, writer))
+            handler, session = await BrokerProtocolHandler.init_from_connect(connect, writer, self.plugins_manager)
+        except (CodecError, NoDataError, OSError, TimeoutError) as error:
             await writer.close()
-            raise MQTTError(f"CONNECT does not decode: {error}") from error
+            raise MQTTError(f"no CONNECT that can be read: {error!r}") from error
         session.clean_session, session.parent = True, 0
         if not await self._authenticate(session, self.listeners_config["default"]):
             handler.attach(session, reader, writer)
@@ -124,9 +133,25 @@ class EmbeddedBroker(Broker):
 class _LimitedReader(StreamReaderAdapter):
     async def read(self, n: int = -1) -> bytes:
         if n > MAX_PACKET:
-            raise MQTTError(f"packet of {n} bytes, at most {MAX_PACKET}")
+            # No MQTTError: amqtt's reader loop takes that for a bad message and goes on in the middle of the packet.
+            raise ConnectionAbortedError(f"packet of {n} bytes, at most {MAX_PACKET}")
         data: bytes = await super().read(n)
         return data
+
+
+async def _read_connect(reader: ReaderAdapter, writer: WriterAdapter) -> bytes:
+    """The whole CONNECT packet of an MQTT 3.1.1 client; others get the answer that lets them step down.
+
+    amqtt parses an MQTT 5 CONNECT as if it were 3.1.1 and then waits for bytes that never come.
+    """
+    header = await MQTTFixedHeader.from_stream(reader)
+    if header is None or header.packet_type != CONNECT:
+        raise NoDataError("first packet is no CONNECT")
+    body = await read_or_raise(reader, header.remaining_length)
+    if body.startswith(b"\x00\x04MQTT") and body[6:7] != b"\x04":
+        await ConnackPacket.build(0, UNACCEPTABLE_PROTOCOL_VERSION).to_stream(writer)
+        raise NoDataError(f"protocol level {body[6:7].hex()}, only 4 (MQTT 3.1.1) is spoken here")
+    return bytes(header.to_bytes()) + body
 
 
 def quieten_amqtt() -> None:
