@@ -21,7 +21,7 @@ from server.store import fleet_queries
 from server.store.database import Database
 from server.store.process_lock import only_process
 from shared.clock import Clocks, system_clocks
-from shared.errors import ConfigError, RetryableError
+from shared.errors import ConfigError, MusterError
 
 Role: TypeAlias = Literal["api", "ingest", "worker"]
 ALL_ROLES: frozenset[Role] = frozenset(get_args(Role))
@@ -51,7 +51,9 @@ def check_roles(config: ServerConfig, roles: Set[Role]) -> None:
     if config.on_sqlite:
         raise ConfigError("--role needs PostgreSQL: SQLite allows one process with all roles; leave --role out")
     if config.broker.embedded:
-        raise ConfigError("--role needs Mosquitto: the embedded broker lives in one process; set broker.embedded = false")
+        raise ConfigError(
+            "--role needs Mosquitto: the embedded broker lives in one process; set broker.embedded = false"
+        )
 
 
 async def serve(config: ServerConfig, roles: Set[Role] = ALL_ROLES, clocks: Clocks | None = None) -> None:
@@ -152,7 +154,9 @@ async def _embedded_broker(config: ServerConfig, db: Database) -> AsyncIterator[
                 revoked = await fleet_queries.revoked_gateways(connection)
             await asyncio.sleep(REVOCATION_S)
 
-    _bind(config.broker.host, config.broker.port).close()  # says what is wrong where amqtt would only say that it failed
+    _bind(
+        config.broker.host, config.broker.port
+    ).close()  # says what is wrong where amqtt would only say that it failed
     broker = EmbeddedBroker(config.broker.host, config.broker.port, Accounts(hash_of, lambda: revoked))
     await broker.start()
     follower = asyncio.create_task(_keep_running(Part("revocations", follow_revocations)))
@@ -186,9 +190,9 @@ async def _keep_running(part: Part) -> None:
         try:
             await part.run()
             log.warning("part_ended", part=part.name)
-        except RetryableError as error:
+        except MusterError as error:  # its message says what to do: no traceback needed
             log.warning("part_failed", part=part.name, reason=str(error), again_in_s=delay)
-        except Exception:  # noqa: BLE001 - the outer edge of a part: logged whole and tried again
+        except Exception:
             log.exception("part_failed", part=part.name, again_in_s=delay)
         if loop.time() - started > LONGEST_RETRY_S:
             delay = FIRST_RETRY_S
@@ -231,7 +235,9 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise ConfigError(f"{host}:{port} can not be bound ({error.strerror}); stop what listens there or change the port") from error
+        raise ConfigError(
+            f"{host}:{port} can not be bound ({error.strerror}); stop what listens there or change the port"
+        ) from error
 
 
 class _Uvicorn(uvicorn.Server):
@@ -244,7 +250,7 @@ class _Uvicorn(uvicorn.Server):
 def log_to_stderr() -> None:
     """JSON lines for a collector, coloured text for a person; libraries speak from warnings on."""
     on_terminal = sys.stderr.isatty()
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -1,9 +1,9 @@
-"""Commands of the server: set up, run, and the fleet, from a shell. Exit codes: 0 done, 1 failed, 2 usage or bad input."""
+"""Commands of the server: set it up, run it, look after the fleet. Exit codes: 0 done, 1 failed, 2 bad input."""
 
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -179,14 +179,17 @@ def revoke_gateway(gateway: str, config: ConfigOption = CONFIG) -> None:
 def assign_terminal(
     serial: Annotated[str, typer.Argument(help="Serial number of the device, or its configured name if it has none.")],
     gateway: Annotated[str, typer.Argument(help="Id of the gateway that talks to it.")],
+    *,
     kind: Annotated[str, typer.Option(help="terminal or scanner.")] = "terminal",
-    group: Annotated[str | None, typer.Option(help="Terminals of one group share user numbers; default: the site.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Terminals of one group share user numbers; default: the site.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     profile: Annotated[str | None, typer.Option(help="BRAND/MODEL as in the gateway's settings.")] = None,
     site: Annotated[str | None, typer.Option(help="Site, where it is not the gateway's.")] = None,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Give a terminal to a gateway. Events of other terminals are quarantined; a moved terminal's backlog stays welcome.
+    """Give a terminal to a gateway; what it sends of other terminals is quarantined, a moved terminal's backlog is not.
 
     muster server terminals assign CKUH201260021 gw-0123456789 --name "Depot 3 door"
     """
@@ -243,7 +246,8 @@ def add_site(
     """
     with _errors():
         zone = zone or load_config(config).site.zone
-    _in_database(config, lambda db: fleet_sites.put_site(db, ACTOR, site, name_zh, name_en, zone, _now()))
+    names = (name_zh, name_en)
+    _in_database(config, lambda db: fleet_sites.put_site(db, ACTOR, site, names, zone, now_ms=_now()))
     out.print(f"site {escape(site)} is known")
 
 
@@ -397,7 +401,7 @@ def _credentials(made: fleet_gateways.Credentials, json_: bool) -> None:
     out.print("Shown once. Put the password into the gateway's password_file, mode 0600.")
 
 
-def _show(facts: Sequence[dict[str, str | int | None]], json_: bool, columns: Sequence[str]) -> None:
+def _show(facts: Sequence[Mapping[str, str | int | None]], json_: bool, columns: Sequence[str]) -> None:
     if json_:
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
         return

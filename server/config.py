@@ -115,7 +115,7 @@ def broker_passwords(path: Path) -> dict[str, str]:
     for number, pair in enumerate(pairs, start=1):
         if len(pair) != 2 or not re.fullmatch(r"server-[0-9]{1,4}", pair[0]) or not pair[1]:
             raise ConfigError(f"{path}, line {number}: expected server-NUMBER:PASSWORD")
-    return {user: password for user, password in pairs}
+    return {pair[0]: pair[1] for pair in pairs}
 
 
 def _check(config: ServerConfig, path: Path) -> None:

@@ -33,7 +33,7 @@ async def broker_files(db: Database, config: BrokerConfig) -> BrokerFiles:
 
 
 def write_files(files: BrokerFiles, folder: Path) -> tuple[Path, Path]:
-    """Write ``acl`` and ``passwords`` below ``folder``, readable by owner and group: Mosquitto runs as a user of its own."""
+    """Write ``acl`` and ``passwords`` below ``folder``, readable by the group too: Mosquitto has a user of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     written = (folder / "acl", folder / "passwords")
     for path, text in zip(written, (files.acl, files.passwords), strict=True):
@@ -83,4 +83,3 @@ def _keep_owner(path: Path, handle: int) -> None:
         os.fchown(handle, owner.st_uid, owner.st_gid)
     except PermissionError:
         return  # not root: the file is ours anyway
-

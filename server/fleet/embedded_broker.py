@@ -1,7 +1,8 @@
 """The broker inside the server process: amqtt with our accounts and our topic rules.
 
-MQTT 3.1.1 only, for the demo and a single box. What amqtt 0.12 leaves open is closed here: it ends a session by client id before
-it asks for a password, sends wills and retained messages past the topic rules, and reads packets of any size.
+MQTT 3.1.1 only, for the demo and a single box. What amqtt 0.12 leaves open is closed here: it ends a session by client
+id before it asks for a password, sends wills and retained messages past the topic rules, hangs on an MQTT 5 CONNECT
+with a user name, and reads packets of any size.
 """
 
 import asyncio
@@ -94,7 +95,7 @@ class EmbeddedBroker(Broker):
     @property
     def port(self) -> int:
         """The port really bound, for a configured port 0."""
-        return int(self._servers["default"].instance.sockets[0].getsockname()[1])
+        return int(next(iter(self._servers["default"].instance.sockets)).getsockname()[1])
 
     async def stream_connected(self, reader, writer, listener_name):  # type: ignore[no-untyped-def]
         """A TCP client whose packets are limited."""
@@ -125,8 +126,9 @@ class EmbeddedBroker(Broker):
         return handler, session
 
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
-        """Ask the one plugin without a task switch: amqtt walks its subscriptions meanwhile and must not see them change."""
-        plugin = self.plugins_manager.plugins[0]
+        """Ask the one plugin without a task switch: amqtt walks its subscriptions meanwhile, they must not change."""
+        (plugin,) = self.plugins_manager.plugins
+        assert isinstance(plugin, MusterBrokerPlugin)  # noqa: S101 - the only one that __init__ names
         return await plugin.topic_filtering(session=session, topic=topic, action=action)
 
 
@@ -155,6 +157,6 @@ async def _read_connect(reader: ReaderAdapter, writer: WriterAdapter) -> bytes:
 
 
 def quieten_amqtt() -> None:
-    """amqtt writes each packet and each connection to the log; warnings are what an operator can use."""
+    """Amqtt writes each packet and each connection to the log; warnings are what an operator can use."""
     for name in ("amqtt", "transitions"):
         logging.getLogger(name).setLevel(logging.ERROR)

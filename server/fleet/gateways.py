@@ -34,7 +34,8 @@ async def add_gateway(db: Database, actor: str, name: str, site: str | None, now
     async with db.writing() as connection:
         if site is not None:
             await known_site(connection, site)
-        await fleet_queries.add_gateway(connection, made.gateway, name, site, hash_password(made.password), now_ms)
+        hashed = hash_password(made.password)
+        await fleet_queries.add_gateway(connection, made.gateway, name, site=site, password_hash=hashed, at_ms=now_ms)
         entry = log_queries.Entry(now_ms, actor, "gateway.add", made.gateway, detail={"name": name, "site": site})
         await log_queries.append(connection, entry)
     return made
@@ -51,7 +52,7 @@ async def renew_password(db: Database, actor: str, gateway: str, now_ms: WallMs)
 
 
 async def revoke_gateway(db: Database, actor: str, gateway: str, now_ms: WallMs) -> None:
-    """Ingest quarantines what it sends from this commit on; the embedded broker follows within a second, Mosquitto by its files."""
+    """Ingest quarantines what it sends from now on; the embedded broker follows in a second, Mosquitto by its files."""
     async with db.writing() as connection:
         if not await fleet_queries.set_gateway_status(connection, gateway, "revoked"):
             raise _unknown(gateway)

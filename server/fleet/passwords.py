@@ -1,7 +1,7 @@
 """Broker passwords in Mosquitto's ``$7$`` form, so that one column serves both brokers.
 
-``$7$ITERATIONS$SALT$HASH``, salt and PBKDF2-HMAC-SHA512 output of 64 bytes in base64. The iterations are Mosquitto's own
-default: our passwords are 160 random bits, which no number of iterations could improve.
+``$7$ITERATIONS$SALT$HASH``, salt and PBKDF2-HMAC-SHA512 output of 64 bytes in base64. The iterations are Mosquitto's
+own default: our passwords are 160 random bits, which no number of iterations could improve.
 """
 
 import base64

@@ -8,10 +8,9 @@ from shared.clock import WallMs
 from shared.errors import ConfigError
 
 
-async def put_site(
-    db: Database, actor: str, site: str, name_zh: str, name_en: str, zone: str, now_ms: WallMs
-) -> None:
-    """Add a site or change it; ConfigError for an unknown zone."""
+async def put_site(db: Database, actor: str, site: str, names: tuple[str, str], zone: str, *, now_ms: WallMs) -> None:
+    """Add a site or change its Chinese and English names and its zone; ConfigError for an unknown zone."""
+    name_zh, name_en = names
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError) as error:

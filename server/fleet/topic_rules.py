@@ -57,7 +57,7 @@ def may_subscribe(user: str, topic_filter: str, revoked: Collection[str] = ()) -
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Whether a topic filter matches a topic (MQTT 3.1.1 section 4.7); ``$`` topics only by a filter that names them."""
+    """Whether a filter matches a topic (MQTT 3.1.1 section 4.7); ``$`` topics only by a filter that names them."""
     if topic.startswith("$") and not pattern.startswith("$"):
         return False
     levels, parts = pattern.split("/"), topic.split("/")
@@ -83,13 +83,14 @@ def covers(pattern: str, topic_filter: str) -> bool:
 
 
 def acl_file(servers: Iterable[str], revoked: Iterable[str]) -> str:
-    """Mosquitto's ``acl_file``: a block for each server process, a denial for each revoked gateway, then the patterns."""
-    blocks = ["# Written by `muster server broker acl`; edits are overwritten."]
-    for user in sorted(servers):
-        blocks.append("\n".join([f"user {user}", *(f"topic {r.act.value} {r.pattern}" for r in SERVER_RULES)]))
-    for user in sorted(revoked):
-        blocks.append(f"user {user}\ntopic deny gw/{user}/#")
-    blocks.append("\n".join(f"pattern {r.act.value} {r.pattern}" for r in EVERY_USER_RULES))
+    """Mosquitto's ``acl_file``: a block for each server process, a denial for each revoked gateway, the patterns."""
+    rights = "\n".join(f"topic {rule.act.value} {rule.pattern}" for rule in SERVER_RULES)
+    blocks = (
+        "# Written by `muster server broker acl`; edits are overwritten.",
+        *(f"user {user}\n{rights}" for user in sorted(servers)),
+        *(f"user {user}\ntopic deny gw/{user}/#" for user in sorted(revoked)),
+        "\n".join(f"pattern {rule.act.value} {rule.pattern}" for rule in EVERY_USER_RULES),
+    )
     return "\n\n".join(blocks) + "\n"
 
 

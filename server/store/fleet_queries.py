@@ -1,8 +1,8 @@
 """Gateways, terminals, assignments, health and alarms. No row here is about a person, so none takes a scope."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from sqlalchemy import ColumnElement, Row, and_, exists, func, literal, select, update
@@ -63,7 +63,7 @@ class AlarmRow:
 
 
 async def add_gateway(
-    connection: AsyncConnection, gateway: str, name: str, site: str | None, password_hash: str, at_ms: WallMs
+    connection: AsyncConnection, gateway: str, name: str, *, site: str | None, password_hash: str, at_ms: WallMs
 ) -> None:
     """Add an active gateway."""
     values = {"id": gateway, "name": name, "site": site, "password_hash": password_hash}
@@ -199,7 +199,7 @@ async def gateway_status(connection: AsyncConnection, gateway: str) -> str | Non
 
 
 async def raise_alarm(
-    connection: AsyncConnection, kind: str, subject: str, detail: AlarmDetail, at_ms: WallMs, times: int = 1
+    connection: AsyncConnection, kind: str, subject: str, detail: AlarmDetail, at_ms: WallMs, *, times: int = 1
 ) -> None:
     """Open an alarm, or count it again while it is open; the newest detail wins."""
     values = {"kind": kind, "subject": subject, "detail": dict(detail), "raised_ms": at_ms}
@@ -221,8 +221,11 @@ async def clear_alarms(connection: AsyncConnection, kinds: Collection[str], subj
 
 async def open_alarms(connection: AsyncConnection) -> list[AlarmRow]:
     """Alarms nobody cleared yet, newest first."""
-    rows = await connection.execute(select(alarms).where(alarms.c.cleared_ms.is_(None)).order_by(alarms.c.last_ms.desc()))
-    return [AlarmRow(r.id, r.kind, r.subject, r.detail, r.raised_ms, r.last_ms, r.count) for r in rows]
+    columns = [alarms.c[field.name] for field in fields(AlarmRow)]
+    rows = await connection.execute(
+        select(*columns).where(alarms.c.cleared_ms.is_(None)).order_by(alarms.c.last_ms.desc())
+    )
+    return [AlarmRow(*row) for row in rows]
 
 
 # --- quarantine -----------------------------------------------------------------------------------------------------
@@ -271,14 +274,12 @@ def _assigned_now(gateway: str) -> Sequence[ColumnElement[bool]]:
     return (assignments.c.gateway == gateway, assignments.c.to_ms.is_(None))
 
 
-def _gateway(row: Row) -> GatewayRow:
+def _gateway(row: Row[Any]) -> GatewayRow:
     health = msgspec.convert(row.health, Health) if row.health else None
-    return GatewayRow(
-        row.id, row.name, row.site, row.status, row.created_ms, row.last_seen_ms, row.software, health
-    )
+    return GatewayRow(row.id, row.name, row.site, row.status, row.created_ms, row.last_seen_ms, row.software, health)
 
 
-def _terminal(row: Row) -> TerminalRow:
+def _terminal(row: Row[Any]) -> TerminalRow:
     health = msgspec.convert(row.health, TerminalHealth) if row.health else None
     return TerminalRow(
         row.serial, row.name, row.site, row.profile, row.kind, row.user_group, row.gateway, row.last_event_ms, health

@@ -1,9 +1,5 @@
 """The two brokers, with the accounts that a test names, and clients that speak to them."""
 
-import asyncio
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +11,7 @@ import pytest
 from server.fleet.embedded_broker import Accounts, EmbeddedBroker
 from server.fleet.passwords import hash_password
 from server.fleet.topic_rules import acl_file, password_file
+from tests.support.mosquitto import PROGRAM, Mosquitto
 
 SAMPLE = Path(__file__).parents[3] / "deploy/mosquitto/muster.conf"
 
@@ -28,9 +25,9 @@ class RunningBroker:
     protocol: aiomqtt.ProtocolVersion
     folder: Path
     revoked: set[str] = field(default_factory=set)
-    pid: int | None = None
+    reload: Callable[[], None] = lambda: None
 
-    def client(self, user: str, *, password: str | None = None, identifier: str | None = None, **options: object) -> aiomqtt.Client:
+    def client(self, user: str, *, password: str | None = None, identifier: str | None = None) -> aiomqtt.Client:
         """A client as that user, not yet connected."""
         return aiomqtt.Client(
             "127.0.0.1",
@@ -40,7 +37,6 @@ class RunningBroker:
             identifier=user if identifier is None else identifier,
             protocol=self.protocol,
             timeout=5,
-            **options,
         )
 
 
@@ -48,24 +44,18 @@ Start = Callable[[dict[str, str]], AbstractAsyncContextManager[RunningBroker]]
 
 
 @asynccontextmanager
-async def _mosquitto(folder: Path, passwords: dict[str, str], extra_acl: str = "") -> AsyncIterator[RunningBroker]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+async def _mosquitto(folder: Path, passwords: dict[str, str]) -> AsyncIterator[RunningBroker]:
     hashes = {user: hash_password(password) for user, password in passwords.items()}
     servers = [user for user in passwords if user.startswith("server-")]
-    (folder / "acl").write_text(acl_file(servers, []) + extra_acl)
+    (folder / "acl").write_text(acl_file(servers, []))
     (folder / "passwords").write_text(password_file(hashes.items()))
-    text = SAMPLE.read_text().replace("/etc/mosquitto/muster", str(folder)).replace("listener 1883", f"listener {port}")
-    (folder / "mosquitto.conf").write_text(text.replace("persistence true", "persistence false") + "\nuser root\n")
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(["mosquitto", "-c", folder / "mosquitto.conf"], stdout=log, stderr=log)  # noqa: S603, S607
+    lines = SAMPLE.read_text().replace("/etc/mosquitto/muster", str(folder)).splitlines()
+    broker = Mosquitto(folder, "\n".join(line for line in lines if not line.startswith(("listener", "persistence "))))
+    broker.start()
     try:
-        await _listening(port)
-        yield RunningBroker(port, passwords, aiomqtt.ProtocolVersion.V5, folder, pid=process.pid)
+        yield RunningBroker(broker.port, passwords, aiomqtt.ProtocolVersion.V5, folder, reload=broker.reload)
     finally:
-        process.terminate()
-        process.wait(5)
-        log.close()
+        broker.stop()
 
 
 @asynccontextmanager
@@ -85,22 +75,10 @@ async def _amqtt(folder: Path, passwords: dict[str, str]) -> AsyncIterator[Runni
         await embedded.shutdown()
 
 
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
-
-
 @pytest.fixture
 def start_mosquitto(tmp_path: Path) -> Start:
     """Start Mosquitto from the sample in deploy/ with these users and passwords."""
-    if shutil.which("mosquitto") is None:
+    if PROGRAM is None:
         pytest.skip("mosquitto is not installed")
     return lambda passwords: _mosquitto(tmp_path, passwords)
 
@@ -121,4 +99,7 @@ def start_broker(request: pytest.FixtureRequest) -> Start:
 @pytest.fixture
 def everybody() -> dict[str, str]:
     """Three gateways and two server processes with their passwords."""
-    return {name: f"secret-of-{name}" for name in ("gw-aaaaaaaaaa", "gw-bbbbbbbbbb", "gw-cccccccccc", "server-1", "server-2")}
+    return {
+        name: f"secret-of-{name}"
+        for name in ("gw-aaaaaaaaaa", "gw-bbbbbbbbbb", "gw-cccccccccc", "server-1", "server-2")
+    }

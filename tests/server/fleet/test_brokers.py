@@ -1,9 +1,7 @@
 """What real brokers let through with our accounts and rules: delivered messages count, not acknowledgements."""
 
 import asyncio
-import os
 import random
-import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -42,7 +40,9 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(broker: "RunningBroker", user: str, filters: Iterable[str]) -> AsyncIterator[tuple[aiomqtt.Client, Ear]]:
+async def listening(
+    broker: "RunningBroker", user: str, filters: Iterable[str]
+) -> AsyncIterator[tuple[aiomqtt.Client, Ear]]:
     """A connected client that has asked for all the filters, whatever the broker answered."""
     async with broker.client(user) as client:
         ear = Ear(client)
@@ -71,12 +71,16 @@ async def settle(server: aiomqtt.Client, ears: dict[str, Ear]) -> None:
             await ear.until(mark)
 
 
-async def test_both_brokers_deliver_what_the_rule_function_allows(start_broker: "Start", everybody: dict[str, str]) -> None:
+async def test_both_brokers_deliver_what_the_rule_function_allows(
+    start_broker: "Start", everybody: dict[str, str]
+) -> None:
     """Random topics, every pair of users: delivered if and only if one may publish and the other may receive."""
     pick = random.Random(20261124)
     levels = ["gw", "gw", A, B, S1, S2, "up", "down", "ev", "ack", "x"]
     topics = {"/".join(pick.choices(levels, k=pick.randint(1, 5))) for _ in range(40)}
-    topics |= {f"gw/{user}/{way}/{kind}" for user in everybody for way in ("up", "down", "side") for kind in ("ev", "ack")}
+    topics |= {
+        f"gw/{user}/{way}/{kind}" for user in everybody for way in ("up", "down", "side") for kind in ("ev", "ack")
+    }
     async with start_broker(everybody) as broker, AsyncExitStack() as stack:
         connected = {
             user: await stack.enter_async_context(listening(broker, user, (*TOO_MUCH, f"gw/{user}/down/#")))
@@ -88,7 +92,9 @@ async def test_both_brokers_deliver_what_the_rule_function_allows(start_broker: 
                 await client.publish(topic, user.encode(), qos=1)
         await settle(connected[S1][0], ears)
         for receiver, ear in ears.items():
-            got = {(topic, body.decode()) for topic, body in ear.heard if not body.startswith(b"mark") and topic[0] != "$"}
+            got = {
+                (topic, body.decode()) for topic, body in ear.heard if not body.startswith(b"mark") and topic[0] != "$"
+            }
             allowed = {
                 (topic, sender)
                 for sender in everybody
@@ -119,7 +125,7 @@ async def test_sec05_topic_isolation(start_broker: "Start", everybody: dict[str,
 
 
 async def _die_with_will(broker: "RunningBroker", topic: str, message: str) -> None:
-    """Connect as gateway C over MQTT 3.1.1 with a retained will and die without DISCONNECT; a broker may also refuse."""
+    """Connect as gateway C with a retained will and die without DISCONNECT; a broker may also refuse."""
 
     def text(value: str) -> bytes:
         return len(value).to_bytes(2, "big") + value.encode()
@@ -134,7 +140,9 @@ async def _die_with_will(broker: "RunningBroker", topic: str, message: str) -> N
     writer.transport.abort()
 
 
-@pytest.mark.parametrize(("user", "password"), [(A, "wrong"), (A, ""), ("gw-dddddddddd", "x"), ("server-9", "x"), ("admin", "admin")])
+@pytest.mark.parametrize(
+    ("user", "password"), [(A, "wrong"), (A, ""), ("gw-dddddddddd", "x"), ("server-9", "x"), ("admin", "admin")]
+)
 async def test_a_wrong_password_or_unknown_user_is_refused(
     start_broker: "Start", everybody: dict[str, str], user: str, password: str
 ) -> None:
@@ -159,7 +167,9 @@ async def test_sec06_clientid_takeover(start_broker: "Start", everybody: dict[st
         await victim.until(b"still here")
 
 
-async def test_the_same_account_twice_leaves_the_newer_session(start_broker: "Start", everybody: dict[str, str]) -> None:
+async def test_the_same_account_twice_leaves_the_newer_session(
+    start_broker: "Start", everybody: dict[str, str]
+) -> None:
     """A gateway that lost its link comes back before the broker noticed."""
     async with start_broker(everybody) as broker, AsyncExitStack() as stack:
         old = broker.client(A)
@@ -183,8 +193,7 @@ async def test_revocation_cuts_a_live_session_on_mosquitto(start_mosquitto: "Sta
         (broker.folder / "acl").write_text(acl_file([S1, S2], [A]))
         rest = {user: hash_password(secret) for user, secret in everybody.items() if user != A}
         (broker.folder / "passwords").write_text(password_file(rest.items()))
-        assert broker.pid is not None
-        os.kill(broker.pid, signal.SIGHUP)
+        broker.reload()
         await ended(revoked)
         with pytest.raises(aiomqtt.MqttError):
             await broker.client(A).__aenter__()
@@ -216,10 +225,14 @@ async def test_the_embedded_broker_refuses_mqtt5_with_code_132(start_amqtt: "Sta
         broker.protocol = aiomqtt.ProtocolVersion.V5
         with pytest.raises(aiomqtt.MqttCodeError) as refused:
             await broker.client(A).__aenter__()
-        assert int(getattr(refused.value.rc, "value", refused.value.rc)) == 132
+        assert (
+            "132" in str(refused.value) or getattr(refused.value.rc, "value", refused.value.rc) == 132
+        )  # int or ReasonCode
 
 
-async def test_an_oversize_packet_ends_its_connection_and_nothing_else(start_broker: "Start", everybody: dict[str, str]) -> None:
+async def test_an_oversize_packet_ends_its_connection_and_nothing_else(
+    start_broker: "Start", everybody: dict[str, str]
+) -> None:
     async with start_broker(everybody) as broker, AsyncExitStack() as stack:
         _, heard = await stack.enter_async_context(listening(broker, S1, ["gw/+/up/#"]))
         good = await stack.enter_async_context(broker.client(B))

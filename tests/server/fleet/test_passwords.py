@@ -24,7 +24,9 @@ def test_any_other_text_is_a_refusal_and_no_error(stored: str) -> None:
     assert not verify_password("secret", stored)
 
 
-@pytest.mark.parametrize("stored", ["$7$101$YWJj$", "$7$0$YWJj$YWJj", "$6$YWJj$YWJj", "$7$9999999$YWJj$YWJj", "$7$101$*$*"])
+@pytest.mark.parametrize(
+    "stored", ["$7$101$YWJj$", "$7$0$YWJj$YWJj", "$6$YWJj$YWJj", "$7$9999999$YWJj$YWJj", "$7$101$*$*"]
+)
 def test_a_damaged_hash_is_a_refusal(stored: str) -> None:
     assert not verify_password("secret", stored)
 
@@ -32,7 +34,7 @@ def test_a_damaged_hash_is_a_refusal(stored: str) -> None:
 @pytest.mark.skipif(shutil.which("mosquitto_passwd") is None, reason="mosquitto_passwd is not installed")
 def test_a_hash_written_by_mosquitto_passwd_verifies(tmp_path: Path) -> None:
     file = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "gw-0123456789", "s3cret"], check=True)  # noqa: S603, S607
+    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "gw-0123456789", "s3cret"], check=True)
     user, stored = file.read_text().strip().split(":", 1)
     assert user == "gw-0123456789"
     assert verify_password("s3cret", stored)

@@ -73,4 +73,6 @@ def test_the_acl_file_names_each_server_and_each_revoked_gateway() -> None:
 
 
 def test_the_password_file_has_a_line_for_each_user() -> None:
-    assert password_file([("server-1", "$7$1$a$b"), (GATEWAY, "$7$1$c$d")]) == f"{GATEWAY}:$7$1$c$d\nserver-1:$7$1$a$b\n"
+    assert (
+        password_file([("server-1", "$7$1$a$b"), (GATEWAY, "$7$1$c$d")]) == f"{GATEWAY}:$7$1$c$d\nserver-1:$7$1$a$b\n"
+    )
