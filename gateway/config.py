@@ -79,7 +79,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def load_config(path: Path) -> GatewayConfig:
     """Read and check a configuration file; ConfigError names file and key."""
     try:
-        config = msgspec.toml.decode(path.read_bytes(), type=GatewayConfig, strict=True)
+        config = msgspec.toml.decode(path.read_bytes(), type=GatewayConfig, strict=True, dec_hook=_path)
     except OSError as error:
         raise ConfigError(f"{path}: can not be read ({error.strerror}); pass --config with a readable file") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
@@ -105,3 +105,10 @@ def check_zone(name: str, where: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ConfigError(f"{where}: zone {name!r} is unknown; use an IANA name such as Asia/Shanghai") from error
+
+
+def _path(kind: type, value: object) -> Path:
+    """What msgspec asks for a type it does not know: TOML has no paths, only text."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected a path as text, got {value!r}")

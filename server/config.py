@@ -74,7 +74,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 def load_config(path: Path) -> ServerConfig:
     """Read and check a configuration file; ConfigError names file and key."""
     try:
-        config = msgspec.toml.decode(path.read_bytes(), type=ServerConfig, strict=True)
+        config = msgspec.toml.decode(path.read_bytes(), type=ServerConfig, strict=True, dec_hook=_path)
     except OSError as error:
         raise ConfigError(
             f"{path}: can not be read ({error.strerror}); `muster server init --config {path}` writes one"
@@ -144,3 +144,10 @@ def _absolute(config: ServerConfig, base: Path) -> ServerConfig:
         database = DatabaseConfig(url=SQLITE + str(data / database.url.removeprefix(SQLITE)))
     broker = msgspec.structs.replace(config.broker, password_file=base / config.broker.password_file)
     return msgspec.structs.replace(config, data=data, database=database, broker=broker)
+
+
+def _path(kind: type, value: object) -> Path:
+    """What msgspec asks for a type it does not know: TOML has no paths, only text."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected a path as text, got {value!r}")
