@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -26,29 +25,20 @@ class Part:
 
 
 PARTS = (
-    Part(
-        "demo", "muster.demo", "demo", "Run everything in this terminal: broker, server, gateways, emulated terminals."
-    ),
-    Part(
-        "replay",
-        "muster.replay",
-        "demo",
-        "Feed recorded attendance or orders through emulated terminals into a server.",
-    ),
-    Part(
-        "gateway",
-        "gateway.cli",
-        "gateway",
-        "The process at a depot: reads terminals, keeps what they say, sends it on.",
-    ),
-    Part("server", "server.cli", "server", "The centre: stores each event once, works out results, serves the pages."),
+    Part("demo", "muster.demo", "demo", "Run it all here, with emulated terminals and a sample company."),
+    Part("replay", "muster.replay", "demo", "Feed recorded attendance or orders through emulated terminals."),
+    Part("gateway", "gateway.cli", "gateway", "The process at a depot: reads terminals, keeps, sends on."),
+    Part("server", "server.cli", "server", "The centre: stores once, works out results, serves pages."),
 )
 
 # A part parses its own words, --help included.
 AS_IT_IS = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Punches and parcel scans from any terminal, each counted once."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich's help loads a Markdown parser and a highlighter: half a second
+    help="Punches and parcel scans from any terminal, each counted once.",
 )
 
 
@@ -63,6 +53,8 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # 20 ms that nothing else needs
+
         typer.echo(f"muster {version('muster')}")
         raise typer.Exit
 
