@@ -85,4 +85,4 @@ class CustomBuildHook(BuildHookInterface[BuilderConfig]):
 
 if __name__ == "__main__":
     built = build_pages(Path(__file__).parent)
-    print("server/static: built" if built else "server/static: up to date")
+    print("server/static: built" if built else "server/static: up to date", file=sys.stderr)
