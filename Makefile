@@ -29,7 +29,7 @@ check: setup web ## Formatting, lint, types, import rules, and the same for the 
 	@$(BIN)/lint-imports
 	@if [ -f web/package.json ]; then cd web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent check; fi
 
-bench: setup ## Measure the figures of docs/reference/figures.md (ARGS=--json, ONLY=name)
+bench: setup ## Measure the figures to hold (ARGS=--json, ONLY=name)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: setup ## Lock the newest versions that pyproject.toml allows
