@@ -1,0 +1,1 @@
+"""Alembic environment and revisions; a released revision is never edited."""

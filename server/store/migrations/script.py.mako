@@ -1,0 +1,17 @@
+"""${message}."""
+
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """${message}."""
+
+
+def downgrade() -> None:
+    """Refuse: migrations go forward only."""
+    raise NotImplementedError("migrations go forward only; restore a backup instead")
