@@ -15,7 +15,7 @@ from shared.keys import Event
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Place in a source's log, opaque to all but its driver; ``key`` such as ``zk4370:<serial>`` is unique in the gateway."""
+    """Place in a source's log, opaque to all but its driver; ``key`` (``zk4370:<serial>``) is unique in the gateway."""
 
     key: str
     value: bytes

@@ -35,7 +35,7 @@ class CodeMaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FrameFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a scanner cuts its reads; escapes such as ``\\r`` are TOML's."""
+    """How a scanner cuts its reads; escapes are TOML's."""
 
     prefix: str = ""
     suffix: str = "\r"
@@ -103,7 +103,7 @@ def load_profile(name: str, folder: Path | None = None) -> Profile:
         profile = msgspec.toml.decode(path.read_bytes(), type=Profile, strict=True)
         _check_codes(profile)
     except FileNotFoundError as error:
-        known = sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob(f"{name.split('/')[0]}/*.toml"))
+        known = sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob(f"{name.partition('/')[0]}/*.toml"))
         hint = f"this brand has {', '.join(known)}" if known else "see docs/reference/terminals.md"
         raise ConfigError(f"profile {name!r} does not exist; {hint}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:

@@ -24,7 +24,9 @@ class UpTopic:
 def check_gateway_id(text: str) -> str:
     """The id itself; ConfigError unless it is ``gw-`` and ten lower-case hex characters."""
     if not _ID.match(text):
-        raise ConfigError(f"gateway id {text!r}: expected 'gw-' and 10 of 0-9 a-f; `muster server gateways add` prints one")
+        raise ConfigError(
+            f"gateway id {text!r}: expected 'gw-' and 10 of 0-9 a-f; `muster server gateways add` prints one"
+        )
     return text
 
 

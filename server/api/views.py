@@ -1,6 +1,7 @@
 """What the API answers: codes and parameters, never sentences.
 
-Instants are UTC milliseconds (``*_ms``), dates local ``YYYY-MM-DD`` of the site, points exact decimal strings such as ``"97.50"``.
+Instants are UTC milliseconds (``*_ms``), dates local ``YYYY-MM-DD`` of the site, points exact decimal strings
+(``"97.50"``).
 """
 
 import datetime as dt

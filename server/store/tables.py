@@ -1,7 +1,10 @@
 """Every table of the server, for SQLite and PostgreSQL alike.
 
-Instants are UTC milliseconds in columns ending in ``_ms``; dates are local ``YYYY-MM-DD`` of the site; JSON holds lists of plain values.
+Instants are UTC milliseconds in columns ending in ``_ms``; dates are local ``YYYY-MM-DD`` of the site; JSON holds lists
+of plain values.
 """
+
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -19,7 +22,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    TextClause,
     UniqueConstraint,
     text,
 )
@@ -41,7 +43,7 @@ def _id() -> Column[int]:
     return Column("id", _Id, Identity(always=False), primary_key=True)
 
 
-def _where(condition: str) -> dict[str, TextClause]:
+def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
@@ -99,7 +101,8 @@ alarms = Table(
     "alarms",
     metadata,
     _id(),
-    Column("kind", Text, nullable=False),  # conflict | lost_at_gateway | cloned_gateway | foreign_terminal | bad_message ...
+    # conflict | lost_at_gateway | cloned_gateway | foreign_terminal | bad_message ...
+    Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),  # gateway id or terminal serial
     Column("detail", JSON, nullable=False),
     Column("raised_ms", BigInteger, nullable=False),
