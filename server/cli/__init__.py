@@ -1,0 +1,22 @@
+"""Commands of the server: set it up, run it, look after the fleet. Exit codes: 0 done, 1 failed, 2 bad input."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+
+from server.cli import broker, gateways, process, quarantine, sites, terminals
+
+app = typer.Typer(no_args_is_help=True, help="The server: what gateways send becomes results on pages.")
+for command in (process.run, process.migrate, process.openapi):
+    app.command()(command)
+for name, group in (
+    ("gateways", gateways.commands),
+    ("terminals", terminals.commands),
+    ("sites", sites.commands),
+    ("broker", broker.commands),
+    ("quarantine", quarantine.commands),
+):
+    app.add_typer(group, name=name)
+if find_spec("server.cli.company"):
+    app.add_typer(import_module("server.cli.company").company, name="company")

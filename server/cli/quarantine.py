@@ -1,0 +1,66 @@
+"""``muster server quarantine``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from server.cli.console import CONFIG, ConfigOption, JsonOption, errors, in_database, iso_time, out, reading, show
+from server.store import fleet_queries
+from shared.errors import ConfigError
+
+commands = typer.Typer(no_args_is_help=True, help="What could not be read: nothing is dropped.")
+
+
+@commands.command("list")
+def list_quarantine(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows, newest first.")] = 50,
+    config: ConfigOption = CONFIG,
+    json_: JsonOption = False,
+) -> None:
+    """List what could not be stored as an event, with the reason.
+
+    muster server quarantine list --limit 200 --json
+    """
+    total, rows = in_database(config, reading(lambda c: fleet_queries.quarantine_rows(c, limit)))
+    facts = [
+        {
+            "id": row.id,
+            "gateway": row.gateway,
+            "stream": row.stream.hex() if row.stream else None,
+            "seq": row.seq,
+            "code": row.code,
+            "bytes": row.size,
+            "received": iso_time(row.received_ms),
+            "state": row.state,
+        }
+        for row in rows
+    ]
+    show(facts, json_, ("id", "gateway", "seq", "code", "bytes", "received", "state"))
+    if not json_ and total > len(rows):
+        out.print(f"{total} in all; --limit shows more")
+
+
+@commands.command("show")
+def show_quarantine(
+    row: Annotated[int, typer.Argument(help="Id from `quarantine list`.")],
+    to: Annotated[Path | None, typer.Option(help="Write the raw bytes to this file instead.")] = None,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Show the raw bytes of one row, as hexadecimal, or export them.
+
+    muster server quarantine show 17 --to row-17.bin
+    """
+    raw = in_database(config, reading(lambda c: fleet_queries.quarantine_raw(c, row)))
+    with errors():
+        if raw is None:
+            raise ConfigError(f"quarantine has no row {row}; `muster server quarantine list` shows the ids")
+        if to is not None:
+            to.write_bytes(raw)
+            out.print(f"wrote {len(raw)} bytes to {escape(str(to))}")
+            return
+        for start in range(0, len(raw), 16):
+            part = raw[start : start + 16]
+            text = "".join(chr(b) if 32 <= b < 127 else "." for b in part)
+            out.print(f"{start:06x}  {part.hex(' '):<47}  {text}", markup=False, highlight=False)
