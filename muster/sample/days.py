@@ -1,0 +1,70 @@
+"""What happens at the doors of the sample company: punches as people make them, late, twice or not at all."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from muster.sample.people import DEPOTS, SHIFTS, Person
+
+FACE, FINGER, CARD = 15, 1, 2
+IN, OUT = 0, 1
+STRANGER = "9001"
+"""A number on the terminals that belongs to nobody: HR finds it in the list of unmatched users."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPunch:
+    """One press at a terminal; ``at`` is its wall clock, without zone; codes as ZKTeco terminals number them."""
+
+    terminal: str
+    user: str
+    at: datetime
+    verify: int
+    state: int
+
+
+def working_days(last: date, count: int) -> list[date]:
+    """The ``count`` days from Monday to Friday up to ``last``, oldest first."""
+    days: list[date] = []
+    day = last
+    while len(days) < count:
+        if day.weekday() < 5:
+            days.append(day)
+        day -= timedelta(days=1)
+    return days[::-1]
+
+
+def last_finished_working_day(now_local: datetime) -> date:
+    """The newest day from Monday to Friday that lies wholly before ``now_local``."""
+    return working_days(now_local.date() - timedelta(days=1), 1)[0]
+
+
+def punches_of(person: Person, day: date, seed: int) -> Iterator[DoorPunch]:
+    """What one person leaves on the terminal on one working day, oldest first; nothing when absent."""
+    pick = random.Random(f"{seed} {person.id} {day}")
+    terminal = next(depot.terminal for depot in DEPOTS if depot.id == person.depot)
+    start, end = next((s[3], s[4]) for s in SHIFTS if s[0] == person.shift)
+    begins = datetime.combine(day, time.fromisoformat(start))
+    ends = datetime.combine(day, time.fromisoformat(end))
+    fate = pick.choices(("usual", "late", "early", "no_out", "no_in", "absent"), weights=(82, 7, 3, 3, 2, 3))[0]
+    if fate == "absent":
+        return
+    verify = pick.choice((FACE, FACE, FINGER, CARD))
+    came = begins + timedelta(seconds=pick.randint(60, 2400) if fate == "late" else -pick.randint(60, 1500))
+    went = ends + timedelta(seconds=-pick.randint(300, 5400) if fate == "early" else pick.randint(30, 2400))
+    if fate != "no_in":
+        yield DoorPunch(terminal, person.number, came, verify, IN)
+        if pick.random() < 0.08:  # the terminal was slow to greet: pressed again, AR-5 merges it
+            yield DoorPunch(terminal, person.number, came + timedelta(seconds=pick.randint(3, 50)), verify, IN)
+    if fate != "no_out":
+        yield DoorPunch(terminal, person.number, went, verify, OUT)
+
+
+def door_punches(people: tuple[Person, ...], days: list[date], seed: int) -> list[DoorPunch]:
+    """All punches of these days in order of time, with those of a visitor on the last day."""
+    made = [punch for day in days for person in people for punch in punches_of(person, day, seed)]
+    for hour in (10, 16):
+        visit = datetime.combine(days[-1], time(hour, 12, 5))
+        made.append(DoorPunch(DEPOTS[0].terminal, STRANGER, visit, CARD, IN if hour < 12 else OUT))
+    return sorted(made, key=lambda punch: (punch.at, punch.terminal, punch.user))

@@ -1,0 +1,157 @@
+"""One server with embedded broker and SQLite, and gateways with their terminals, all in one folder."""
+
+import json
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from muster.stage.processes import Child
+from shared.clock import WallMs
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from server.services.company import Company
+
+    from server.config import BrokerConfig
+    from server.fleet.gateways import Credentials
+
+HOST = "127.0.0.1"
+ACTOR = "cli"
+BROKER_USER = "server-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A terminal or scanner: what the server is told of it, and its table in the gateway's settings."""
+
+    serial: str
+    name: str
+    site: str
+    profile: str
+    kind: Literal["terminal", "scanner"] = "terminal"
+    group: str = "company"
+    settings: dict[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway and its devices; ``push_port`` is where its ADMS terminals knock, None without any."""
+
+    name: str
+    site: str
+    devices: tuple[Device, ...]
+    push_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a server of its own listens."""
+
+    http: int
+    broker: int
+
+
+class Installation:
+    """Folder, settings and processes; ``ports`` is None when the server is somebody else's and runs already."""
+
+    def __init__(self, folder: Path, server_settings: Path, ports: Ports | None) -> None:
+        self.folder = folder
+        self.server_settings = server_settings
+        self.ports = ports
+        self.gateways: list[Child] = []
+        self.outboxes: list[Path] = []
+        self.server: Child | None = None
+        if ports is not None:
+            self.server = Child("server", folder / "logs/server.log", *_run_server(server_settings))
+
+    async def prepare(self, company: "Company", gateways: Sequence[Gateway], zone: str, now_ms: WallMs) -> None:
+        """Schema, people, gateways and their settings; safe on an empty folder or beside a running server."""
+        from server.services.company import load_company
+
+        from server.config import load_config
+        from server.fleet.gateways import add_gateway
+        from server.fleet.terminals import TerminalFacts, assign_terminal
+        from server.store.database import Database
+        from server.store.migrate import upgrade
+
+        config = load_config(self.server_settings)
+        if self.ports is not None:
+            upgrade(config.database.url)
+        db = Database(config.database.url)
+        try:
+            await load_company(db, ACTOR, company, now_ms)
+            for number, plan in enumerate(gateways, start=1):
+                made = await add_gateway(db, ACTOR, plan.name, plan.site, now_ms)
+                for device in plan.devices:
+                    facts = TerminalFacts(
+                        device.serial, device.kind, device.name, device.group, device.site, device.profile
+                    )
+                    await assign_terminal(db, ACTOR, facts, made.gateway, now_ms)
+                home = self.folder / f"gateway-{number}"
+                settings = _write_gateway(home, made, plan, zone, config.broker)
+                self.outboxes.append(home / "outbox")
+                log = self.folder / f"logs/gateway-{number}.log"
+                self.gateways.append(Child(plan.name, log, "gateway", "--config", str(settings)))
+        finally:
+            await db.close()
+
+    async def stop(self) -> bool:
+        """Gateways first, so that the server still takes what they hold; whether all ended cleanly."""
+        ended = [await child.stop() for child in [*self.gateways, *([self.server] if self.server else [])]]
+        return all(ended)
+
+    def check(self) -> None:
+        """RetryableError when a process has died."""
+        for child in [*self.gateways, *([self.server] if self.server else [])]:
+            child.check()
+
+
+def own_installation(folder: Path, zone: str, http_port: int = 0) -> Installation:
+    """An installation in an empty folder with a server of its own; ConfigError when the folder holds something."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty; name a folder that does not exist yet")
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = Ports(http_port or free_port(), free_port())
+    passwords = folder / "broker-passwords"
+    passwords.touch(mode=0o600)
+    passwords.write_text(f"{BROKER_USER}:{secrets.token_urlsafe(24)}\n")
+    settings = folder / "server.toml"
+    settings.write_text(
+        f'data = "server"\n[broker]\nembedded = true\nhost = "{HOST}"\nport = {ports.broker}\nuser = "{BROKER_USER}"\n'
+        f'[http]\nhost = "{HOST}"\nport = {ports.http}\n[site]\nzone = "{zone}"\n'
+    )
+    (folder / "server").mkdir()
+    return Installation(folder, settings, ports)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listened on just now."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _run_server(settings: Path) -> tuple[str, ...]:
+    return ("server.cli", "run", "--config", str(settings))
+
+
+def _write_gateway(home: Path, made: "Credentials", plan: Gateway, zone: str, broker: "BrokerConfig") -> Path:
+    home.mkdir(parents=True)
+    secret = home / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(made.password + "\n")
+    lines = [
+        f"id = {json.dumps(made.gateway)}", 'data = "outbox"', f"zone = {json.dumps(zone)}", "health_s = 2.0",
+        "[broker]", f"host = {json.dumps(broker.host)}", f"port = {broker.port}", 'password_file = "password"',
+    ]  # fmt: skip
+    if plan.push_port is not None:
+        lines += ["[push.zk_adms]", f"host = {json.dumps(HOST)}", f"port = {plan.push_port}"]
+    for device in plan.devices:
+        table = {"name": device.name, "serial": device.serial, "profile": device.profile, **device.settings}
+        lines += ["[[terminal]]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())]
+    settings = home / "gateway.toml"
+    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return settings
