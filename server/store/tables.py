@@ -298,7 +298,7 @@ touched_days = Table(
     metadata,
     Column("employee", Text, nullable=False),
     Column("date", Date, nullable=False),
-    Column("mark", BigInteger, nullable=False),  # grows with each touch, so that a touch while computing is not lost
+    Column("mark", BigInteger, nullable=False),  # new with each touch, so that a touch while computing is not lost
     PrimaryKeyConstraint("employee", "date"),
 )
 

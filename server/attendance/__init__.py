@@ -1,0 +1,1 @@
+"""Attendance engine: shifts and punches in, day records out; no database, no clock."""

@@ -1,0 +1,1 @@
+"""Scoring engine: facts in, exact points out; no database, no clock."""

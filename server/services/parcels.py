@@ -1,0 +1,53 @@
+"""Scans become milestones of parcels, and parcels touch the scores of their couriers."""
+
+from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.attendance.clock import judge_clock
+from server.store import parcel_queries, score_queries
+from server.store.parcel_queries import DueParcel, Milestone, ScanRow
+from shared.clock import WallMs, from_ms
+from shared.scan import ScanKind
+
+MILESTONES: dict[int, Milestone] = {
+    ScanKind.INBOUND: "picked_up_at_ms",
+    ScanKind.SORT: "picked_up_at_ms",
+    ScanKind.LOAD: "picked_up_at_ms",
+    ScanKind.OUT_FOR_DELIVERY: "picked_up_at_ms",
+    ScanKind.DELIVERED: "delivered_at_ms",
+    ScanKind.REFUSED: "refused_at_ms",
+    ScanKind.DAMAGED: "damaged_at_ms",
+}
+"""A parcel that is seen anywhere on its way has been picked up."""
+
+
+async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_ms: WallMs) -> None:
+    """Fold new rows of ``scans`` into ``shipments``: the earliest scan of a kind counts, in whatever order they come.
+
+    Scans whose clock was reset or runs ahead change nothing (as AR-3 and AR-4 do with punches).
+    """
+    parcels: dict[str, tuple[str | None, dict[Milestone, WallMs]]] = {}
+    rows = await parcel_queries.scan_rows(connection, scan_ids)
+    for scan in sorted(filter(_counts, rows), key=lambda row: (row.at_ms, row.id)):
+        _, times = parcels.setdefault(scan.code, (scan.site, {}))
+        times.setdefault(MILESTONES[scan.kind], scan.at_ms)
+    if parcels:
+        await parcel_queries.note_milestones(connection, parcels)
+        await touch_couriers(connection, await parcel_queries.due_parcels(connection, sorted(parcels)), now_ms)
+
+
+async def touch_couriers(connection: AsyncConnection, parcels: Iterable[DueParcel], now_ms: WallMs) -> None:
+    """Ask for new scores of those whose parcels these are; a parcel not yet due counts for nobody (KS-3)."""
+    due = (parcel for parcel in parcels if parcel.due_ms <= now_ms)
+    await score_queries.touch_scores(connection, ((parcel.courier, local_month(parcel)) for parcel in due))
+
+
+def local_month(parcel: DueParcel) -> str:
+    """YYYY-MM in which a parcel is due where its courier works."""
+    return from_ms(parcel.due_ms).astimezone(ZoneInfo(parcel.zone)).strftime("%Y-%m")
+
+
+def _counts(scan: ScanRow) -> bool:
+    return scan.kind in MILESTONES and judge_clock(scan.at_ms, None, scan.received_ms).held is None
