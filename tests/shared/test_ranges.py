@@ -1,5 +1,7 @@
 """Ranges behave as the sets of numbers that they stand for."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ def numbers(pairs: list[tuple[int, int]]) -> set[int]:
 
 def in_normal_form(held: Ranges) -> bool:
     return all(low <= high for low, high in held) and all(
-        left[1] + 1 < right[0] for left, right in zip(held, held[1:], strict=False)
+        left[1] + 1 < right[0] for left, right in itertools.pairwise(held)
     )
 
 
