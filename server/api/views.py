@@ -5,11 +5,13 @@ Instants are UTC milliseconds (``*_ms``), dates local ``YYYY-MM-DD`` of the site
 """
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-Role = Literal["administrator", "hr", "manager", "employee", "it", "facilities"]
+from server.access.roles import Permission, Role
+
+Id = Annotated[str, Field(min_length=1, max_length=200)]
 Status = Literal[
     "normal", "late", "early", "late_early", "missing_in", "missing_out", "absent", "leave", "untimed",
     "off", "rest_ot", "holiday_ot", "not_yet",
@@ -19,7 +21,7 @@ Status = Literal[
 class View(BaseModel):
     """Base of all answers: immutable, unknown fields refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, use_attribute_docstrings=True)
 
 
 class ErrorView(View):
@@ -45,8 +47,7 @@ class MeView(View):
     name: str
     role: Role
     employee: str | None
-    permissions: list[str]
-    """today.read, me.read, scores.read, devices.read, people.read, people.map, quarantine.read, admin."""
+    permissions: list[Permission]
     departments: list[NameView]
     """Departments in the viewer's scope."""
     zone: str
@@ -56,8 +57,8 @@ class MeView(View):
 class LoginBody(View):
     """Credentials."""
 
-    login: str
-    password: str
+    login: Id
+    password: Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class PunchView(View):
@@ -348,9 +349,9 @@ class UnmatchedListView(View):
 class AssignBody(View):
     """Map a terminal user to an employee; past punches follow."""
 
-    user_group: str
-    user_code: str
-    employee: str
+    user_group: Id
+    user_code: Id
+    employee: Id
 
 
 class AssignedView(View):
@@ -406,7 +407,10 @@ class HealthView(View):
 
 
 class Frame(View):
-    """A live frame: says that a topic has a newer version, with the values that change most."""
+    """A live frame: says that a topic has a newer version, with the present values of what changes most.
+
+    The first frames of a stream tell each topic's present version; drop a frame older than what the page has.
+    """
 
     topic: str
     version: int
@@ -414,4 +418,4 @@ class Frame(View):
     counts: dict[str, int] = {}
     """Topic day:<date>: counts by status."""
     punches: list[PunchView] = []
-    """Topic day:<date>: punches newer than the last frame."""
+    """Topic day:<date>: the newest in scope, at most 50, to put in the place of ``TodayView.punches``."""

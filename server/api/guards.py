@@ -1,0 +1,76 @@
+"""Who may call a route. Every route depends on exactly one guard; the inventory test walks them all."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+
+from server.access.errors import Forbidden, SignInNeeded
+from server.access.roles import Permission
+from server.access.viewer import Viewer
+from server.api.context import Context, ContextDep
+from server.services.accounts import viewer_of
+
+COOKIE = "__Host-muster"
+
+
+class Public:
+    """Anybody may call it, signed in or not."""
+
+    declares: Final = "public"
+
+    async def __call__(self) -> None:
+        """Nothing to check."""
+
+
+class SignedIn:
+    """Any signed-in user may call it."""
+
+    declares: Final = "signed in"
+
+    async def __call__(self, request: Request, context: ContextDep) -> Viewer:
+        """The viewer; SignInNeeded without a live session."""
+        return await viewer_by_cookie(request, context)
+
+
+class Requires:
+    """Only users whose role has the permission may call it."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.declares = permission
+
+    async def __call__(self, request: Request, context: ContextDep) -> Viewer:
+        """The viewer; Forbidden without the permission."""
+        viewer = await viewer_by_cookie(request, context)
+        if not viewer.may(self.declares):
+            raise Forbidden(f"{viewer.login} ({viewer.role}) lacks {self.declares}")
+        return viewer
+
+
+async def viewer_by_cookie(request: Request, context: Context) -> Viewer:
+    """Who the session cookie belongs to; SignInNeeded when it is missing or dead."""
+    token = request.cookies.get(COOKIE)
+    viewer = await viewer_of(context.db, token, context.clocks.wall_ms()) if token else None
+    if viewer is None:
+        raise SignInNeeded("no live session")
+    return viewer
+
+
+def guards_of(dependant: Dependant) -> Iterator[str]:
+    """What the guards of a route declare, however deep they sit."""
+    if isinstance(dependant.call, Public | SignedIn | Requires):
+        yield dependant.call.declares
+    for below in dependant.dependencies:
+        yield from guards_of(below)
+
+
+public = Depends(Public())
+SignedInDep = Annotated[Viewer, Depends(SignedIn())]
+OwnReader = Annotated[Viewer, Depends(Requires("me.read"))]
+TodayReader = Annotated[Viewer, Depends(Requires("today.read"))]
+DeviceReader = Annotated[Viewer, Depends(Requires("devices.read"))]
+PeopleReader = Annotated[Viewer, Depends(Requires("people.read"))]
+PeopleMapper = Annotated[Viewer, Depends(Requires("people.map"))]
+QuarantineReader = Annotated[Viewer, Depends(Requires("quarantine.read"))]
+Administrator = Annotated[Viewer, Depends(Requires("admin"))]

@@ -1,0 +1,39 @@
+"""Scorecards, and the rows behind each number."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from server.api.context import ContextDep
+from server.api.guards import OwnReader
+from server.api.paging import Limit, Offset
+from server.api.views import Id, ScorecardView, SourceRowsView
+
+router = APIRouter(prefix="/api/scores", tags=["scores"])
+
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+
+
+@router.get("/{employee}")
+async def scorecard(
+    viewer: OwnReader,
+    context: ContextDep,
+    employee: Id,
+    period: Annotated[str | None, Query(pattern=MONTH)] = None,
+) -> ScorecardView:
+    """One person's score in a month, the newest without ``period``; ``employee`` may be ``me``."""
+    raise NotImplementedError
+
+
+@router.get("/{employee}/{period}/{indicator}/sources")
+async def source_rows(
+    viewer: OwnReader,
+    context: ContextDep,
+    employee: Id,
+    period: Annotated[str, Path(pattern=MONTH)],
+    indicator: Id,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> SourceRowsView:
+    """The day records or parcels that one indicator score was made of."""
+    raise NotImplementedError
