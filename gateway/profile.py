@@ -32,6 +32,8 @@ class CodeMaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     method: dict[str, str] = {}
     direction: dict[str, str] = {}
+    granted: list[int] | None = None
+    """Events of an access terminal that let a person in: only these are punches. None means the family's default."""
 
 
 class FrameFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

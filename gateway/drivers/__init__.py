@@ -1,0 +1,1 @@
+"""Families of terminals and scanners, each found by its entry point."""

@@ -1,0 +1,1 @@
+"""ZK push terminals (ADMS / iclock), attendance and security dialect."""
