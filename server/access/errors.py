@@ -1,4 +1,4 @@
-"""Refusals: who asks is not known, may not, or has to wait. Each answers with a code, never with a reason to guess by."""
+"""Refusals: who asks is not known, may not, or has to wait. The answer is a code that tells nothing to guess by."""
 
 from shared.errors import MusterError
 
@@ -9,29 +9,29 @@ class AccessError(MusterError):
     code = "forbidden"
 
 
-class SignInNeeded(AccessError):
+class SignInError(AccessError):
     """No live session belongs to the request."""
 
     code = "sign_in"
 
 
-class WrongCredentials(AccessError):
+class CredentialsError(AccessError):
     """Login or password is wrong, or the account is disabled: not said which."""
 
     code = "wrong_credentials"
 
 
-class Forbidden(AccessError):
+class ForbiddenError(AccessError):
     """The role lacks the permission, or the request came from another site."""
 
 
-class NotFound(AccessError):
+class NotFoundError(AccessError):
     """There is no such thing, or none in the viewer's scope: not said which."""
 
     code = "not_found"
 
 
-class TooManyTries(AccessError):
+class TooManyTriesError(AccessError):
     """The next try is looked at after ``wait_s`` seconds."""
 
     code = "too_many_tries"

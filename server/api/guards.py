@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
-from server.access.errors import Forbidden, SignInNeeded
+from server.access.errors import ForbiddenError, SignInError
 from server.access.roles import Permission
 from server.access.viewer import Viewer
 from server.api.context import Context, ContextDep
@@ -30,7 +30,7 @@ class SignedIn:
     declares: Final = "signed in"
 
     async def __call__(self, request: Request, context: ContextDep) -> Viewer:
-        """The viewer; SignInNeeded without a live session."""
+        """The viewer; SignInError without a live session."""
         return await viewer_by_cookie(request, context)
 
 
@@ -41,19 +41,19 @@ class Requires:
         self.declares = permission
 
     async def __call__(self, request: Request, context: ContextDep) -> Viewer:
-        """The viewer; Forbidden without the permission."""
+        """The viewer; ForbiddenError without the permission."""
         viewer = await viewer_by_cookie(request, context)
         if not viewer.may(self.declares):
-            raise Forbidden(f"{viewer.login} ({viewer.role}) lacks {self.declares}")
+            raise ForbiddenError(f"{viewer.login} ({viewer.role}) lacks {self.declares}")
         return viewer
 
 
 async def viewer_by_cookie(request: Request, context: Context) -> Viewer:
-    """Who the session cookie belongs to; SignInNeeded when it is missing or dead."""
+    """Who the session cookie belongs to; SignInError when it is missing or dead."""
     token = request.cookies.get(COOKIE)
     viewer = await viewer_of(context.db, token, context.clocks.wall_ms()) if token else None
     if viewer is None:
-        raise SignInNeeded("no live session")
+        raise SignInError("no live session")
     return viewer
 
 
