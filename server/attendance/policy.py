@@ -16,14 +16,6 @@ class ClockPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class LateLeave:
-    """AR-19: who left at or after ``after`` (HH:MM) may come up to ``shift_min`` minutes later on the next date."""
-
-    after: str
-    shift_min: int
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """Settings of one computation; ``*_min`` are minutes, ``*_s`` seconds."""
 
@@ -35,7 +27,6 @@ class Policy:
     min_pair_gap_min: int = 30
     late_grace_min: int = 0
     early_grace_min: int = 0
-    late_leave: LateLeave | None = None
 
 
 DEFAULT = Policy()

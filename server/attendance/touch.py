@@ -14,13 +14,11 @@ def touched_dates(true_ms: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> 
     """Local dates whose result a punch at that instant can change, in order.
 
     That is every date on which a shift could start whose window (AR-7) holds the instant, and the date itself.
-    With AR-19 also the date after, which looks back at the last punch before it.
     """
     at = from_ms(true_ms)
     earliest_start = at - timedelta(minutes=policy.window_after_min) - _LONGEST_SHIFT
     latest_start = at + timedelta(minutes=policy.window_before_min)
-    last = latest_start.astimezone(zone).date() + timedelta(days=1 if policy.late_leave else 0)
-    return tuple(_days(earliest_start.astimezone(zone).date(), last))
+    return tuple(_days(earliest_start.astimezone(zone).date(), latest_start.astimezone(zone).date()))
 
 
 def dates_near_roster(day: date) -> tuple[date, ...]:

@@ -1,0 +1,62 @@
+"""What the engine answers: one record per shift, and one per date without shift on which somebody punched."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, TypeAlias
+
+from shared.clock import WallMs
+
+RULE_VERSION = "attendance-1"
+"""Changes whenever the same input may give another record."""
+
+Status: TypeAlias = Literal[
+    "normal", "late", "early", "late_early", "missing_in", "missing_out", "absent", "leave", "off", "not_yet"
+]
+
+UNFINISHED: frozenset[Status] = frozenset(("normal", "late", "early", "late_early"))
+"""With minutes pending, these mean a shift that is still running; ``missing_*`` waits for a person instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Where the required minutes of a shift went; all but ``leave`` add up to ``required`` (AR-21)."""
+
+    required: int = 0
+    worked: int = 0
+    holiday_work: int = 0
+    late: int = 0
+    early: int = 0
+    gap: int = 0
+    absent: int = 0
+    pending: int = 0
+    exempt: int = 0
+    leave: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of each punch, by id, and the rules applied (AR-36)."""
+
+    used: tuple[int, ...] = ()
+    merged: tuple[int, ...] = ()
+    held: tuple[int, ...] = ()
+    ignored: tuple[int, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DayRecord:
+    """One result."""
+
+    date: date
+    part: int
+    """0, 1 ... in order of shift start."""
+    shift: str | None
+    status: Status
+    minutes: Minutes = Minutes()
+    first_ms: WallMs | None = None
+    """Corrected instant of the first side, if it is an IN."""
+    last_ms: WallMs | None = None
+    """Corrected instant of the last side, if it is an OUT."""
+    flags: tuple[str, ...] = ()
+    explanation: Explanation = field(default_factory=Explanation)
