@@ -6,7 +6,7 @@ Source: protocols/zk-adms.md of the specification, grade A for the attendance di
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -82,7 +82,8 @@ class Operation:
     """A line of the terminal's operation log; who did it stays at the terminal."""
 
     code: int
-    time: str
+    wall: datetime | None
+    """Device wall clock, naive; None when it wrote none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def operations(body: bytes) -> tuple[int, list[Operation]]:
             continue
         fields = (to_text(line[6:]) or "").split("\t")
         if (code := _number(fields[0])) != ABSENT:
-            found.append(Operation(code, fields[2] if len(fields) > 2 and parse_time(fields[2]) else ""))
+            found.append(Operation(code, parse_time(fields[2]) if len(fields) > 2 else None))
     return len(lines), found
 
 
@@ -363,9 +364,9 @@ def security_options(registry_code: str, error_delay_s: int = 60) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def time_answer(now: datetime, zone: tzinfo) -> str:
-    """Answer to ``type=time``: local time with its offset, whole seconds."""
-    return f"Time={now.astimezone(zone).isoformat(timespec='seconds')}"
+def time_answer(now: datetime) -> str:
+    """Answer to ``type=time``: the time in the terminal's zone with its offset, whole seconds."""
+    return f"Time={now.isoformat(timespec='seconds')}"
 
 
 def _zone_number(offset_s: int) -> str:

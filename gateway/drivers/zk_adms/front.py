@@ -29,7 +29,6 @@ _REASONS = {
     200: "OK",
     400: "Bad Request",
     404: "Not Found",
-    405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
     500: "Internal Server Error",
@@ -96,10 +95,12 @@ class Body:
             found += piece
         return bytes(found)
 
-    async def drain(self) -> None:
-        """Throw it away unread."""
-        async for _ in self._pieces(DRAIN_LIMIT):
-            pass
+    async def drain(self) -> int:
+        """Throw it away unread; the number of lines it had."""
+        lines, last = 0, b"\n"
+        async for piece in self._pieces(DRAIN_LIMIT):
+            lines, last = lines + piece.count(b"\n"), piece
+        return lines + (not last.endswith(b"\n"))
 
     async def _pieces(self, limit: int) -> AsyncIterator[bytes]:
         if self._head.method not in ("POST", "PUT"):
