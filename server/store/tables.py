@@ -289,6 +289,7 @@ roster = Table(
     Column("date", Date, nullable=False),
     Column("shift", Text, ForeignKey("shifts.id"), nullable=False),
     PrimaryKeyConstraint("employee", "date", "shift"),
+    Index("ix_roster_date", "date"),
 )
 
 # --- results --------------------------------------------------------------------------------------------------------

@@ -227,6 +227,7 @@ def _people() -> None:
         sa.ForeignKeyConstraint(["shift"], ["shifts.id"], name=op.f("fk_roster_shift")),
         sa.PrimaryKeyConstraint("employee", "date", "shift", name=op.f("pk_roster")),
     )
+    op.create_index("ix_roster_date", "roster", ["date"])
 
 
 def _identity() -> None:
