@@ -1,10 +1,10 @@
 """Sets of seqs as closed intervals: what an ack covers and what a stream holds; never a set of numbers."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
 
-Ranges: TypeAlias = list[tuple[int, int]]
-"""Closed intervals, ascending, disjoint, not touching; [] is the empty set."""
+from shared.wire import Ranges
+
+__all__ = ["Ranges", "covers", "difference", "intersection", "ranges", "size", "union"]
 
 
 def ranges(pairs: Iterable[tuple[int, int]]) -> Ranges:

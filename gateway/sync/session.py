@@ -232,11 +232,19 @@ class Session:
 
     # --- hello ------------------------------------------------------------------------------------------------------
 
+    def hello_due(self, now: MonotonicMs) -> bool:
+        """Whether ``hellos`` has something to say: after a connect, without an answer, or in doubt."""
+        if not self._online:
+            return False
+        if self._pages:
+            return any(page.due_ms <= now for page in self._pages.values())
+        return self._pages is None or (self._doubt and now >= self._hello_ms + DOUBT_MS)
+
     def hellos(self, now: MonotonicMs, facts: Facts) -> list[Hello]:
         """The pages of hello that are due now: all after a connect, later those without an answer."""
-        if not self._online:
+        if not self.hello_due(now):
             return []
-        if self._pages is None or (self._doubt and not self._pages and now >= self._hello_ms + DOUBT_MS):
+        if not self._pages:
             self._pages = self._new_pages()
             self._hello_ms, self._doubt = now, False
         due = []

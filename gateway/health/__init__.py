@@ -1,0 +1,1 @@
+"""State for IT: what the gateway, its outbox and its terminals are doing now."""
