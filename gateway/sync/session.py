@@ -220,12 +220,14 @@ class Session:
         """Take over which rows there are, oldest stream first; what we know as acked is kept."""
         fresh: dict[bytes, _Stream] = {}
         for rows in streams:
+            if rows.first > rows.last:  # no row left
+                continue
             known = self._streams.get(rows.stream)
             if known is None:
                 known = _Stream(rows.first, rows.last, rows.open, rows.anchor, list(rows.acked))
                 if rows.open and self.greeted:
                     self._live_from[rows.stream] = rows.first
-            known.first, known.last, known.open = rows.first, rows.last, rows.open
+            known.first, known.last, known.open, known.anchor = rows.first, rows.last, rows.open, rows.anchor
             fresh[rows.stream] = known
         self._streams = fresh
         self._batches = [batch for batch in self._batches if batch.stream in fresh]
