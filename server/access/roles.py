@@ -34,5 +34,5 @@ def permissions_of(role: Role) -> frozenset[Permission]:
 
 
 def sees_everyone(role: Role) -> bool:
-    """Whether the role's work is about all people; a manager's is about departments, anybody else's about themselves."""
+    """Whether the role's work is about all people; a manager's about departments, anybody else's about themselves."""
     return role in ("administrator", "hr")

@@ -1,10 +1,18 @@
 """The HTTP application: routes, guards, headers, errors, pages."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from server.api.context import Context, Live
-from server.api.routes import attendance, devices, health, live, logs, people, scores, session
+from server.api.errors import handle_errors
+from server.api.hardening import Hardening
+from server.api.pages import load_pages, serve_pages
+from server.api.routes import attendance, devices, document, health, live, logs, people, scores, session
 from server.api.views import ErrorView
 from server.config import ServerConfig
 from server.services.passwords import Passwords
@@ -21,13 +29,32 @@ def create_app(db: Database, config: ServerConfig, clocks: Clocks | None = None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_following(hub),
         generate_unique_id_function=_operation_id,
         responses={"default": {"model": ErrorView, "description": "What went wrong, as a code."}},
     )
     app.state.context = Context(db, config, clocks or system_clocks(), Passwords(), hub)
-    for subject in (session, attendance, scores, devices, people, logs, health, live):
+    app.add_middleware(Hardening)
+    handle_errors(app)
+    for subject in (session, attendance, scores, devices, people, logs, health, live, document):
         app.include_router(subject.router)
+    serve_pages(app, load_pages())
     return app
+
+
+def _following(hub: Live | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan in which the hub follows the database."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(hub.run()) if hub else None
+        yield
+        if following is not None:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+
+    return lifespan
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from server.access.topics import Topic
 from server.access.viewer import Viewer
 from server.config import ServerConfig
+from server.services.accounts import Caller
 from server.services.passwords import Passwords
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -50,3 +51,11 @@ def _context(request: Request) -> Context:
 
 
 ContextDep = Annotated[Context, Depends(_context)]
+
+
+def _caller(request: Request, context: ContextDep) -> Caller:
+    ip = request.client.host if request.client else "unknown"
+    return Caller(ip, request.state.request_id, context.clocks.wall_ms())
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Depends as DependsMarker
 
-from server.access.errors import ForbiddenError, SignInError
+from server.access.errors import ForbiddenError, NotFoundError, SignInError
 from server.access.roles import Permission
 from server.access.viewer import Viewer
 from server.api.context import Context, ContextDep
@@ -48,6 +49,11 @@ class Requires:
         return viewer
 
 
+def requires(permission: Permission) -> DependsMarker:
+    """For a route that asks only whether the viewer may, not who it is."""
+    return Depends(Requires(permission))
+
+
 async def viewer_by_cookie(request: Request, context: Context) -> Viewer:
     """Who the session cookie belongs to; SignInError when it is missing or dead."""
     token = request.cookies.get(COOKIE)
@@ -55,6 +61,16 @@ async def viewer_by_cookie(request: Request, context: Context) -> Viewer:
     if viewer is None:
         raise SignInError("no live session")
     return viewer
+
+
+def whom(viewer: Viewer, employee: str, *, others: Permission) -> str:
+    """Id of the employee asked for, ``me`` resolved; ForbiddenError when the role may not ask about others."""
+    about = viewer.employee if employee == "me" else employee
+    if about is None:
+        raise NotFoundError(f"{viewer.login} is not an employee")
+    if not viewer.may_see(about, others):
+        raise ForbiddenError(f"{viewer.login} ({viewer.role}) lacks {others}")
+    return about
 
 
 def guards_of(dependant: Dependant) -> Iterator[str]:
@@ -69,8 +85,5 @@ public = Depends(Public())
 SignedInDep = Annotated[Viewer, Depends(SignedIn())]
 OwnReader = Annotated[Viewer, Depends(Requires("me.read"))]
 TodayReader = Annotated[Viewer, Depends(Requires("today.read"))]
-DeviceReader = Annotated[Viewer, Depends(Requires("devices.read"))]
 PeopleReader = Annotated[Viewer, Depends(Requires("people.read"))]
 PeopleMapper = Annotated[Viewer, Depends(Requires("people.map"))]
-QuarantineReader = Annotated[Viewer, Depends(Requires("quarantine.read"))]
-Administrator = Annotated[Viewer, Depends(Requires("admin"))]

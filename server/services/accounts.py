@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access import throttle
 from server.access.departments import with_those_below
-from server.access.errors import TooManyTriesError, CredentialsError
+from server.access.errors import CredentialsError, TooManyTriesError
 from server.access.password_rules import check_new_password
 from server.access.roles import ROLES, Role
 from server.access.sessions import is_alive, needs_touch
@@ -57,7 +57,7 @@ class NewUser:
 async def sign_in(
     db: Database, passwords: Passwords, login: str, password: str, *, caller: Caller, former: str | None
 ) -> str:
-    """A new session's token; TooManyTriesError or CredentialsError. ``former`` is the token the browser had: it ends."""
+    """A new session's token; TooManyTriesError, CredentialsError. ``former`` is the token the browser had: it ends."""
     login = normal_login(login)
     user = await _count_attempt(db, login, caller)
     usable = user is not None and not user.disabled

@@ -2,14 +2,15 @@
 
 from fastapi import APIRouter
 
+from server.api.answers import devices as answers
 from server.api.context import ContextDep
-from server.api.guards import DeviceReader
+from server.api.guards import requires
 from server.api.views import DevicesView
 
 router = APIRouter(prefix="/api", tags=["devices"])
 
 
-@router.get("/devices")
-async def devices(viewer: DeviceReader, context: ContextDep) -> DevicesView:
+@router.get("/devices", dependencies=[requires("devices.read")])
+async def devices(context: ContextDep) -> DevicesView:
     """Every gateway and terminal with what needs a person."""
-    raise NotImplementedError
+    return await answers.devices(context)

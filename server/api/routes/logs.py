@@ -3,24 +3,39 @@
 from fastapi import APIRouter
 
 from server.api.context import ContextDep
-from server.api.guards import Administrator, QuarantineReader
+from server.api.guards import requires
 from server.api.paging import Limit, Offset
-from server.api.views import OperationsView, QuarantineView
+from server.api.views import OperationsView, OperationView, QuarantineRowView, QuarantineView
+from server.store import fleet_queries, log_queries
 
 router = APIRouter(prefix="/api", tags=["logs"])
 
 
-@router.get("/quarantine")
-async def quarantine(
-    viewer: QuarantineReader, context: ContextDep, limit: Limit = 50, offset: Offset = 0
-) -> QuarantineView:
+@router.get("/quarantine", dependencies=[requires("quarantine.read")])
+async def quarantine(context: ContextDep, limit: Limit = 50, offset: Offset = 0) -> QuarantineView:
     """Messages and events that could not be stored, newest first."""
-    raise NotImplementedError
+    async with context.db.reading() as connection:
+        total, rows = await fleet_queries.quarantine_rows(connection, limit, offset)
+    return QuarantineView(
+        total=total,
+        rows=[
+            QuarantineRowView(
+                id=row.id,
+                gateway=row.gateway,
+                seq=row.seq,
+                code=row.code,
+                size=row.size,
+                received_ms=row.received_ms,
+                state=row.state,
+            )
+            for row in rows
+        ],
+    )
 
 
-@router.get("/operations")
-async def operations(
-    viewer: Administrator, context: ContextDep, limit: Limit = 50, offset: Offset = 0
-) -> OperationsView:
+@router.get("/operations", dependencies=[requires("admin")])
+async def operations(context: ContextDep, limit: Limit = 50, offset: Offset = 0) -> OperationsView:
     """The operation log, newest first."""
-    raise NotImplementedError
+    async with context.db.reading() as connection:
+        total, rows = await log_queries.operation_rows(connection, limit, offset)
+    return OperationsView(total=total, rows=[OperationView.model_validate(row) for row in rows])

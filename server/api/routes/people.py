@@ -2,18 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
-from server.api.context import ContextDep
+from server.api.answers import people
+from server.api.context import CallerDep, ContextDep
 from server.api.guards import PeopleMapper, PeopleReader
 from server.api.paging import Limit, Offset
 from server.api.views import AssignBody, AssignedView, EmployeesView, Id, UnmatchedListView
+from server.services.people import assign_user
 
 router = APIRouter(prefix="/api", tags=["people"])
 
 
 @router.get("/employees")
 async def employees(
+    *,
     viewer: PeopleReader,
     context: ContextDep,
     q: Annotated[str, Query(max_length=100)] = "",
@@ -23,16 +26,26 @@ async def employees(
     offset: Offset = 0,
 ) -> EmployeesView:
     """Employees in scope by name; ``q`` is a part of name or id."""
-    raise NotImplementedError
+    return await people.employees(context, viewer, q, department, site, limit=limit, offset=offset)
 
 
 @router.get("/unmatched")
 async def unmatched(viewer: PeopleMapper, context: ContextDep) -> UnmatchedListView:
     """Terminal users nobody is mapped to; their punches wait."""
-    raise NotImplementedError
+    return await people.unmatched(context, viewer)
 
 
 @router.post("/unmatched/assign")
-async def assign(body: AssignBody, request: Request, viewer: PeopleMapper, context: ContextDep) -> AssignedView:
+async def assign(body: AssignBody, viewer: PeopleMapper, context: ContextDep, caller: CallerDep) -> AssignedView:
     """Map a terminal user to an employee; past punches follow."""
-    raise NotImplementedError
+    done = await assign_user(
+        context.db,
+        viewer.login,
+        body.user_group,
+        body.user_code,
+        body.employee,
+        now_ms=caller.at_ms,
+        scope=viewer.scope,
+        caller=caller,
+    )
+    return AssignedView.model_validate(done)

@@ -16,6 +16,7 @@ MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 
 @router.get("/{employee}")
 async def scorecard(
+    *,
     viewer: OwnReader,
     context: ContextDep,
     employee: Id,
@@ -27,6 +28,7 @@ async def scorecard(
 
 @router.get("/{employee}/{period}/{indicator}/sources")
 async def source_rows(
+    *,
     viewer: OwnReader,
     context: ContextDep,
     employee: Id,

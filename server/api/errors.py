@@ -1,0 +1,65 @@
+"""Errors become a status and a code; what happened exactly stays in the log, under the request's id."""
+
+from collections.abc import Mapping
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+
+from server.access.errors import CredentialsError, ForbiddenError, NotFoundError, SignInError, TooManyTriesError
+from server.api.views import ErrorView
+from shared.errors import DataError, MusterError, RetryableError
+
+STATUS: Mapping[type[MusterError], int] = {
+    SignInError: 401,
+    CredentialsError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    TooManyTriesError: 429,
+    DataError: 422,
+    RetryableError: 503,
+}
+CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
+
+log = structlog.get_logger("server.api")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Every error of this application in one form; what is missed here is the outer wrapper's."""
+    app.add_exception_handler(MusterError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    for status in CODES:
+        app.add_exception_handler(status, _plain)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+    code = str(getattr(error, "code", "later" if status == 503 else "internal"))
+    if status >= 500:
+        log.error("request_failed", request_id=request.state.request_id, reason=str(error))
+    headers = {"Retry-After": str(error.wait_s)} if isinstance(error, TooManyTriesError) else {}
+    return _answer(request, status, code, headers=headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """Places and kinds of what is wrong; never the values."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = {".".join(map(str, problem["loc"])): str(problem["type"]) for problem in found}
+    return _answer(request, 422, "invalid", fields)
+
+
+def _plain(request: Request, error: Exception) -> Response:
+    status = int(getattr(error, "status_code", 500))
+    return _answer(request, status, CODES.get(status, "internal"))
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    view = ErrorView(code=code, request_id=request.state.request_id, fields=dict(fields or {}))
+    return JSONResponse(view.model_dump(), status, headers=headers)

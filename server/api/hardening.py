@@ -1,0 +1,125 @@
+"""Around every request: an id, headers on the answer, no calls from other sites, no big bodies, no bare errors.
+
+Plain ASGI that buffers nothing, so streams pass through as they are.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import structlog
+
+from server.api.views import ErrorView
+from shared.errors import DataError
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_HEADER: Final = b"x-muster"
+"""A page of another site can not send it without asking us first, and we never say yes."""
+LARGEST_BODY: Final = 64 * 1024
+
+CSP: Final = (
+    "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+HEADERS: Final = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"geolocation=(self), camera=(self)"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+log = structlog.get_logger("server.api")
+
+
+class Hardening:
+    """Wraps the application."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        answer = _Answer(send, request_id, over_tls=scope["scheme"] == "https")
+        if scope["method"] not in SAFE_METHODS and comes_from_elsewhere(headers):
+            await answer.refuse(403, "cross_site")
+        elif int(headers.get(b"content-length", b"0")) > LARGEST_BODY:  # a number: the HTTP parser saw to it
+            await answer.refuse(413, "too_large")
+        else:
+            try:
+                await self._app(scope, _limited(receive), answer.send)
+            except Exception:
+                if answer.began:
+                    raise
+                log.exception("request_failed", request_id=request_id, path=scope["path"])
+                await answer.refuse(500, "internal")
+
+
+class _Answer:
+    """The way out: adds the headers to whatever starts an answer."""
+
+    def __init__(self, send: Send, request_id: str, *, over_tls: bool) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._over_tls = over_tls
+        self.began = False
+
+    async def send(self, message: Message) -> None:
+        """Pass on a message of the answer."""
+        if message["type"] == "http.response.start":
+            self.began = True
+            headers = list(message.get("headers", ()))
+            if not any(name.lower() == b"cache-control" for name, _ in headers):
+                headers.append(NO_STORE)
+            headers += [*HEADERS, (b"x-request-id", self._request_id.encode())]
+            if self._over_tls:
+                headers.append(HSTS)
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def refuse(self, status: int, code: str) -> None:
+        """Answer with an error of our own."""
+        body = ErrorView(code=code, request_id=self._request_id).model_dump_json().encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def comes_from_elsewhere(headers: MutableMapping[bytes, bytes]) -> bool:
+    """Whether a request that changes something lacks our header, or a browser says that another site made it."""
+    if headers.get(OWN_HEADER) != b"1":
+        return True
+    if headers.get(b"sec-fetch-site", b"same-origin") != b"same-origin":
+        return True
+    origin = headers.get(b"origin")
+    # The host only: behind a proxy that ends TLS we do not always know the scheme.
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get(b"host", b"").lower()
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body without a length ends where it grows too large."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise DataError(f"body is larger than {LARGEST_BODY} bytes", "too_large")
+        return message
+
+    return limited

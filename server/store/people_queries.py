@@ -1,0 +1,163 @@
+"""Employees, departments, sites, and the numbers that terminals know people by. Each question takes the scope."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Row, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.access.scope import Scope
+from server.store.scope_filter import Narrow, narrowed, visible
+from server.store.tables import departments, employees, punches, sites, terminal_users, terminals
+from server.store.upsert import insert_into
+from shared.clock import WallMs
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """A bilingual name with its id."""
+
+    id: str
+    name_zh: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeRow:
+    """An employee with the numbers that terminals know, as group/number."""
+
+    id: str
+    name: str
+    department: str
+    site: str
+    position: str
+    joined_on: dt.date
+    left_on: dt.date | None
+    user_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedRow:
+    """A terminal user nobody is mapped to, and the punches that wait for it."""
+
+    user_group: str
+    user_code: str
+    terminals: tuple[str, ...]
+    punches: int
+    first_ms: WallMs
+    last_ms: WallMs
+
+
+async def department_names(connection: AsyncConnection, scope: Scope) -> list[NameRow]:
+    """Departments in scope by id."""
+    which = select(departments.c.id, departments.c.name_zh, departments.c.name_en).order_by(departments.c.id)
+    if not scope.everyone:
+        which = which.where(departments.c.id.in_(sorted(scope.departments)))
+    return [NameRow(*row) for row in await connection.execute(which)]
+
+
+async def site_names(connection: AsyncConnection, scope: Scope) -> list[NameRow]:
+    """Sites of people in scope by id; all of them for everyone."""
+    which = select(sites.c.id, sites.c.name_zh, sites.c.name_en).order_by(sites.c.id)
+    if not scope.everyone:
+        which = which.where(sites.c.id.in_(select(employees.c.site).where(visible(scope))))
+    return [NameRow(*row) for row in await connection.execute(which)]
+
+
+async def employee_rows(
+    connection: AsyncConnection, scope: Scope, part: str, narrow: Narrow, *, limit: int, offset: int
+) -> tuple[int, list[EmployeeRow]]:
+    """How many employees there are whose name, id or number has this part, and a page of them by name."""
+    conditions = narrowed(scope, narrow)
+    if part:
+        numbers = select(terminal_users.c.employee).where(terminal_users.c.user_code == part)
+        found = [column.icontains(part, autoescape=True) for column in (employees.c.name, employees.c.id)]
+        conditions.append(or_(*found, employees.c.id.in_(numbers)))
+    total = await connection.scalar(select(func.count()).select_from(employees).where(*conditions))
+    page = select(employees).where(*conditions).order_by(employees.c.name, employees.c.id).limit(limit).offset(offset)
+    rows = (await connection.execute(page)).all()
+    codes = await _user_codes(connection, [row.id for row in rows])
+    return total or 0, [_employee(row, codes.get(row.id, [])) for row in rows]
+
+
+async def unmatched_rows(connection: AsyncConnection, scope: Scope) -> list[UnmatchedRow]:
+    """Terminal users nobody is mapped to, most punches first; they are in no department, so only everyone sees them."""
+    if not scope.everyone:
+        return []
+    by_terminal = (
+        select(
+            terminals.c.user_group,
+            punches.c.user_code,
+            terminals.c.name,
+            func.count().label("number"),
+            func.min(punches.c.at_ms).label("first_ms"),
+            func.max(punches.c.at_ms).label("last_ms"),
+        )
+        .select_from(_known_terminals())
+        .where(punches.c.employee.is_(None))
+        .group_by(terminals.c.user_group, punches.c.user_code, terminals.c.serial, terminals.c.name)
+        .order_by(terminals.c.user_group, punches.c.user_code, terminals.c.name)
+    )
+    found: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in await connection.execute(by_terminal):
+        found.setdefault((row.user_group, row.user_code), []).append(row)
+    merged = [
+        UnmatchedRow(
+            *key,
+            terminals=tuple(row.name for row in rows),
+            punches=sum(row.number for row in rows),
+            first_ms=min(row.first_ms for row in rows),
+            last_ms=max(row.last_ms for row in rows),
+        )
+        for key, rows in found.items()
+    ]
+    return sorted(merged, key=lambda row: -row.punches)
+
+
+async def employee_of_user(connection: AsyncConnection, scope: Scope, user_group: str, user_code: str) -> str | None:
+    """Who the number on these terminals is mapped to; None for nobody, or nobody in scope."""
+    joined = terminal_users.join(employees, employees.c.id == terminal_users.c.employee)
+    which = (terminal_users.c.user_group == user_group, terminal_users.c.user_code == user_code, visible(scope))
+    employee: str | None = await connection.scalar(select(employees.c.id).select_from(joined).where(*which))
+    return employee
+
+
+async def map_user(connection: AsyncConnection, user_group: str, user_code: str, employee: str) -> None:
+    """Map a number to an employee; a number that is mapped keeps its employee."""
+    row = insert_into(connection, terminal_users).values(user_group=user_group, user_code=user_code, employee=employee)
+    await connection.execute(row.on_conflict_do_nothing(index_elements=["user_group", "user_code"]))
+
+
+async def give_punches(
+    connection: AsyncConnection, user_group: str, user_code: str, employee: str
+) -> list[WallMs | None]:
+    """Give the waiting punches of a number to an employee; the true instant of each, None for a held one."""
+    which = _waiting(user_group, user_code)
+    instants = list(await connection.scalars(select(punches.c.true_ms).where(*which)))
+    await connection.execute(update(punches).where(*which).values(employee=employee))
+    return instants
+
+
+def _waiting(user_group: str, user_code: str) -> tuple[ColumnElement[bool], ...]:
+    of_group = select(terminals.c.serial).where(terminals.c.user_group == user_group)
+    return (punches.c.employee.is_(None), punches.c.user_code == user_code, punches.c.terminal.in_(of_group))
+
+
+def _known_terminals() -> FromClause:
+    return punches.join(terminals, terminals.c.serial == punches.c.terminal)
+
+
+async def _user_codes(connection: AsyncConnection, people: Sequence[str]) -> dict[str, list[str]]:
+    which = select(terminal_users).where(terminal_users.c.employee.in_(people))
+    codes: dict[str, list[str]] = {}
+    for row in await connection.execute(which.order_by(terminal_users.c.user_group, terminal_users.c.user_code)):
+        codes.setdefault(row.employee, []).append(f"{row.user_group}/{row.user_code}")
+    return codes
+
+
+def _employee(row: Row[Any], codes: Sequence[str]) -> EmployeeRow:
+    return EmployeeRow(
+        row.id, row.name, row.department, row.site, row.position, row.joined_on, row.left_on, tuple(codes)
+    )
