@@ -302,13 +302,13 @@ class Session:
     def sent(self, wanted: Wanted, rows: Sequence[Row], now: MonotonicMs) -> bytes | None:
         """The ``ev`` message of these rows, taken as sent from now; None when the outbox no longer has them.
 
-        Rows may begin later than wanted or be none at all: what the outbox does not hold is a hole and is not asked for
-        again; the server learns of it from hello.
+        Rows may begin later than wanted or be none at all: then the first one wanted is a hole, which alarms and is not
+        asked for again.
         """
         stream = self._streams.get(wanted.stream)
         if stream is None or not self.greeted:
             return None
-        start = rows[0].seq if rows else wanted.last + 1
+        start = rows[0].seq if rows else wanted.first + 1
         if start > wanted.first:
             self._note_hole(stream, wanted.first, start - 1)
         if not rows:

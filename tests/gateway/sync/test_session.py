@@ -328,7 +328,7 @@ def test_rows_of_a_hole_are_not_asked_for_again_and_alarm() -> None:
     assert session.wanted(0) == Wanted(A, 7, 20)
     session.acknowledged(ack(StreamAck(A, 0, [(5, 6)])), 1)
     assert session.sent(Wanted(A, 7, 20), [], 1) is None
-    assert session.wanted(1) is None
+    assert session.wanted(1) == Wanted(A, 8, 20)
 
 
 def test_a_stream_that_the_outbox_has_let_go_is_forgotten() -> None:

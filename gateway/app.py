@@ -1,0 +1,274 @@
+"""Wiring of the gateway process: outbox first, then drivers, then the link to the server; and how it all stops."""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.buffer.outbox import Outbox
+from gateway.config import GatewayConfig
+from gateway.driver import Driver, DriverContext, DriverTask, Terminal, TerminalState
+from gateway.health.machine import clock_synced, free_bytes, machine_id
+from gateway.health.report import health_of, save
+from gateway.profile import Profile, load_profile
+from gateway.supervisor import keep_running, supervise
+from gateway.sync.client import SyncClient
+from gateway.sync.session import Facts
+from shared.clock import Clocks, from_ms, system_clocks
+from shared.errors import ConfigError
+
+DRIVERS_STOP_S = 4.0
+"""For a driver to finish what it is putting; the rest of the 10 s belongs to link and outbox."""
+LINK_STOP_S = 3.0
+CLOCK_SET_MS = 500
+"""A wall clock that moves this far against the monotonic one was set."""
+
+log = structlog.get_logger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The configured terminals: their live state and the conversations that work."""
+
+    states: Sequence[TerminalState]
+    tasks: Sequence[DriverTask]
+
+
+async def run(config: GatewayConfig, clocks: Clocks | None = None, stop: asyncio.Event | None = None) -> None:
+    """Run until SIGTERM, SIGINT or ``stop``; ends within 10 s, with everything committed that was taken."""
+    clocks, stop = clocks or system_clocks(), stop or asyncio.Event()
+    with _signals(stop):
+        outbox = Outbox.open(config.data, config.buffer, clocks)
+        try:
+            if outbox.reread_from_ms is not None:
+                log.warning("terminals_read_again", since=from_ms(outbox.reread_from_ms).isoformat())
+            fleet = build_fleet(config, outbox, clocks)
+            link = SyncClient(config, outbox, clocks, _facts(config, outbox, clocks))
+            log.info("ready", gateway=config.id, terminals=len(fleet.states))
+            report = _Reporter(config, outbox, fleet, link, clocks)
+            await _run_until(stop, fleet, link, report)
+        finally:
+            await outbox.close()
+    log.info("stopped", gateway=config.id)
+
+
+async def _run_until(stop: asyncio.Event, fleet: Fleet, link: SyncClient, report: "_Reporter") -> None:
+    draw = random.SystemRandom()
+    drivers = asyncio.create_task(supervise(fleet.tasks, draw), name="drivers")
+    others = [
+        asyncio.create_task(keep_running("link", link.run, draw), name="link"),
+        asyncio.create_task(keep_running("health", report.run, draw), name="health"),
+    ]
+    try:
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await _end([drivers], DRIVERS_STOP_S)  # first of all nothing new is taken
+        await _end(others, LINK_STOP_S)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:
+    for task in tasks:
+        task.cancel()
+    _, late = await asyncio.wait(tasks, timeout=within_s)
+    if late:
+        log.warning("stopped_late", parts=[task.get_name() for task in late])
+
+
+# --- terminals ------------------------------------------------------------------------------------------------------
+
+
+def build_fleet(config: GatewayConfig, outbox: Outbox, clocks: Clocks) -> Fleet:
+    """Profiles and drivers of all configured terminals; one that can not work is parked and the others run."""
+    states: list[TerminalState] = []
+    families: dict[str, list[Terminal]] = {}
+    for terminal_config in config.terminal:
+        state = TerminalState(terminal_config.name, terminal_config.profile, terminal_config.serial)
+        states.append(state)
+        try:
+            profile = load_profile(terminal_config.profile)
+        except ConfigError as error:
+            park(state, "bad_profile", error)
+            continue
+        terminal = Terminal(terminal_config, profile, config.zone, state)
+        families.setdefault(profile.family, []).append(terminal)
+    tasks: list[DriverTask] = []
+    for family, terminals in families.items():
+        context = DriverContext(outbox, clocks, outbox.seen_ms, config.push.get(family), _discovered)
+        tasks += family_tasks(family, terminals, context)
+    return Fleet(states, tasks)
+
+
+def family_tasks(family: str, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
+    """The conversations of one family; terminals whose settings can not work are parked and left out."""
+    try:
+        driver = load_driver(family)
+    except ConfigError as error:
+        for terminal in terminals:
+            park(terminal.state, "no_driver", error)
+        return []
+    good = [terminal for terminal in terminals if _fits(driver, terminal, context)]
+    try:
+        return driver.tasks(good, context) if good else []
+    except ConfigError as error:  # each is fine by itself: two claim one serial or one port
+        for terminal in good:
+            park(terminal.state, "config_error", error)
+        return []
+
+
+def _fits(driver: Driver, terminal: Terminal, context: DriverContext) -> bool:
+    try:
+        check_quirks(driver, terminal.profile)
+        driver.tasks([terminal], context)
+    except ConfigError as error:
+        park(terminal.state, "config_error", error)
+        return False
+    return True
+
+
+def check_quirks(driver: Driver, profile: Profile) -> None:
+    """ConfigError when the profile asks for something that its driver does not know."""
+    if unknown := set(profile.quirks) - driver.quirks:
+        known = ", ".join(sorted(driver.quirks)) or "none"
+        raise ConfigError(
+            f"profile {profile.brand}/{profile.model}: quirks {', '.join(sorted(unknown))} are unknown to "
+            f"{driver.family}, which knows {known}"
+        )
+
+
+def load_driver(family: str) -> Driver:
+    """The driver installed for that family; ConfigError says what to install."""
+    from importlib.metadata import entry_points  # only here, and only for families in use
+
+    found = entry_points(group="muster.drivers", name=family)
+    if not found:
+        known = ", ".join(sorted({entry.name for entry in entry_points(group="muster.drivers")})) or "none"
+        raise ConfigError(f"no driver for family {family!r}; installed are {known}")
+    try:
+        driver: Driver = next(iter(found)).load()
+    except ModuleNotFoundError as error:
+        extra = "zk" if error.name == "zk" else "gateway"
+        raise ConfigError(
+            f"driver {family} needs {error.name}, which is not installed: pip install 'muster[{extra}]'"
+        ) from error
+    return driver
+
+
+def park(state: TerminalState, problem: str, error: ConfigError) -> None:
+    """Show that this terminal waits for a person."""
+    state.state, state.problem = "config_error", problem
+    log.warning("parked", terminal=state.name, reason=str(error))
+
+
+def _discovered(family: str, serial: str) -> None:
+    log.warning("unknown_device", family=family, serial=serial, hint="add it to gateway.toml as a [[terminal]]")
+
+
+# --- health ---------------------------------------------------------------------------------------------------------
+
+
+class _Reporter:
+    """Sends health while there is a link and keeps a copy for ``muster gateway status``."""
+
+    def __init__(self, config: GatewayConfig, outbox: Outbox, fleet: Fleet, link: SyncClient, clocks: Clocks) -> None:
+        self._config, self._outbox, self._fleet, self._link, self._clocks = config, outbox, fleet, link, clocks
+        self._dropped = 0
+        self._software = software()
+        self._clock = (False, 0)
+
+    async def run(self) -> None:
+        """Report every ``health_s``, the first time soon after the start."""
+        await asyncio.sleep(min(1.0, self._config.health_s))
+        while True:
+            await self._look_at_clock()
+            health = health_of(
+                clocks=self._clocks,
+                software=self._software,
+                stats=self._outbox.stats(),
+                terminals=self._fleet.states,
+                alarms=self._link.alarms,
+                dropped=self._dropped,
+            )
+            if not await self._link.publish_health(health):
+                self._dropped += 1
+            save(health, self._config.data)
+            await asyncio.sleep(self._config.health_s)
+
+    async def _look_at_clock(self) -> None:
+        """Tie the open stream to the wall clock anew when that was set or is right at last."""
+        synced, ahead_ms = clock_synced(), self._clocks.wall_ms() - self._clocks.mono_ms()
+        if synced != self._clock[0] or abs(ahead_ms - self._clock[1]) > CLOCK_SET_MS:
+            self._clock = (synced, ahead_ms)
+            await self._outbox.read_clock(synced=synced)
+
+
+def _facts(config: GatewayConfig, outbox: Outbox, clocks: Clocks) -> Callable[[], Facts]:
+    """What each hello tells beside the streams; hardware and version are read once."""
+    machine, version = machine_id(), software()
+
+    def facts() -> Facts:
+        return Facts(
+            machine=machine,
+            wall_ms=clocks.wall_ms(),
+            clock_synced=clock_synced(),
+            free_bytes=free_bytes(config.data),
+            software=version,
+            newest_digest=outbox.newest_digest(),
+        )
+
+    return facts
+
+
+def software() -> str:
+    """Name and version, as hello and health tell it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"muster {version('muster')}"
+    except PackageNotFoundError:  # run from a bare checkout
+        return "muster"
+
+
+# --- process --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT stops with grace, a second one at once."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            sys.exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def log_to_stderr() -> None:
+    """JSON lines for a collector, coloured text for a person; libraries speak from warnings on."""
+    on_terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
