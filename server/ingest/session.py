@@ -20,13 +20,13 @@ from shared.clock import ClockAnchor, WallMs
 from shared.errors import DataError
 from shared.keys import digest
 from shared.punch import Punch
+from shared.ranges import Ranges, covers, difference, intersection, union
 from shared.scan import Damaged, Scan
 from shared.wire import (
     MAX_SEQ,
     Ack,
     EvHead,
     Hello,
-    Ranges,
     StreamAck,
     StreamState,
     decode_ev_body,
@@ -170,8 +170,8 @@ def covered(known: Known, batches: Sequence[Batch]) -> Ranges:
     """Seqs of these batches whose digests the store has to look up before ``take``."""
     mine: Ranges = []
     for batch in batches:
-        mine = with_range(mine, batch.head.first, batch.head.last)
-    return without(both(mine, _all(known)), known.lost)
+        mine = union(mine, [(batch.head.first, batch.head.last)])
+    return difference(intersection(mine, _all(known)), known.lost)
 
 
 def take(known: Known, batches: Sequence[Batch], seen: Mapping[int, Seen], owned: Collection[str]) -> Taken:
@@ -189,7 +189,7 @@ def take(known: Known, batches: Sequence[Batch], seen: Mapping[int, Seen], owned
         done = _all(after)
         for seq, item in zip(count(batch.head.first), _items(batch)):
             before = here.get(seq)
-            if before is None and _holds(done, seq) and not _holds(after.lost, seq):
+            if before is None and covers(done, seq, seq) and not covers(after.lost, seq, seq):
                 before = Seen(frozenset())
             code = _why_not(item, owned) if before is None else _conflict(item, before, batch)
             if code is None and before is None:
@@ -275,8 +275,8 @@ def _conflict(item: Item, before: Seen, batch: Batch) -> str | None:
 
 def _advanced(known: Known, first: int, last: int) -> Known:
     """The watermark after these seqs: it never passes a hole."""
-    upto, also = _settled(known.upto, with_range(known.also, first, last))
-    lost = without(known.lost, [(first, last)]) if known.lost else known.lost
+    upto, also = _settled(known.upto, union(known.also, [(first, last)]))
+    lost = difference(known.lost, [(first, last)])
     return replace(known, upto=upto, also=also, lost=lost)
 
 
@@ -300,53 +300,14 @@ def _greet_one(known: Known, state: StreamState) -> tuple[Known, Ranges]:
     after = replace(known, closed=known.closed or not state.open, anchor=state.anchor)
     if not after.closed or state.first <= known.upto + 1:
         return after, []
-    gone = without([(known.upto + 1, state.first - 1)], known.also)
-    everything, lost = known.also, known.lost
-    for first, last in gone:
-        everything, lost = with_range(everything, first, last), with_range(lost, first, last)
-    upto, also = _settled(known.upto, everything)
-    return replace(after, upto=upto, also=also, lost=lost), gone
+    gone = difference([(known.upto + 1, state.first - 1)], known.also)
+    upto, also = _settled(known.upto, union(known.also, gone))
+    return replace(after, upto=upto, also=also, lost=union(known.lost, gone)), gone
 
 
 def holes(known: Known) -> Ranges:
     """Seqs below the highest known one that nobody has seen yet."""
-    return without([(known.upto + 1, known.also[-1][1])], known.also) if known.also else []
-
-
-# --- ranges ---------------------------------------------------------------------------------------------------------
-
-
-def with_range(ranges: Ranges, first: int, last: int) -> Ranges:
-    """Ranges and one more, merged where they meet."""
-    if not ranges or first > ranges[-1][1] + 1:
-        return [*ranges, (first, last)]
-    before = [one for one in ranges if one[1] + 1 < first]
-    behind = [one for one in ranges if one[0] > last + 1]
-    met = ranges[len(before) : len(ranges) - len(behind)]
-    if met:
-        first, last = min(first, met[0][0]), max(last, met[-1][1])
-    return [*before, (first, last), *behind]
-
-
-def without(ranges: Ranges, holes: Ranges) -> Ranges:
-    """What of ``ranges`` is in none of ``holes``."""
-    left: Ranges = []
-    for start, last in ranges:
-        first = start
-        for low, high in holes:
-            if high < first or low > last:
-                continue
-            if low > first:
-                left.append((first, low - 1))
-            first = high + 1
-        if first <= last:
-            left.append((first, last))
-    return left
-
-
-def both(ours: Ranges, theirs: Ranges) -> Ranges:
-    """What is in both."""
-    return [(max(a, low), min(b, high)) for a, b in ours for low, high in theirs if max(a, low) <= min(b, high)]
+    return difference([(known.upto + 1, known.also[-1][1])], known.also) if known.also else []
 
 
 def _all(known: Known) -> Ranges:
@@ -361,7 +322,3 @@ def _settled(upto: int, also: Ranges) -> tuple[int, Ranges]:
             break
         upto, passed = max(upto, last), passed + 1
     return upto, also[passed:]
-
-
-def _holds(ranges: Ranges, seq: int) -> bool:
-    return any(first <= seq <= last for first, last in ranges)

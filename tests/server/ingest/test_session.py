@@ -1,7 +1,5 @@
 """The server session against a model that keeps every message: what is stored once, refused, and acked."""
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,15 +22,13 @@ from server.ingest.session import (
     refused,
     seen_of,
     take,
-    with_range,
-    without,
 )
 from shared.clock import ClockAnchor
 from shared.errors import DataError
 from shared.keys import digest
 from shared.punch import Punch
 from shared.scan import Damaged, Scan, ScanKind
-from shared.wire import Hello, Ranges, StreamState, encode_ev, encode_event
+from shared.wire import Hello, StreamState, encode_ev, encode_event
 
 STREAM = bytes(range(16))
 OWNED = frozenset({"T1"})
@@ -260,28 +256,6 @@ def test_a_seq_given_up_as_lost_is_welcome_after_all() -> None:
     assert [row.seq for row in taken.rows] == [3, 4, 5]
     assert (store.known.lost, store.known.upto) == ([(1, 2)], 5)
     assert store.take(message(3, 3)).rows == []
-
-
-# --- ranges ---------------------------------------------------------------------------------------------------------
-
-
-def seqs(ranges: Sequence[tuple[int, int]]) -> set[int]:
-    return {seq for first, last in ranges for seq in range(first, last + 1)}
-
-
-def ranges_of(spans: list[tuple[int, int]]) -> Ranges:
-    made: Ranges = []
-    for span in spans:
-        made = with_range(made, *span)
-    return made
-
-
-@given(st.lists(SPANS, max_size=8), st.lists(SPANS, max_size=8))
-def test_ranges_are_sets_in_fewest_pieces(ours: list[tuple[int, int]], theirs: list[tuple[int, int]]) -> None:
-    made = ranges_of(ours)
-    assert seqs(made) == seqs(ours)
-    assert all(b + 1 < c for (_, b), (c, _) in itertools.pairwise(made))
-    assert seqs(without(made, ranges_of(theirs))) == seqs(ours) - seqs(theirs)
 
 
 def test_what_came_first_gives_the_reason() -> None:
