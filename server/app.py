@@ -77,27 +77,30 @@ def _parts(role: Role, config: ServerConfig, db: Database, clocks: Clocks) -> li
     """What a role runs; its libraries are loaded only where it runs."""
     match role:
         case "api":
-            return [_http(config, db)]
+            return [_http(config, db, clocks)]
         case "ingest":
             return [_ingest(config, db, clocks)]
         case "worker":
             return [_worker(config, db, clocks)]
 
 
-def _http(config: ServerConfig, db: Database) -> Part:
+def _http(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     from server.api.app import create_app
+    from server.live.hub import Hub
 
     listener = _bind(config.http.host, config.http.port)
     address = "http://{}:{}".format(*listener.getsockname()[:2])
 
     async def run() -> None:
+        hub = Hub(db, clocks)
         # Without lifespan "on", a failing start-up of the application would serve errors instead of being tried again.
         settings = uvicorn.Config(
-            create_app(db, config),
+            create_app(db, config, clocks, hub),
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=list(config.http.proxies),
             timeout_graceful_shutdown=HTTP_GRACE_S,
         )
         server = _Uvicorn(settings)
@@ -106,6 +109,7 @@ def _http(config: ServerConfig, db: Database) -> Part:
         try:
             await asyncio.shield(serving)
         finally:
+            hub.close()
             server.should_exit = True
             await serving
 

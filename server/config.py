@@ -42,6 +42,8 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     host: str = "127.0.0.1"
     port: Port = 8400
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses of TLS proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
 
 
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
@@ -19,12 +20,19 @@ from shared.clock import Clocks, WallMs
 class Live(Protocol):
     """The hub of live frames, as the routes see it."""
 
-    def stream(self, viewer: Viewer, topics: Sequence[Topic]) -> Response:
-        """A response that sends frames of these topics until the viewer leaves or loses the right to them."""
+    def stream(self, viewer: Viewer, topics: Sequence[Topic], zone: ZoneInfo) -> Response:
+        """A response that sends frames of these topics until the viewer leaves or loses the right to them.
+
+        ``zone`` says which punches are of a day.
+        """
         ...
 
     async def run(self) -> None:
         """Follow the database for the life of the process."""
+        ...
+
+    def close(self) -> None:
+        """End every stream, so that the process can."""
         ...
 
     @property

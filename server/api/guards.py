@@ -51,7 +51,8 @@ class Requires:
 
 def requires(permission: Permission) -> DependsMarker:
     """For a route that asks only whether the viewer may, not who it is."""
-    return Depends(Requires(permission))
+    marker: DependsMarker = Depends(Requires(permission))
+    return marker
 
 
 async def viewer_by_cookie(request: Request, context: Context) -> Viewer:

@@ -1,6 +1,7 @@
 """Live frames by Server-Sent Events."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -8,6 +9,7 @@ from fastapi.responses import Response
 from server.access.errors import ForbiddenError, NotFoundError
 from server.access.topics import MOST_TOPICS, Topic, may_follow, parse_topic
 from server.access.viewer import Viewer
+from server.api.answers.attendance import zone_of
 from server.api.context import Context, ContextDep
 from server.api.guards import SignedInDep
 from server.api.views import Frame
@@ -29,10 +31,10 @@ async def live(
 ) -> Response:
     """A stream of frames for ``topics``, comma-separated: ``day:2026-11-24,employee:e7,devices,unmatched``."""
     wanted = _topics(topics)
-    await _check(context, viewer, wanted)
+    zone = await _check(context, viewer, wanted)
     if context.live is None:
         raise RetryableError("this process has no live hub")
-    return context.live.stream(viewer, wanted)
+    return context.live.stream(viewer, wanted, zone)
 
 
 def _topics(text: str) -> list[Topic]:
@@ -43,8 +45,8 @@ def _topics(text: str) -> list[Topic]:
     return topics
 
 
-async def _check(context: Context, viewer: Viewer, topics: list[Topic]) -> None:
-    """ForbiddenError for a topic that the role does not allow, NotFoundError for a person outside the scope."""
+async def _check(context: Context, viewer: Viewer, topics: list[Topic]) -> ZoneInfo:
+    """The viewer's zone; ForbiddenError for a topic beyond the role, NotFoundError for a person beyond the scope."""
     if refused := [topic.name for topic in topics if not may_follow(viewer, topic)]:
         raise ForbiddenError(f"{viewer.login} ({viewer.role}) may not follow {', '.join(refused)}")
     people = [topic.employee for topic in topics if topic.employee is not None]
@@ -52,3 +54,4 @@ async def _check(context: Context, viewer: Viewer, topics: list[Topic]) -> None:
         for employee in people:
             if await page_queries.person(connection, viewer.scope, employee) is None:
                 raise NotFoundError(f"employee {employee!r} is not in scope")
+        return await zone_of(connection, viewer, context.config.zone)

@@ -1,0 +1,1 @@
+"""Live frames: what changed, to whom it may be told."""
