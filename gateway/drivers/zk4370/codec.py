@@ -1,0 +1,351 @@
+"""Bytes of the ZK standalone protocol to values and back (zk4370.md); only DataError leaves this module.
+
+Multi-byte numbers are little-endian. Times are the terminal's wall clock, ``DeviceSeconds``.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+from shared.clock import DeviceSeconds, device_seconds
+from shared.errors import DataError
+
+TOP = b"\x50\x50\x82\x7d"
+TOP_ENCRYPTED = b"\x50\x50\x83\x7c"
+TOP_SIZE = HEADER_SIZE = 8
+PACKET_LIMIT = 1024 * 1024
+"""Longest payload believed; a client never asks for more than 0xFFC0 bytes at once."""
+
+OK = 2000
+UNAUTHORISED = 2005
+EVENT = 500
+EVENT_ATTENDANCE = 1
+"""Session field of a realtime packet that carries a punch, and the mask that asks for it."""
+
+SHORT, MEDIUM, LONG = 8, 16, 40
+"""Sizes of a log record; longer ones begin like LONG."""
+
+Bytes: TypeAlias = bytes | memoryview
+
+
+class Packet(NamedTuple):
+    """A checked payload; ``session`` holds the event code in a realtime packet."""
+
+    command: int
+    session: int
+    reply: int
+    data: bytes
+
+
+class LogRow(NamedTuple):
+    """One punch as the terminal wrote it; ``work_code`` only in records of 16 bytes."""
+
+    user: str
+    at: DeviceSeconds
+    verify: int
+    state: int
+    work_code: int | None = None
+
+
+class BadRow(NamedTuple):
+    """A record that is no punch: ``bad_time``, ``no_user`` or ``short_record``, with its bytes."""
+
+    reason: str
+    raw: bytes
+
+
+class User(NamedTuple):
+    """A person enrolled at the terminal. Password, card and templates are not taken over."""
+
+    uid: int
+    user: str
+    name: str
+
+
+class Counters(NamedTuple):
+    """Rows in use and room for them; a capacity of 0 means that the terminal does not tell."""
+
+    users: int
+    user_capacity: int
+    log: int
+    log_capacity: int
+
+
+# Frames
+
+
+def checksum(payload: Bytes) -> int:
+    """One's complement of the one's complement sum of little-endian words; the checksum field must hold 0."""
+    # Carries folded into 16 bits are a remainder by 65535; only a sum of nothing folds to 0.
+    total = int.from_bytes(payload, "little")
+    folded = total % 0xFFFF or (0xFFFF if total else 0)
+    return ~folded & 0xFFFF
+
+
+def encode_packet(command: int, session: int, reply: int, data: bytes = b"") -> bytes:
+    """A payload with its checksum: a UDP datagram, or what follows the top over TCP."""
+    blank = struct.pack("<4H", command, 0, session, reply) + data
+    return blank[:2] + struct.pack("<H", checksum(blank)) + blank[4:]
+
+
+def decode_packet(payload: bytes) -> Packet:
+    """The packet in a payload; DataError ``short_packet`` or ``checksum``."""
+    if len(payload) < HEADER_SIZE:
+        raise DataError(f"a packet of {len(payload)} bytes, expected at least {HEADER_SIZE}", "short_packet")
+    command, sent, session, reply = struct.unpack_from("<4H", payload)
+    if sent != checksum(payload[:2] + b"\0\0" + payload[4:]):
+        raise DataError(f"checksum {sent:#06x} does not fit the packet of command {command}", "checksum")
+    return Packet(command, session, reply, payload[HEADER_SIZE:])
+
+
+def encode_frame(payload: bytes) -> bytes:
+    """A payload as it goes over TCP."""
+    return TOP + struct.pack("<I", len(payload)) + payload
+
+
+class FrameDecoder:
+    """Cuts a TCP stream into payloads; an unfinished tail waits for the next feed."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Payloads completed by this chunk. DataError ``encrypted``, ``frame`` or ``oversize``: the stream is lost."""
+        self._rest += chunk
+        payloads = []
+        at = 0
+        while len(self._rest) - at >= TOP_SIZE:
+            length = self._length(at)
+            end = at + TOP_SIZE + length
+            if len(self._rest) < end:
+                break
+            payloads.append(bytes(self._rest[at + TOP_SIZE : end]))
+            at = end
+        del self._rest[:at]
+        return payloads
+
+    def _length(self, at: int) -> int:
+        top = bytes(self._rest[at : at + 4])
+        length: int = struct.unpack_from("<I", self._rest, at + 4)[0]
+        if top == TOP_ENCRYPTED:
+            raise DataError("the terminal speaks the encrypted variant of the protocol", "encrypted")
+        if top != TOP:
+            raise DataError(f"expected a packet ({TOP.hex()}), got {top.hex()}", "frame")
+        if length > PACKET_LIMIT:
+            raise DataError(f"a packet of {length} bytes, expected at most {PACKET_LIMIT}", "oversize")
+        return length
+
+
+def scramble_key(key: int, session: int, ticks: int = 50) -> bytes:
+    """Data of AUTH: the communication key (0 to 999999) mixed with the session number."""
+    reversed_bits = int(f"{key & 0xFFFFFFFF:032b}"[::-1], 2)
+    mixed = (reversed_bits + session & 0xFFFFFFFF) ^ int.from_bytes(b"ZKSO", "little")
+    low, high = mixed & 0xFFFF, mixed >> 16
+    a, b, _, d = struct.pack("<HH", high, low)
+    return bytes((a ^ ticks, b ^ ticks, ticks, d ^ ticks))
+
+
+# Time
+
+
+@lru_cache(maxsize=65536)
+def _day_start(days: int) -> DeviceSeconds | None:
+    """Midnight of an encoded day, in which every month counts 31; None where the calendar has no such day."""
+    try:
+        return device_seconds(datetime(2000 + days // 372, days // 31 % 12 + 1, days % 31 + 1, tzinfo=UTC))
+    except ValueError:
+        return None
+
+
+def decode_time(encoded: int) -> DeviceSeconds | None:
+    """Wall clock of an encoded time; None for a day that does not exist, as after a battery loss."""
+    days, second = divmod(encoded, 86400)
+    midnight = _day_start(days)
+    return None if midnight is None else midnight + second
+
+
+def encode_time(at: DeviceSeconds) -> int:
+    """The encoded time of a wall clock between 2000 and 2099."""
+    days, second = divmod(at, 86400)
+    day = date.fromordinal(date(1970, 1, 1).toordinal() + days)
+    return (day.year % 100 * 372 + (day.month - 1) * 31 + day.day - 1) * 86400 + second
+
+
+def decode_clock(data: bytes) -> DeviceSeconds | None:
+    """Wall clock in the answer to GET_TIME; None for an impossible one. DataError ``short_clock``."""
+    if len(data) < 4:
+        raise DataError(f"a clock of {len(data)} bytes, expected 4", "short_clock")
+    encoded: int = struct.unpack_from("<I", data)[0]
+    return decode_time(encoded)
+
+
+# Facts about the terminal
+
+
+def decode_counters(data: bytes) -> Counters:
+    """Counters in the answer to GET_FREE_SIZES (80 bytes, 92 with face). DataError ``short_counters``."""
+    if len(data) < 80:
+        raise DataError(f"counters of {len(data)} bytes, expected 80 or 92", "short_counters")
+    words = struct.unpack_from("<20I", data)
+    return Counters(users=words[4], user_capacity=words[15], log=words[8], log_capacity=words[16])
+
+
+def decode_option(data: bytes, name: str) -> str | None:
+    """Value in the answer ``name=value`` to OPTIONS_RRQ; None for another name, an empty value or what is not ASCII."""
+    text = data.split(b"\0", 1)[0]  # some firmware pads with garbage after the NUL
+    key, separator, value = text.partition(b"=")
+    if not separator or key != name.encode() or not value.isascii():
+        return None
+    plain = value.decode().strip()
+    return plain if plain and plain.isprintable() else None
+
+
+def decode_text(data: bytes) -> str | None:
+    """Text up to the NUL, such as the firmware version; None when it is empty or not ASCII."""
+    text = data.split(b"\0", 1)[0]
+    plain = text.decode().strip() if text.isascii() else ""
+    return plain if plain and plain.isprintable() else None
+
+
+# Tables
+
+
+def split_table(block: bytes) -> memoryview:
+    """Records of a bulk answer, whose first four bytes are their total size. DataError ``short_table``."""
+    if len(block) < 4:
+        raise DataError(f"a table of {len(block)} bytes, expected its size in the first four", "short_table")
+    total: int = struct.unpack_from("<I", block)[0]
+    if len(block) - 4 < total:
+        raise DataError(f"{len(block) - 4} bytes of a table of {total}", "short_table")
+    return memoryview(block)[4 : 4 + total]
+
+
+def record_size(total: int, count: int) -> int | None:
+    """Size of a log record when ``count`` of them fill ``total`` bytes; None when the two do not explain each other."""
+    if count <= 0 or total % count:
+        return None
+    size = total // count
+    return size if size in (SHORT, MEDIUM) or size >= LONG else None
+
+
+def decode_log(records: Bytes, size: int, users: Mapping[int, str] | None = None) -> list[LogRow | BadRow]:
+    """Log records in order; ``users`` (uid to user id) is needed for records of 8 bytes. DataError ``log_layout``.
+
+    What is left over at the end becomes a BadRow.
+    """
+    view = memoryview(records)
+    whole = len(view) - len(view) % size if size > 0 else 0
+    if size == SHORT:
+        rows = _decode_named(view[:whole], struct.Struct("<HBIB"), _UserIds(users or {}))
+    elif size == MEDIUM:
+        rows = _decode_numbered(view[:whole])
+    elif LONG <= size <= PACKET_LIMIT:
+        rows = _decode_named(view[:whole], struct.Struct(f"<2x24sBIB{size - 32}x"), _UserTexts())
+    else:
+        raise DataError(f"log records of {size} bytes, expected {SHORT}, {MEDIUM}, {LONG} or more", "log_layout")
+    if whole < len(view):
+        rows.append(BadRow("short_record", bytes(view[whole:])))
+    return rows
+
+
+def _decode_named(view: memoryview, layout: struct.Struct, names: Mapping[Any, str]) -> list[LogRow | BadRow]:
+    """Rows of a layout (user field, verify, time, state); ``names`` turns the field into the user id."""
+    rows: list[LogRow | BadRow] = []
+    add, size = rows.append, layout.size
+    for field, verify, encoded, state in layout.iter_unpack(view):
+        days, second = divmod(encoded, 86400)
+        midnight, user = _day_start(days), names[field]
+        if midnight is not None and user:
+            add(LogRow(user, midnight + second, verify, state))
+        else:
+            at = len(rows) * size
+            add(BadRow("bad_time" if midnight is None else "no_user", bytes(view[at : at + size])))
+    return rows
+
+
+def _decode_numbered(view: memoryview) -> list[LogRow | BadRow]:
+    """Rows of 16 bytes: the user id is a number, and there is a work code."""
+    rows: list[LogRow | BadRow] = []
+    add = rows.append
+    for user, encoded, verify, state, work_code in struct.iter_unpack("<IIBB2xI", view):
+        days, second = divmod(encoded, 86400)
+        midnight = _day_start(days)
+        if midnight is not None:
+            add(LogRow(str(user), midnight + second, verify, state, work_code))
+        else:
+            at = len(rows) * MEDIUM
+            add(BadRow("bad_time", bytes(view[at : at + MEDIUM])))
+    return rows
+
+
+class _UserTexts(dict[bytes, str]):
+    """User field of 24 bytes to user id, each decoded once."""
+
+    def __missing__(self, field: bytes) -> str:
+        self[field] = user = _text(field)
+        return user
+
+
+class _UserIds(dict[int, str]):
+    """uid to user id; somebody deleted keeps the uid as number, marked where another person has that number by now."""
+
+    def __init__(self, users: Mapping[int, str]) -> None:
+        super().__init__(users)
+        self._taken = set(users.values())
+
+    def __missing__(self, uid: int) -> str:
+        number = str(uid)
+        self[uid] = user = f"uid:{number}" if number in self._taken else number
+        return user
+
+
+def decode_users(records: Bytes, size: int, encoding: str = "utf-8") -> list[User]:
+    """People enrolled, from records of 28 or 72 bytes; ``encoding`` is that of names. DataError ``user_layout``."""
+    view = memoryview(records)
+    if size not in (28, 72) or len(view) % size:
+        raise DataError(f"{len(view)} bytes of users in records of {size}, expected 28 or 72 each", "user_layout")
+    layout = "<Hx5x8s8xI" if size == 28 else "<Hx8x24s13x24s"
+    rows: Iterable[tuple[int, bytes, int | bytes]] = struct.iter_unpack(layout, view)
+    return [
+        User(uid, str(user) if isinstance(user, int) else _text(user), _text(name, encoding))
+        for uid, name, user in rows
+    ]
+
+
+def _text(field: bytes, encoding: str = "utf-8") -> str:
+    """Text up to the NUL, garbage after it left out; bytes that are no text stay visible as escapes."""
+    return field.split(b"\0", 1)[0].decode(encoding, errors="backslashreplace")
+
+
+# Realtime
+
+_EVENTS = {
+    size: struct.Struct(layout)
+    for size, layout in {
+        10: "<HBB6s",
+        12: "<IBB6s",
+        14: "<HBB6s4x",
+        32: "<24sBB6s",
+        36: "<24sBB6s4x",
+        37: "<24sBB6s5x",
+        52: "<24sBB6s20x",
+    }.items()
+}
+
+
+def decode_event(data: bytes) -> LogRow:
+    """The punch in a realtime packet. DataError ``event_layout``, ``bad_time`` or ``no_user``."""
+    layout = _EVENTS.get(len(data))
+    if layout is None:
+        raise DataError(f"a realtime punch of {len(data)} bytes, expected one of {sorted(_EVENTS)}", "event_layout")
+    user, verify, state, (year, month, day, hour, minute, second) = layout.unpack(data)
+    name = _text(user) if isinstance(user, bytes) else str(user)
+    if not name:
+        raise DataError("a realtime punch without user", "no_user")
+    try:
+        at = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError as error:
+        raise DataError(f"a realtime punch at an impossible time: {error}", "bad_time") from error
+    return LogRow(name, device_seconds(at), verify, state)
