@@ -1,0 +1,49 @@
+"""The indicators and weights in use: the shipped defaults, through the same checks as any edit."""
+
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from server.scoring.indicator import Indicator, check_indicators
+from server.scoring.scheme import WeightSet, check_sets
+from shared.errors import DataError
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """All versions of all indicators and weight sets."""
+
+    indicators: tuple[Indicator, ...]
+    sets: tuple[WeightSet, ...]
+
+    def version(self, indicator: str, rule_version: str) -> Indicator | None:
+        """The definition that a stored score was made with."""
+        same = (i for i in self.indicators if i.id == indicator and i.rule_version == rule_version)
+        return next(same, None)
+
+
+class _Indicators(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    indicator: tuple[Indicator, ...]
+
+
+class _Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    set: tuple[WeightSet, ...]
+
+
+def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
+    """A checked catalogue from two TOML documents; DataError says what is wrong where."""
+    try:
+        found = msgspec.toml.decode(indicators, type=_Indicators, strict=True).indicator
+        weights = msgspec.toml.decode(sets, type=_Sets, strict=True).set
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"indicators or weights: {error}", "catalogue") from error
+    check_indicators(found)
+    check_sets(weights, {indicator.id for indicator in found})
+    return Catalogue(found, weights)
+
+
+@cache
+def default_catalogue() -> Catalogue:
+    """What ships beside the engine."""
+    folder = files("server.scoring") / "defaults"
+    return read_catalogue((folder / "indicators.toml").read_bytes(), (folder / "weights.toml").read_bytes())

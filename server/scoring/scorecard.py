@@ -1,0 +1,92 @@
+"""From counted rows to indicator scores, a total and a grade (KS-3, KS-13)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from server.scoring.indicator import Indicator
+from server.scoring.numbers import CENTI, MICRO, CentiPoints, MicroPoints, half_up
+from server.scoring.scheme import PeriodWeights
+
+NoScore: TypeAlias = Literal["no_denominator", "below_minimum_sample"]
+Grade: TypeAlias = Literal["S", "A", "B", "C", "D"]
+
+ENOUGH_COVERAGE = Fraction(60, 100)
+GRADES: tuple[tuple[Grade, CentiPoints], ...] = (("S", 110_00), ("A", 100_00), ("B", 85_00), ("C", 70_00), ("D", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was counted."""
+
+    numerator: int = 0
+    denominator: int = 0
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorScore:
+    """One indicator of one person; either points or the reason why there are none, never 0 for unknown."""
+
+    indicator: Indicator
+    observed: Observed
+    points: MicroPoints | None
+    no_score: NoScore | None
+
+    @property
+    def value(self) -> Fraction | None:
+        """In the indicator's unit; None without denominator."""
+        seen = self.observed
+        return self.indicator.value(seen.numerator, seen.denominator) if seen.denominator else None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The weighted mean over what has a score, and how much of the weight that is."""
+
+    centi: CentiPoints | None
+    """None while the coverage is below 60 %."""
+    coverage: Fraction
+
+    @property
+    def status(self) -> Literal["scored", "insufficient_data"]:
+        """Whether there is a total."""
+        return "insufficient_data" if self.centi is None else "scored"
+
+
+def score_indicator(indicator: Indicator, observed: Observed) -> IndicatorScore:
+    """Points for what was counted."""
+    if not observed.denominator:
+        return IndicatorScore(indicator, observed, None, "no_denominator")
+    if observed.sample < indicator.min_sample:
+        return IndicatorScore(indicator, observed, None, "below_minimum_sample")
+    value = indicator.value(observed.numerator, observed.denominator)
+    return IndicatorScore(indicator, observed, indicator.line.score(value), None)
+
+
+def total(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Total:
+    """Weighted mean of the points; indicators without points give their weight to the others (KS-3)."""
+    scored = {name: weight for name, weight in weights.weights.items() if points.get(name) is not None}
+    whole, part = sum(weights.weights.values()), sum(scored.values())
+    coverage = Fraction(part, whole) if whole else Fraction(0)
+    if not part or coverage < ENOUGH_COVERAGE:
+        return Total(None, coverage)
+    weighted = sum(weight * (points[name] or 0) for name, weight in scored.items())
+    return Total(half_up(Fraction(weighted * CENTI, part * MICRO)), coverage)
+
+
+def grade(centi: CentiPoints) -> Grade:
+    """Grade of a published total."""
+    return next(letter for letter, least in GRADES if centi >= least)
+
+
+def input_hash(score: IndicatorScore, employee: str, period: str) -> str:
+    """SHA-256 over everything the score was made of, hexadecimal: same inputs, same hash (KS-16)."""
+    definition = msgspec.to_builtins(score.indicator)
+    seen = (score.observed.numerator, score.observed.denominator, score.observed.sample)
+    canonical = msgspec.json.encode([score.indicator.rule_version, employee, period, seen, definition], order="sorted")
+    return hashlib.sha256(canonical).hexdigest()
