@@ -7,13 +7,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from gateway.buffer.outbox import Outbox
 from gateway.config import GatewayConfig
-from gateway.driver import Driver, DriverContext, DriverTask, Terminal, TerminalState
+from gateway.driver import Driver, DriverContext, DriverTask, Sink, Terminal, TerminalState
 from gateway.health.machine import clock_synced, free_bytes, machine_id
 from gateway.health.report import health_of, save
 from gateway.profile import Profile, load_profile
@@ -36,8 +36,15 @@ log = structlog.get_logger("gateway")
 class Fleet:
     """The configured terminals: their live state and the conversations that work."""
 
-    states: Sequence[TerminalState]
-    tasks: Sequence[DriverTask]
+    states: list[TerminalState] = field(default_factory=list)
+    tasks: list[DriverTask] = field(default_factory=list)
+    problems: list[tuple[TerminalState, ConfigError]] = field(default_factory=list)
+    """Terminals that wait for a person, and why."""
+
+    def park(self, state: TerminalState, problem: str, error: ConfigError) -> None:
+        """Show that this terminal waits for a person."""
+        state.state, state.problem = "config_error", problem
+        self.problems.append((state, error))
 
 
 async def run(config: GatewayConfig, clocks: Clocks | None = None, stop: asyncio.Event | None = None) -> None:
@@ -48,7 +55,9 @@ async def run(config: GatewayConfig, clocks: Clocks | None = None, stop: asyncio
         try:
             if outbox.reread_from_ms is not None:
                 log.warning("terminals_read_again", since=from_ms(outbox.reread_from_ms).isoformat())
-            fleet = build_fleet(config, outbox, clocks)
+            fleet = build_fleet(config, outbox, clocks, outbox.seen_ms)
+            for state, error in fleet.problems:
+                log.warning("parked", terminal=state.name, reason=str(error))
             link = SyncClient(config, outbox, clocks, _facts(config, outbox, clocks))
             log.info("ready", gateway=config.id, terminals=len(fleet.states))
             report = _Reporter(config, outbox, fleet, link, clocks)
@@ -84,52 +93,47 @@ async def _end(tasks: Sequence[asyncio.Task[None]], within_s: float) -> None:
 # --- terminals ------------------------------------------------------------------------------------------------------
 
 
-def build_fleet(config: GatewayConfig, outbox: Outbox, clocks: Clocks) -> Fleet:
+def build_fleet(config: GatewayConfig, sink: Sink, clocks: Clocks, seen_ms: Callable[[], int]) -> Fleet:
     """Profiles and drivers of all configured terminals; one that can not work is parked and the others run."""
-    states: list[TerminalState] = []
+    fleet = Fleet()
     families: dict[str, list[Terminal]] = {}
     for terminal_config in config.terminal:
         state = TerminalState(terminal_config.name, terminal_config.profile, terminal_config.serial)
-        states.append(state)
+        fleet.states.append(state)
         try:
             profile = load_profile(terminal_config.profile)
         except ConfigError as error:
-            park(state, "bad_profile", error)
+            fleet.park(state, "bad_profile", error)
             continue
         terminal = Terminal(terminal_config, profile, config.zone, state)
         families.setdefault(profile.family, []).append(terminal)
-    tasks: list[DriverTask] = []
     for family, terminals in families.items():
-        context = DriverContext(outbox, clocks, outbox.seen_ms, config.push.get(family), _discovered)
-        tasks += family_tasks(family, terminals, context)
-    return Fleet(states, tasks)
+        context = DriverContext(sink, clocks, seen_ms, config.push.get(family), _discovered)
+        _add_family(fleet, family, terminals, context)
+    return fleet
 
 
-def family_tasks(family: str, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
+def _add_family(fleet: Fleet, family: str, terminals: Sequence[Terminal], context: DriverContext) -> None:
     """The conversations of one family; terminals whose settings can not work are parked and left out."""
     try:
         driver = load_driver(family)
     except ConfigError as error:
         for terminal in terminals:
-            park(terminal.state, "no_driver", error)
-        return []
-    good = [terminal for terminal in terminals if _fits(driver, terminal, context)]
+            fleet.park(terminal.state, "no_driver", error)
+        return
+    good = []
+    for terminal in terminals:
+        try:
+            check_quirks(driver, terminal.profile)
+            driver.tasks([terminal], context)
+            good.append(terminal)
+        except ConfigError as error:
+            fleet.park(terminal.state, "config_error", error)
     try:
-        return driver.tasks(good, context) if good else []
-    except ConfigError as error:  # each is fine by itself: two claim one serial or one port
+        fleet.tasks.extend(driver.tasks(good, context) if good else [])
+    except ConfigError as error:  # each is fine by itself, but two claim one serial or one port
         for terminal in good:
-            park(terminal.state, "config_error", error)
-        return []
-
-
-def _fits(driver: Driver, terminal: Terminal, context: DriverContext) -> bool:
-    try:
-        check_quirks(driver, terminal.profile)
-        driver.tasks([terminal], context)
-    except ConfigError as error:
-        park(terminal.state, "config_error", error)
-        return False
-    return True
+            fleet.park(terminal.state, "config_error", error)
 
 
 def check_quirks(driver: Driver, profile: Profile) -> None:
@@ -158,12 +162,6 @@ def load_driver(family: str) -> Driver:
             f"driver {family} needs {error.name}, which is not installed: pip install 'muster[{extra}]'"
         ) from error
     return driver
-
-
-def park(state: TerminalState, problem: str, error: ConfigError) -> None:
-    """Show that this terminal waits for a person."""
-    state.state, state.problem = "config_error", problem
-    log.warning("parked", terminal=state.name, reason=str(error))
 
 
 def _discovered(family: str, serial: str) -> None:
