@@ -6,6 +6,7 @@ from server.access.viewer import Viewer
 from server.api.answers.attendance import zone_of
 from server.api.answers.names import names
 from server.api.context import Context
+from server.api.paging import Page
 from server.api.views import EmployeesView, EmployeeView, MeView, UnmatchedListView, UnmatchedView
 from server.store import change_queries, people_queries, user_queries
 from server.store.scope_filter import Narrow
@@ -26,7 +27,7 @@ async def me(context: Context, viewer: Viewer) -> MeView:
 
 
 async def employees(
-    context: Context, viewer: Viewer, part: str, department: str | None, site: str | None, *, limit: int, offset: int
+    context: Context, viewer: Viewer, part: str, department: str | None, site: str | None, *, page: Page
 ) -> EmployeesView:
     """A page of employees in scope."""
     scope = viewer.scope
@@ -36,7 +37,7 @@ async def employees(
             below = with_those_below({department}, await user_queries.department_parents(connection))
         narrow = Narrow(below, site)
         total, rows = await people_queries.employee_rows(
-            connection, scope, part.strip(), narrow, limit=limit, offset=offset
+            connection, scope, part.strip(), narrow, limit=page.limit, offset=page.offset
         )
         return EmployeesView(
             total=total,

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from server.api.context import ContextDep
 from server.api.guards import requires
-from server.api.paging import Limit, Offset
+from server.api.paging import PageDep
 from server.api.views import OperationsView, OperationView, QuarantineRowView, QuarantineView
 from server.store import fleet_queries, log_queries
 
@@ -12,10 +12,10 @@ router = APIRouter(prefix="/api", tags=["logs"])
 
 
 @router.get("/quarantine", dependencies=[requires("quarantine.read")])
-async def quarantine(context: ContextDep, limit: Limit = 50, offset: Offset = 0) -> QuarantineView:
+async def quarantine(context: ContextDep, page: PageDep) -> QuarantineView:
     """Messages and events that could not be stored, newest first."""
     async with context.db.reading() as connection:
-        total, rows = await fleet_queries.quarantine_rows(connection, limit, offset)
+        total, rows = await fleet_queries.quarantine_rows(connection, page.limit, page.offset)
     return QuarantineView(
         total=total,
         rows=[
@@ -34,8 +34,8 @@ async def quarantine(context: ContextDep, limit: Limit = 50, offset: Offset = 0)
 
 
 @router.get("/operations", dependencies=[requires("admin")])
-async def operations(context: ContextDep, limit: Limit = 50, offset: Offset = 0) -> OperationsView:
+async def operations(context: ContextDep, page: PageDep) -> OperationsView:
     """The operation log, newest first."""
     async with context.db.reading() as connection:
-        total, rows = await log_queries.operation_rows(connection, limit, offset)
+        total, rows = await log_queries.operation_rows(connection, page.limit, page.offset)
     return OperationsView(total=total, rows=[OperationView.model_validate(row) for row in rows])

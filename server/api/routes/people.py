@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from server.api.answers import people
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import PeopleMapper, PeopleReader
-from server.api.paging import Limit, Offset
+from server.api.paging import PageDep
 from server.api.views import AssignBody, AssignedView, EmployeesView, Id, UnmatchedListView
 from server.services.people import assign_user
 
@@ -22,11 +22,10 @@ async def employees(
     q: Annotated[str, Query(max_length=100)] = "",
     department: Id | None = None,
     site: Id | None = None,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: PageDep,
 ) -> EmployeesView:
     """Employees in scope by name; ``q`` is a part of name or id."""
-    return await people.employees(context, viewer, q, department, site, limit=limit, offset=offset)
+    return await people.employees(context, viewer, q, department, site, page=page)
 
 
 @router.get("/unmatched")

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from server.api.answers import scores
 from server.api.context import ContextDep
-from server.api.guards import OwnReader
-from server.api.paging import Limit, Offset
+from server.api.guards import OwnReader, whom
+from server.api.paging import PageDep
 from server.api.views import Id, ScorecardView, SourceRowsView
 
 router = APIRouter(prefix="/api/scores", tags=["scores"])
@@ -23,7 +24,7 @@ async def scorecard(
     period: Annotated[str | None, Query(pattern=MONTH)] = None,
 ) -> ScorecardView:
     """One person's score in a month, the newest without ``period``; ``employee`` may be ``me``."""
-    raise NotImplementedError
+    return await scores.scorecard(context, viewer.scope, whom(viewer, employee, others="scores.read"), period)
 
 
 @router.get("/{employee}/{period}/{indicator}/sources")
@@ -34,8 +35,8 @@ async def source_rows(
     employee: Id,
     period: Annotated[str, Path(pattern=MONTH)],
     indicator: Id,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: PageDep,
 ) -> SourceRowsView:
     """The day records or parcels that one indicator score was made of."""
-    raise NotImplementedError
+    about = whom(viewer, employee, others="scores.read")
+    return await scores.source_rows(context, viewer.scope, about, period, indicator, page=page)

@@ -1,0 +1,126 @@
+"""Scorecards with everything that made each number, and the rows behind it. Numbers become text here, once rounded."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from server.access.errors import NotFoundError
+from server.access.scope import Scope
+from server.api.context import Context
+from server.api.paging import Page
+from server.api.views import CurvePointView, IndicatorScoreView, ScorecardView, SourceRowsView, SourceRowView
+from server.scoring.catalogue import default_catalogue
+from server.scoring.indicator import Indicator
+from server.scoring.numbers import CENTI, MICRO, decimal_text
+from server.scoring.scorecard import grade
+from server.store import change_queries, page_queries, score_queries
+from server.store.page_queries import PersonRow
+from server.store.score_queries import ScorecardRow, ScoreRow
+from shared.clock import from_ms
+
+WEIGHT_PLACES = 4
+
+
+async def scorecard(context: Context, scope: Scope, employee: str, period: str | None) -> ScorecardView:
+    """A person's score, with status ``none`` where nothing was scored; NotFoundError outside the scope."""
+    async with context.db.reading() as connection:
+        person = await page_queries.person(connection, scope, employee)
+        if person is None:
+            raise NotFoundError(f"employee {employee!r} is not in scope")
+        version = await change_queries.newest_change(connection, f"employee:{employee}")
+        card = await score_queries.scorecard(connection, scope, employee, period)
+        if card is not None:
+            return _card(card, version)
+        newest = await score_queries.scorecard(connection, scope, employee)
+    this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
+    return _nothing(person, period or this_month, newest.periods if newest else (), version)
+
+
+async def source_rows(
+    context: Context, scope: Scope, employee: str, period: str, indicator: str, *, page: Page
+) -> SourceRowsView:
+    """The rows one score was counted from; NotFoundError where there is none in scope."""
+    async with context.db.reading() as connection:
+        found = await score_queries.source_rows(
+            connection, scope, employee, period, indicator, limit=page.limit, offset=page.offset
+        )
+    if found is None:
+        raise NotFoundError(f"employee {employee!r} has no score {indicator!r} in {period} in scope")
+    total, rows = found
+    views = [SourceRowView.model_validate(row) for row in rows]
+    return SourceRowsView(indicator=indicator, period=period, total=total, rows=views)
+
+
+def _card(card: ScorecardRow, version: int) -> ScorecardView:
+    part, whole = card.coverage
+    return ScorecardView(
+        employee=card.employee,
+        name=card.name,
+        department=card.department,
+        period=card.period,
+        periods=list(card.periods),
+        status="none" if card.status not in ("scored", "insufficient_data") else card.status,
+        total=None if card.total is None else decimal_text(Fraction(card.total, CENTI)),
+        grade=None if card.total is None else grade(card.total),
+        coverage_pct=decimal_text(Fraction(100 * part, whole) if whole else Fraction(0)),
+        indicators=list(_indicators(card)),
+        version=version,
+    )
+
+
+def _nothing(person: PersonRow, period: str, periods: tuple[str, ...], version: int) -> ScorecardView:
+    return ScorecardView(
+        employee=person.id,
+        name=person.name,
+        department=person.department,
+        period=period,
+        periods=list(periods),
+        status="none",
+        total=None,
+        grade=None,
+        coverage_pct=decimal_text(Fraction(0)),
+        indicators=[],
+        version=version,
+    )
+
+
+def _indicators(card: ScorecardRow) -> Iterator[IndicatorScoreView]:
+    """One view a row; a definition that is no longer in the catalogue has no names to show and is left out."""
+    for row in card.scores:
+        definition = default_catalogue().version(row.indicator, row.lineage.rule_version)
+        if definition is not None:
+            yield _indicator(row, definition)
+
+
+def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
+    lineage = row.lineage
+    weight, whole = lineage.weight
+    return IndicatorScoreView(
+        id=row.indicator,
+        name_zh=definition.name_zh,
+        name_en=definition.name_en,
+        unit=definition.unit,
+        better=definition.better,
+        weight=decimal_text(Fraction(100 * weight, whole), WEIGHT_PLACES),
+        target=definition.target,
+        value=None if lineage.value is None else decimal_text(Fraction(lineage.value)),
+        numerator=lineage.numerator,
+        denominator=lineage.denominator,
+        sample=row.sample,
+        min_sample=definition.min_sample,
+        points=None if row.points is None else decimal_text(Fraction(row.points, MICRO)),
+        no_score=row.no_score,
+        curve=list(_corners(definition)),
+        rule_version=lineage.rule_version,
+        watermark_ms=lineage.watermarks.get("cut_ms"),
+        input_hash=lineage.input_hash,
+        computed_ms=row.computed_ms,
+    )
+
+
+def _corners(definition: Indicator) -> Iterator[CurvePointView]:
+    """Corners of the curve over the value itself; a curve over value / target is stretched by the target."""
+    line = definition.line
+    stretch = line.target or Fraction(1) if line.kind.startswith("ratio") else Fraction(1)
+    points = line.points or ((Fraction(0), Fraction(0)), (line.cap / 100, line.cap))
+    for value, worth in points:
+        yield CurvePointView(value=decimal_text(value * stretch), points=decimal_text(worth))
