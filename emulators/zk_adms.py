@@ -273,7 +273,7 @@ class AdmsTerminal:
                     return await _read_answer(reader)
                 finally:
                     writer.close()
-        except (OSError, EOFError, TimeoutError, ValueError):
+        except (OSError, EOFError, TimeoutError, LookupError, ValueError):
             return Answer(0)
 
     def _set_clock(self, date: str) -> None:
@@ -285,7 +285,9 @@ class AdmsTerminal:
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> Answer:
-    lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    lines = ["HTTP/1.1 100 Continue"]
+    while " 100 " in lines[0]:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     body = await reader.readexactly(int(headers["content-length"]))
     return Answer(int(lines[0].split(" ")[1]), headers, body.decode())

@@ -11,11 +11,14 @@ from typing import TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, DeviceSeconds, device_seconds
+from shared.errors import DataError
 
 USER_LIMIT = 64
 """Characters of a user number; the longest seen has 24."""
 ROW_LIMIT = 1024
 """Bytes of a row that can be a punch; a longer one is something else and its start tells what."""
+ROWS_LIMIT = 20_000
+"""Rows of one body; terminals send up to 1,000."""
 ABSENT = -1
 """Stands in ``raw_codes`` for a column that the row does not have, or that is no number."""
 
@@ -154,7 +157,9 @@ def to_text(raw: bytes) -> str | None:
 
 
 def lines_of(body: bytes) -> list[bytes]:
-    """Rows of a body: LF or CRLF, without empty ones."""
+    """Rows of a body: LF or CRLF, without empty ones; DataError for more rows than any terminal sends."""
+    if body.count(b"\n") > ROWS_LIMIT:
+        raise DataError(f"body has more than {ROWS_LIMIT} rows", code="too_many_rows")
     return [line for line in (part.rstrip(b"\r") for part in body.split(b"\n")) if line.strip()]
 
 

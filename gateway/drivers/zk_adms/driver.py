@@ -13,7 +13,7 @@ from gateway.drivers.zk_adms import codec
 from gateway.drivers.zk_adms.front import Answer, Body, Head, HttpFront
 from gateway.profile import Profile, device_zone
 from shared.clock import device_seconds, from_ms
-from shared.errors import ConfigError, RetryableError
+from shared.errors import ConfigError, DataError, RetryableError
 from shared.keys import Event
 from shared.punch import Direction, Flag, Method, Punch
 from shared.scan import DAMAGED_RAW_LIMIT, Damaged
@@ -27,6 +27,8 @@ OFFLINE_AFTER_MS = 150_000
 """A terminal asks for commands every 10 s and pauses for 60 s after a failure."""
 LOOK_S = 10.0
 DISCOVERED_LIMIT = 1000
+FACTS_LIMIT = 64 * 1024
+"""Bytes of a body that tells facts and results."""
 SEPARATE_BAD_ROWS = 100
 """Bad rows of one body that become a damaged row each; the rest share rows, so that garbage can not fill the disk."""
 
@@ -203,7 +205,11 @@ class AdmsServer:
         if handler is None:
             await body.drain()
             return Answer(404, f"unknown call {head.method[:10]} {call[:40]}")
-        return await handler(known, query, body)
+        try:
+            return await handler(known, query, body)
+        except DataError as error:
+            self._note(known, f"sent what is not taken: {error}")
+            raise
 
     def _stranger(self, serial: str, method: str, call: str) -> Answer:
         """A serial that is not listed: greeted without options, its rows stay with it, IT is told once."""
@@ -233,7 +239,7 @@ class AdmsServer:
         return Answer(200, codec.attendance_options(known.serial, stamps, offset_s, query.get("pushver")))
 
     async def _registry(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
-        _learn(known.state, codec.facts_of(codec.options_of(await body.read())))
+        _learn(known.state, codec.facts_of(codec.options_of(await body.read(FACTS_LIMIT))))
         return Answer(200, f"RegistryCode={_registry_code(known.serial)}")
 
     async def _configure(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
@@ -253,7 +259,7 @@ class AdmsServer:
         return Answer(200, "\n".join(lines) if lines else "OK")
 
     async def _command_results(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
-        results, facts = codec.command_results(await body.read())
+        results, facts = codec.command_results(await body.read(FACTS_LIMIT))
         _learn(known.state, codec.facts_of(facts))
         for result in results:
             if result.code:
@@ -287,7 +293,7 @@ class AdmsServer:
         return Answer(503, "unknown table")
 
     async def _options(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
-        _learn(known.state, codec.facts_of(codec.options_of(await body.read())))
+        _learn(known.state, codec.facts_of(codec.options_of(await body.read(FACTS_LIMIT))))
         return Answer(200, "OK")
 
     async def _attendance(self, known: _Known, query: dict[str, str], body: Body) -> Answer:

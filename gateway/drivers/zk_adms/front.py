@@ -13,7 +13,7 @@ from shared.clock import WallMs, from_ms
 from shared.errors import DataError
 
 HEAD_LIMIT = 16 * 1024
-ROWS_LIMIT = 1024 * 1024
+BODY_LIMIT = 1024 * 1024
 """Bytes of a body that is read; 1,000 rows of 16 columns are 200 KiB."""
 DRAIN_LIMIT = 64 * 1024 * 1024
 """Bytes of a body that is thrown away unread, such as a picture."""
@@ -88,7 +88,7 @@ class Body:
         self._reader = reader
         self._writer = writer
 
-    async def read(self, limit: int = ROWS_LIMIT) -> bytes:
+    async def read(self, limit: int = BODY_LIMIT) -> bytes:
         """All of it; DataError ``too_large`` beyond ``limit`` bytes, ``cut_off`` when the client gave up."""
         found = bytearray()
         async for piece in self._pieces(limit):
