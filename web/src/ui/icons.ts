@@ -1,0 +1,33 @@
+/** Outlines in a box of 20, drawn in the colour of the text around. */
+export const shapes = {
+  menu: "M3 5h14M3 10h14M3 15h14",
+  close: "M5 5l10 10M15 5L5 15",
+  left: "M12 4l-6 6 6 6",
+  right: "M8 4l6 6-6 6",
+  up: "M5 12l5-5 5 5",
+  down: "M5 8l5 5 5-5",
+  check: "M4 10.5l4 4 8-9",
+  clock: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4l3 2",
+  warn: "M10 3l8 14H2L10 3zM10 8v4M10 14.4v.2",
+  cross: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM7.5 7.5l5 5M12.5 7.5l-5 5",
+  dash: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM7 10h6",
+  half: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6.5v7M6.5 10h7",
+  search: "M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM13 13l4 4",
+  today: "M4 5h12v11H4zM4 8.5h12M7 3v3M13 3v3M7.5 12l2 2 3.5-3.5",
+  day: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4l3 2",
+  score: "M4 16V9M10 16V4M16 16v-5",
+  devices: "M4 4h12v8H4zM8 16h4M10 12v4",
+  people: "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM2 16.5c0-3 2.4-5 5.5-5s5.5 2 5.5 5M13 4a3 3 0 0 1 0 5.5M15 12c1.9.7 3 2.3 3 4.5",
+  unmatched: "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM2.5 16.5c0-3 2.4-5 5.5-5 1 0 2 .2 2.8.6M14 11.5c.2-1.6 3-1.5 3 .3 0 1.3-1.5 1.4-1.5 2.7M15.5 17v.2",
+  quarantine: "M10 3l6 2.5v4.5c0 3.5-2.5 6-6 7-3.5-1-6-3.5-6-7V5.5L10 3zM10 7v4M10 13.3v.2",
+  operations: "M5 3.5h10v13H5zM7.5 7h5M7.5 10h5M7.5 13h3",
+  sun: "M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM10 2v2M10 16v2M2 10h2M16 10h2M4.3 4.3l1.4 1.4M14.3 14.3l1.4 1.4M4.3 15.7l1.4-1.4M14.3 5.7l1.4-1.4",
+  moon: "M16 11.5A6.5 6.5 0 0 1 8.5 4 6.5 6.5 0 1 0 16 11.5z",
+  screen: "M3 4h14v9H3zM7 16.5h6M10 13v3.5",
+  person: "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM4 17c0-3.200 2.6-5 6-5s6 1.800 6 5",
+  offline: "M3 8.5c4-3.6 10-3.6 14 0M6 12c2.3-2 5.7-2 8 0M10 15.5v.2M3 3l14 14",
+  scanner: "M3 6V4h3M14 4h3v2M17 14v2h-3M6 16H3v-2M6 7v6M9 7v6M12 7v6M14 7v6",
+  gateway: "M3 11h14v5H3zM6 13.5h.2M9 13.5h.2M6 11V6M14 11V6M4.5 4.5c1-1 2-1 3 0M12.5 4.5c1-1 2-1 3 0",
+};
+
+export type IconName = keyof typeof shapes;
