@@ -17,7 +17,7 @@ from server.ingest.session import read_batch, refused
 from server.ingest.transaction import Ingest, Sent
 from server.store.database import Database
 from server.store.ingest_faults import is_passing
-from server.store.ingest_store import event_store
+from server.store.ingest_store import ingest_store
 from shared.clock import Clocks
 from shared.errors import ConfigError, DataError
 from shared.topics import down, parse_up
@@ -108,7 +108,7 @@ class Consumer:
     def __init__(self, db: Database, clocks: Clocks) -> None:
         self.client: aiomqtt.Client | None = None
         self.inbox = Inbox()
-        self._ingest = Ingest(db, event_store(db))
+        self._ingest = Ingest(db, ingest_store(db))
         self._clocks = clocks
         self._acks: asyncio.Queue[tuple[str, Ack]] = asyncio.Queue(1_000)
         self._ms_per_message = 0.0

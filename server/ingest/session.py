@@ -13,7 +13,6 @@ A store calls it inside one transaction, with the streams' rows locked, and send
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import NamedTuple
 
 from shared.clock import ClockAnchor, WallMs
@@ -71,6 +70,10 @@ class Batch:
     code: str | None
     raw: bytes
     """The message itself."""
+    sources: frozenset[str] = frozenset()
+    """Terminals and stations of its good events."""
+    sound: bool = False
+    """Every item is a good event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,14 @@ def read_batch(payload: bytes) -> Batch:
         bodies = decode_ev_body(head, packed)
     except DataError as error:
         return Batch(head, (), error.code, payload)
-    return Batch(head, tuple(map(_item, bodies)), None, payload)
+    items = tuple(map(_item, bodies))
+    good = [item.source for item in items if item.code is None]
+    return Batch(head, items, None, payload, frozenset(good), len(good) == len(items))
 
 
 def refused(batch: Batch, code: str) -> Batch:
     """The same batch, to be quarantined as a whole."""
-    return replace(batch, items=(), code=code)
+    return Batch(batch.head, (), code, batch.raw)
 
 
 def covered(known: Known, batches: Sequence[Batch]) -> Ranges:
@@ -180,34 +185,70 @@ def take(known: Known, batches: Sequence[Batch], seen: Mapping[int, Seen], owned
     A seq that is covered already is compared by digest: equal is a repeat, other bytes are a conflict and go to
     quarantine. A seq that was given up as lost is welcome after all.
     """
-    here = dict(seen)
-    rows: list[Row] = []
-    rejects: list[Reject] = []
-    rejected: dict[int, str] = {}
-    after = known
+    work = _Work(dict(seen), owned, known)
     for batch in batches:
-        done = _all(after)
-        for seq, item in zip(count(batch.head.first), _items(batch)):
-            before = here.get(seq)
-            if before is None and covers(done, seq, seq) and not covers(after.lost, seq, seq):
-                before = Seen(frozenset())
-            code = _why_not(item, owned) if before is None else _conflict(item, before, batch)
-            if code is None and before is None:
-                rows.append(Row(seq, item.at_ms, item.digest, item.body))
-            elif code is not None:
-                rejects.append(Reject(seq, code, item.digest, item.body, item.source))
-            digests = frozenset() if batch.code else frozenset([item.digest])
-            if before is None:
-                here[seq] = Seen(digests, code)
-            elif code is not None:
-                here[seq] = Seen(before.digests | digests, before.code)
-            shown = code or (before.code if before else None)
-            if shown:
-                rejected[seq] = shown
-        after = _advanced(after, batch.head.first, batch.head.last)
-    named = sorted(rejected.items())[:MAX_REJECTED]
+        if work.is_plain(batch):
+            work.take_plain(batch)
+        else:
+            work.take_one_by_one(batch)
+        work.after = _advanced(work.after, batch.head.first, batch.head.last)
+    after, named = work.after, sorted(work.rejected.items())[:MAX_REJECTED]
     ack = StreamAck(batches[0].head.stream, after.upto, after.also[:MAX_ALSO], named)
-    return Taken(rows, rejects, after, ack)
+    return Taken(work.rows, work.rejects, after, ack)
+
+
+@dataclass(slots=True)
+class _Work:
+    """Batches of one stream on their way through one transaction."""
+
+    here: dict[int, Seen]
+    owned: Collection[str]
+    after: Known
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    noted: int = 0
+    """How many of ``rows`` are in ``here`` already."""
+
+    def is_plain(self, batch: Batch) -> bool:
+        """Whether all of it is new, good and owned, as nearly always: then nothing is looked at twice."""
+        span = [(batch.head.first, batch.head.last)]
+        return (
+            batch.sound
+            and all(source in self.owned for source in batch.sources)
+            and not intersection(_all(self.after), span)
+            and not (self.here and any(seq in self.here for seq in range(span[0][0], span[0][1] + 1)))
+        )
+
+    def take_plain(self, batch: Batch) -> None:
+        first = batch.head.first
+        self.rows += [Row(seq, item[2], item[1], item[0]) for seq, item in enumerate(batch.items, first)]
+
+    def take_one_by_one(self, batch: Batch) -> None:
+        for row in self.rows[self.noted :]:
+            self.here[row.seq] = Seen(frozenset([row.digest]))
+        self.noted = len(self.rows)
+        done = difference(_all(self.after), self.after.lost)
+        for seq, item in enumerate(_items(batch), batch.head.first):
+            before = self.here.get(seq)
+            if before is None and covers(done, seq, seq):
+                before = Seen(frozenset())
+            code = _why_not(item, self.owned) if before is None else _conflict(item, before, batch)
+            if code is not None:
+                self.rejects.append(Reject(seq, code, item.digest, item.body, item.source))
+            elif before is None:
+                self.rows.append(Row(seq, item.at_ms, item.digest, item.body))
+            self._note(seq, batch, item, before, code)
+
+    def _note(self, seq: int, batch: Batch, item: Item, before: Seen | None, code: str | None) -> None:
+        digests = frozenset() if batch.code else frozenset([item.digest])
+        if before is None:
+            self.here[seq] = Seen(digests, code)
+        elif code is not None:
+            self.here[seq] = Seen(before.digests | digests, before.code)
+        shown = code or (before.code if before else None)
+        if shown:
+            self.rejected[seq] = shown
 
 
 def _item(body: bytes) -> Item:

@@ -1,9 +1,10 @@
 """One ingest transaction: sessions decide, the store writes, and the acks are returned only after the commit."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,8 +16,8 @@ from server.store.change_queries import note_changes
 from server.store.database import Database
 from server.store.fleet_queries import AlarmDetail
 from server.store.ingest_faults import is_duplicate
-from server.store.ingest_queries import FeedRow, Quarantined, StreamKey, StreamRow
-from server.store.ingest_store import EventRow, EventStore
+from server.store.ingest_queries import Quarantined, StreamKey, StreamRow
+from server.store.ingest_store import EventRow, FeedRow, IngestStore
 from shared import ranges
 from shared.clock import WallMs
 from shared.keys import digest
@@ -25,6 +26,8 @@ from shared.wire import Ack, Health, Hello, StreamAck
 
 Sent: TypeAlias = tuple[str, Batch]
 """A gateway's id, from the topic, and what it sent."""
+
+CLOSE_MS = 7 * 24 * 3_600_000
 
 BAD_MESSAGE = "bad_message"
 LOST = "lost_at_gateway"
@@ -55,16 +58,14 @@ class _Writes:
 class Ingest:
     """Stores what gateways send. Keeps nothing between transactions but which terminals are known to be owned."""
 
-    def __init__(self, db: Database, events: EventStore) -> None:
+    def __init__(self, db: Database, store: IngestStore) -> None:
         self._db = db
-        self._events = events
+        self._rows = store
         self._owned: dict[str, frozenset[str]] = {}  # only grows: a past assignment counts
 
     async def store(self, sent: Sequence[Sent], now_ms: WallMs) -> dict[str, list[StreamAck]]:
         """Commit these batches in one transaction; what is covered now, by gateway, to be acked."""
-        await self._events.prepare(
-            (item.at_ms for _, batch in sent for item in batch.items if item.code is None), now_ms
-        )
+        await self._rows.prepare(_months(sent), now_ms)
         try:
             return await self._store(sent, now_ms, careful=False)
         except Exception as error:
@@ -159,8 +160,9 @@ class Ingest:
         taken = take_batches(known, batches, seen, await self._owners(connection, row.gateway, batches))
         writes.streams.append(_advanced(row, taken.known))
         writes.acks[row.gateway].append(taken.ack)
-        writes.events += [EventRow(row.id, r.seq, r.at_ms, writes.now_ms, r.digest, r.body) for r in taken.rows]
-        writes.feed += [_feed_row(row.id, run, writes.now_ms) for run in _runs(taken.rows)]
+        stream, received = row.id, writes.now_ms
+        writes.events += [(stream, seq, at_ms, received, sha, body) for seq, at_ms, sha, body in taken.rows]
+        writes.feed += [_feed_row(stream, run, received) for run in _runs(taken.rows)]
         for reject in taken.rejects:
             kept = (reject.seq, reject.code, reject.digest, reject.raw, writes.now_ms)
             writes.quarantine.append(Quarantined(row.gateway, row.stream, *kept))
@@ -168,21 +170,20 @@ class Ingest:
 
     async def _owners(self, connection: AsyncConnection, gateway: str, batches: Sequence[Batch]) -> frozenset[str]:
         owned = self._owned.get(gateway, frozenset())
-        if any(item.code is None and item.source not in owned for batch in batches for item in batch.items):
+        if any(not batch.sources <= owned for batch in batches):
             owned = self._owned[gateway] = await fleet_queries.owned_terminals(connection, gateway)
         return owned
 
     async def _write(self, connection: AsyncConnection, writes: _Writes) -> None:
         """In an order that all transactions share; the feed lock comes last."""
         if writes.events:
-            await self._events.insert(connection, writes.events)
-        await ingest_queries.advance_streams(connection, writes.streams)
+            await self._rows.insert(connection, writes.events)
         if writes.quarantine:
             await ingest_queries.put_quarantine(connection, writes.quarantine)
         for (kind, subject), times in sorted(writes.alarms.items()):
             detail = writes.details[kind, subject]
             await fleet_queries.raise_alarm(connection, kind, subject, detail, writes.now_ms, times=times)
-        await ingest_queries.add_feed(connection, writes.feed)
+        await self._rows.advance(connection, writes.streams, writes.feed)
 
 
 def _refuse_unknown(gateway: str, batches: Sequence[Batch], writes: _Writes) -> None:
@@ -228,9 +229,18 @@ def _spans(batches: Sequence[Batch]) -> Ranges:
     return ranges.ranges((batch.head.first, batch.head.last) for batch in batches)
 
 
+def _months(sent: Sequence[Sent]) -> Iterator[tuple[WallMs, WallMs]]:
+    """Spans of time, one where all times lie close together, as nearly always."""
+    times = [item.at_ms for _, batch in sent for item in batch.items if item.code is None]
+    if times and max(times) - min(times) <= CLOSE_MS:
+        yield min(times), max(times)
+    else:
+        yield from ((at_ms, at_ms) for at_ms in times)
+
+
 def _runs(rows: Sequence[Row]) -> list[list[Row]]:
     """Rows cut where seqs do not follow on each other, so that no feed row covers what another one told."""
-    ordered = sorted(rows)
+    ordered = sorted(rows, key=itemgetter(0))
     if not ordered:
         return []
     if ordered[-1].seq - ordered[0].seq == len(ordered) - 1:
@@ -240,7 +250,7 @@ def _runs(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _feed_row(stream_id: int, run: Sequence[Row], now_ms: WallMs) -> FeedRow:
-    times = [row.at_ms for row in run]
+    times = [row[1] for row in run]
     return FeedRow(stream_id, run[0].seq, run[-1].seq, min(times), max(times), now_ms)
 
 

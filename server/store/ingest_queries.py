@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Row, Text, bindparam, cast, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.store.change_queries import lock_feed
-from server.store.tables import alarms, assignments, events, feed, gateways, quarantine, streams
+from server.store.tables import alarms, assignments, events, gateways, quarantine, streams
 from server.store.upsert import insert_into
 from shared.clock import ClockAnchor, WallMs
 from shared.ranges import Ranges
@@ -45,18 +44,6 @@ class Quarantined:
     code: str
     digest: bytes
     raw: bytes
-    received_ms: WallMs
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRow:
-    """A run of consecutive seqs stored by one transaction."""
-
-    stream_id: int
-    first: int
-    last: int
-    at_min_ms: WallMs
-    at_max_ms: WallMs
     received_ms: WallMs
 
 
@@ -170,25 +157,6 @@ async def put_quarantine(connection: AsyncConnection, rows: Iterable[Quarantined
             known = select(quarantine.c.id).where(quarantine.c.stream.is_(None), *same).limit(1)
             if await connection.scalar(known) is None:
                 await connection.execute(quarantine.insert().values(**value))
-
-
-async def add_feed(connection: AsyncConnection, rows: Sequence[FeedRow]) -> None:
-    """Tell followers of stored runs; last of all in a transaction, as it takes the feed lock."""
-    if not rows:
-        return
-    await lock_feed(connection)
-    values = [
-        {
-            "stream_id": row.stream_id,
-            "first": row.first,
-            "last": row.last,
-            "at_min_ms": row.at_min_ms,
-            "at_max_ms": row.at_max_ms,
-            "received_ms": row.received_ms,
-        }
-        for row in rows
-    ]
-    await connection.execute(feed.insert(), values)
 
 
 async def streams_with_holes(connection: AsyncConnection) -> list[StreamRow]:

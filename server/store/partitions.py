@@ -40,10 +40,13 @@ def month_start(month: int) -> WallMs:
     return to_ms(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC))
 
 
-def own_months(at_ms: Iterable[WallMs], now_ms: WallMs) -> set[int]:
-    """Months of these instants that have a table of their own."""
-    latest = month_of(now_ms) + _MONTHS_AHEAD
-    return {month for month in map(month_of, at_ms) if _FIRST_YEAR * 12 <= month <= latest}
+def own_months(spans: Iterable[tuple[WallMs, WallMs]], now_ms: WallMs) -> set[int]:
+    """Months of these spans of time (both ends included) that have a table of their own."""
+    earliest, latest = _FIRST_YEAR * 12, month_of(now_ms) + _MONTHS_AHEAD
+    months: set[int] = set()
+    for low, high in spans:
+        months.update(range(max(month_of(low), earliest), min(month_of(high), latest) + 1))
+    return months
 
 
 async def existing_partitions(connection: AsyncConnection) -> frozenset[str]:

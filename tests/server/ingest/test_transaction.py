@@ -12,7 +12,7 @@ from server.ingest.transaction import Ingest
 from server.ingest.watch import look
 from server.store import fleet_queries as fleet
 from server.store.database import Database
-from server.store.ingest_store import event_store
+from server.store.ingest_store import ingest_store
 from shared.clock import Clocks
 from shared.scan import Damaged
 from shared.wire import Health, StreamAck
@@ -43,7 +43,7 @@ class Server:
     ingest: Ingest = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ingest = Ingest(self.db, event_store(self.db))
+        self.ingest = Ingest(self.db, ingest_store(self.db))
 
     async def take(self, gateway: str, *payloads: bytes) -> StreamAck:
         """Store messages of one stream in one transaction."""
