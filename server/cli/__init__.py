@@ -5,15 +5,16 @@ from importlib.util import find_spec
 
 import typer
 
-from server.cli import broker, gateways, process, quarantine, sites, terminals
+from server.cli import broker, gateways, init, process, quarantine, sites, terminals, users
 
 app = typer.Typer(no_args_is_help=True, help="The server: what gateways send becomes results on pages.")
-for command in (process.run, process.migrate, process.openapi):
+for command in (init.init, process.run, process.migrate, process.openapi):
     app.command()(command)
 for name, group in (
     ("gateways", gateways.commands),
     ("terminals", terminals.commands),
     ("sites", sites.commands),
+    ("users", users.commands),
     ("broker", broker.commands),
     ("quarantine", quarantine.commands),
 ):
