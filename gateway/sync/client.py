@@ -98,14 +98,14 @@ class SyncClient:
 
     async def run(self) -> None:
         """Connect, deliver, connect again; ends only by cancellation and then writes the acks it still holds."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._write())
-            try:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write())
                 await self._keep_linked()
-            finally:
-                with suppress(TimeoutError, RetryableError):
-                    async with asyncio.timeout(FLUSH_S):
-                        await self._writes.apply(self._outbox)
+        finally:
+            with suppress(TimeoutError, RetryableError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._writes.apply(self._outbox)
 
     async def publish_health(self, health: Health) -> bool:
         """Send it if there is a link, at most once; False when it is dropped."""

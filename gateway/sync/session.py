@@ -408,13 +408,14 @@ class Session:
             if stream is None:
                 continue
             held = [(stream.first, stream.last)]
-            covered = intersection(_covered(answer), held)
+            claimed = _covered(answer)
+            covered = intersection(claimed, held)
             if fresh := difference(covered, stream.acked):
                 stream.acked = union(stream.acked, fresh)
                 added.append((answer.stream, fresh))
             elif size(covered) < size(intersection(stream.acked, held)):
                 self._doubt = True  # late, or from a server that was restored: only a hello can tell
-            if answer.upto > stream.last and not stream.beyond:
+            if claimed and claimed[-1][1] > stream.last and not stream.beyond:
                 stream.beyond = True
                 self._lasting_alarms.add("ack_beyond")
                 start_stream = start_stream or stream.open
