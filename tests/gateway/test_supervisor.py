@@ -1,0 +1,142 @@
+"""One failing terminal never stops another: supervisor.py."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from gateway import supervisor
+from gateway.config import TerminalConfig
+from gateway.driver import DriverTask, Terminal, TerminalState
+from gateway.profile import load_profile
+from gateway.supervisor import retry_delay_s, supervise
+from shared.errors import ConfigError, DataError, RetryableError
+
+Run = Callable[[], Awaitable[None]]
+
+
+def task(name: str, run: Run, state: str = "starting") -> DriverTask:
+    config = TerminalConfig(name=name, profile="zkteco/k40")
+    terminal = Terminal(config, load_profile(config.profile), "Asia/Shanghai", TerminalState(name, config.profile))
+    terminal.state.state = state
+    return DriverTask(name, [terminal], run)
+
+
+class Counting:
+    """Runs that fail each time, counted."""
+
+    def __init__(self, error: Exception | None, enough: int = 3) -> None:
+        self.runs, self._error, self._enough = 0, error, enough
+        self.reached = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.runs += 1
+        if self.runs == self._enough:
+            self.reached.set()
+        if self._error is not None:
+            raise self._error
+
+
+@asynccontextmanager
+async def supervised(*tasks: DriverTask) -> AsyncIterator[None]:
+    running = asyncio.create_task(supervise(tasks))
+    yield
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_RETRY_S", 0.001)
+
+
+@pytest.mark.parametrize(
+    "error", [RetryableError("no answer"), DataError("garbage"), ValueError("a bug"), ZeroDivisionError(), None]
+)
+async def test_a_conversation_that_ends_is_started_again_and_others_go_on(
+    error: Exception | None, at_once: None
+) -> None:
+    bad = Counting(error)
+    beats, ten = 0, asyncio.Event()
+
+    async def good() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.001)
+            beats += 1
+            if beats == 10:
+                ten.set()
+
+    other = task("good", good, "online")
+    async with supervised(task("bad", bad), other):
+        async with asyncio.timeout(10):
+            await bad.reached.wait()
+            beats = 0
+            ten.clear()
+            await ten.wait()
+        assert other.terminals[0].state.state == "online"
+
+
+@pytest.mark.parametrize(
+    ("error", "before", "state", "problem"),
+    [
+        (RetryableError("x"), "online", "offline", "no_contact"),
+        (RetryableError("x"), "starting", "offline", "no_contact"),
+        (RetryableError("x"), "error", "error", "no_contact"),
+        (ValueError("x"), "online", "error", "crashed"),
+        (ConfigError("x"), "online", "config_error", "config_error"),
+    ],
+)
+async def test_a_failure_shows_in_the_terminals_state(
+    error: Exception, before: str, state: str, problem: str, at_once: None
+) -> None:
+    bad = Counting(error, enough=1)
+    failing = task("bad", bad, before)
+    async with supervised(failing), asyncio.timeout(10):
+        await bad.reached.wait()
+        while failing.terminals[0].state.problem is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+    assert (failing.terminals[0].state.state, failing.terminals[0].state.problem) == (state, problem)
+
+
+async def test_what_a_driver_said_itself_is_not_overwritten(at_once: None) -> None:
+    bad = Counting(RetryableError("wrong key"))
+    failing = task("bad", bad)
+    failing.terminals[0].state.state, failing.terminals[0].state.problem = "error", "wrong_key"
+    async with supervised(failing), asyncio.timeout(10):
+        await bad.reached.wait()
+    assert (failing.terminals[0].state.state, failing.terminals[0].state.problem) == ("error", "wrong_key")
+
+
+async def test_a_configuration_error_parks_and_is_not_tried_again(at_once: None) -> None:
+    parked, other = Counting(ConfigError("no such port")), Counting(RetryableError("x"), enough=8)
+    async with supervised(task("parked", parked), task("other", other)), asyncio.timeout(10):
+        await other.reached.wait()
+    assert parked.runs == 1
+
+
+async def test_stopping_lets_a_conversation_end_what_it_does() -> None:
+    began, done = asyncio.Event(), []
+
+    async def run() -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            done.append("put")
+
+    async with supervised(task("slow", run)):
+        await began.wait()
+    assert done == ["put"]
+
+
+def test_delays_double_from_1_to_60_seconds_with_up_to_20_percent_more() -> None:
+    draw = random.Random(1)
+    for failures, plain in ((1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (1000, 60)):
+        delays = [retry_delay_s(failures, draw) for _ in range(500)]
+        assert plain <= min(delays) < plain * 1.01
+        assert plain * 1.19 < max(delays) <= plain * 1.2
