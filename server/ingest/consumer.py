@@ -271,7 +271,7 @@ def _client(config: BrokerConfig, protocol: aiomqtt.ProtocolVersion) -> aiomqtt.
         identifier=config.user,
         protocol=protocol,
         clean_session=None if v5 else True,
-        clean_start=True,
+        clean_start=True if v5 else 3,  # paho's own default, which 3.1.1 insists on
         keepalive=30,
         timeout=10,
     )
