@@ -29,6 +29,8 @@ class RecordingSink:
     refused: int = 0
     held: asyncio.Event | None = None
     keys: set[BusinessKey] = field(default_factory=set)
+    puts: list[tuple[int, bytes | None]] = field(default_factory=list)
+    """Events and place of each commit."""
     raw: bytearray = field(default_factory=bytearray)
     """Every event as it would be stored."""
 
@@ -38,6 +40,7 @@ class RecordingSink:
         if self.refusing:
             self.refused += 1
             raise RetryableError("the disk is full")
+        self.puts.append((len(events), cursor.value if cursor else None))
         accepted = 0
         for event in events:
             key = business_key(event)

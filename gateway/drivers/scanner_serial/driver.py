@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 import serial
+import structlog
 
 from gateway.driver import DriverContext, DriverTask, Terminal
 from gateway.drivers.scanner_serial.codec import FrameDecoder, LineRules, Noise, NoRead, Piece, Read, read_of
@@ -34,6 +35,8 @@ DISTURBED = frozenset({"noise", "too_long", "unfinished", "bad_text"})
 """Reasons that count for it; a legible line that the profile does not understand is always kept."""
 HOUR_MS = 3_600_000
 
+log = structlog.get_logger("gateway")
+
 
 class ScannerSerial:
     """The family of serial scanners."""
@@ -42,16 +45,9 @@ class ScannerSerial:
     quirks: frozenset[str] = frozenset()
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
-        """One task per scanner; one that can not work gets the state ``config_error`` and no task."""
-        found = []
-        for terminal in terminals:
-            try:
-                station = station_of(terminal)
-            except ConfigError as error:
-                terminal.state.state, terminal.state.problem = "config_error", str(error)
-            else:
-                found.append(DriverTask(terminal.config.name, [terminal], Scanner(station, context).run))
-        return found
+        """One task per scanner; ConfigError for settings that can not work."""
+        found = [(terminal, Scanner(station_of(terminal), context)) for terminal in terminals]
+        return [DriverTask(terminal.config.name, [terminal], scanner.run) for terminal, scanner in found]
 
 
 DRIVER = ScannerSerial()
@@ -122,14 +118,14 @@ class Scanner:
             try:
                 port = self._open()
             except (OSError, ValueError) as error:
-                self._state.state, self._state.problem = "offline", self._advice(error)
+                self._lost(*self._advice(error))
                 await asyncio.sleep(LOOK_S)
                 continue
             self._state.state, self._state.problem = "online", None
             try:
                 await self._listen(port)
             except OSError:
-                self._state.state, self._state.problem = "offline", f"{self._station.device} was unplugged"
+                self._lost("port_missing", "the device vanished")
             finally:
                 port.close()
 
@@ -137,13 +133,26 @@ class Scanner:
         link = self._station.terminal.profile.link
         return Port(self._station.device, link.baudrate or BAUDRATE, timeout=0)
 
-    def _advice(self, error: OSError | ValueError) -> str:
+    def _lost(self, problem: str, reason: str) -> None:
+        """Show that the line is not there; the reason goes to the log once."""
+        if self._state.problem != problem:
+            self._log(problem, reason)
+        self._state.state, self._state.problem = "offline", problem
+
+    def _log(self, problem: str, reason: str) -> None:
+        station = self._station
+        log.warning(
+            "terminal", terminal=station.terminal.config.name, problem=problem, device=station.device, reason=reason
+        )
+
+    def _advice(self, error: OSError | ValueError) -> tuple[str, str]:
+        """Problem and what to do about it."""
         code = error.errno if isinstance(error, OSError) else None
         if code == errno.EACCES:
-            return f"{self._station.device}: no permission; let the gateway's user into the group dialout"
+            return "no_permission", "let the gateway's user into the group dialout"
         if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-            return f"{self._station.device} does not exist; plug the scanner in or correct device"
-        return f"{self._station.device}: {error}"
+            return "port_missing", "plug the scanner in or correct device"
+        return "device_error", str(error)
 
     async def _listen(self, port: Port) -> None:
         """Read until the line vanishes: OSError."""
@@ -167,10 +176,14 @@ class Scanner:
             try:
                 await self._context.sink.put(events)
             except RetryableError as error:
-                self._state.problem = f"scans are not taken: {error}"
+                if self._state.problem != "buffer_refused":
+                    self._log("buffer_refused", str(error))
+                self._state.problem = "buffer_refused"
                 await asyncio.sleep(LOOK_S)
             else:
                 self._state.last_event_ms = self._context.clocks.wall_ms()
+                if self._state.problem == "buffer_refused":
+                    self._state.problem = None
                 return
 
     def _events(self, pieces: Iterable[Piece]) -> list[Event]:
@@ -183,7 +196,7 @@ class Scanner:
                         events.append(self._scan(found))
                     self._state.problem = None
                 case NoRead():
-                    self._state.problem = "the last parcel had no legible code"
+                    self._state.problem = "no_read"
                 case Noise():
                     events += self._damaged(found)
         return events
@@ -223,7 +236,9 @@ class Scanner:
             self._noise_since_ms, self._noise = now, 0
         self._noise += noise.reason in DISTURBED
         if noise.reason in DISTURBED and self._noise > NOISE_AN_HOUR:
-            self._state.problem = f"{self._noise} disturbed reads in an hour; check baud rate, cable and suffix"
+            if self._state.problem != "noise":
+                self._log("noise", f"more than {NOISE_AN_HOUR} disturbed reads in an hour; check baud rate and cable")
+            self._state.problem = "noise"
             return []
         wall, seen = self._context.clocks.wall_ms(), self._context.seen_ms()
         return [Damaged(self._station.name, noise.reason, noise.raw, wall, seen)]

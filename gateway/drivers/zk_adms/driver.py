@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-import logging
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TypeAlias
+
+import structlog
 
 from gateway.driver import Cursor, DriverContext, DriverTask, Terminal, TerminalState
 from gateway.drivers.zk_adms import codec
@@ -41,12 +42,14 @@ UPLOADS = frozenset(
     {"user", "biodata", "biophoto", "userpic", "templatev10", "extuser", "userauthorize", "mulcarduser"}
 )
 """Names of ``tabledata`` that are no punches; the answer is the name and the count, a bare OK repeats for ever."""
-OPERATIONS = {1: "switched off", 13: "data was cleared", 21: "clock was set", 23: "records were deleted"}
-"""Operations that IT has to know of while they are young."""
+OPERATIONS = {1: "switched_off", 13: "log_cleared", 21: "clock_set", 23: "log_cleared"}
+"""Operations that IT has to know of while they are young, by the problem they become."""
 NOTE_MS = 24 * 3600 * 1000
-"""How long such a note stays, and how young an operation must be to become one."""
+"""How long a problem is shown, and how young an operation must be to become one."""
+PUT_ROWS = 500
+"""Events of one commit; larger bodies take several."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("gateway")
 
 
 @dataclass(slots=True)
@@ -86,7 +89,7 @@ class ZkAdms:
     quirks = QUIRKS
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
-        """One server for all terminals, none without ``[push.zk_adms]``; a terminal that can not work is left out."""
+        """One server for all terminals; ConfigError without ``[push.zk_adms]`` and for a terminal that can not work."""
         if context.push is None:
             if not terminals:
                 return []
@@ -102,24 +105,22 @@ _Handler: TypeAlias = Callable[[_Known, dict[str, str], Body], Awaitable[Answer]
 
 
 def _listed(terminals: Sequence[Terminal]) -> dict[str, _Known]:
-    """Terminals by serial; one without serial, or with one that is taken, gets the state ``config_error``."""
+    """Terminals by serial; of two with one serial the second gets the state ``config_error``."""
     known: dict[str, _Known] = {}
     for terminal in terminals:
-        try:
-            found = _known_terminal(terminal, known)
-        except ConfigError as error:
-            terminal.state.state, terminal.state.problem = "config_error", str(error)
+        found = _known_terminal(terminal)
+        if found.serial in known:
+            log.warning("parked", terminal=terminal.config.name, reason=f"serial {found.serial} is listed twice")
+            terminal.state.state, terminal.state.problem = "config_error", "serial_twice"
         else:
             known[found.serial] = found
     return known
 
 
-def _known_terminal(terminal: Terminal, others: Container[str]) -> _Known:
+def _known_terminal(terminal: Terminal) -> _Known:
     serial, profile = terminal.config.serial, terminal.profile
     if serial is None or not codec.is_serial(serial):
         raise ConfigError(f"terminal {terminal.config.name}: a push terminal is known by its serial number; set serial")
-    if serial in others:
-        raise ConfigError(f"terminal {terminal.config.name}: serial {serial} is listed twice; remove one")
     if strange := set(profile.quirks) - QUIRKS:
         raise ConfigError(
             f"profile {profile.brand}/{profile.model}: unknown quirks {sorted(strange)}, expected {sorted(QUIRKS)}"
@@ -182,11 +183,13 @@ class AdmsServer:
             if noted is not None and now - noted > NOTE_MS:
                 known.state.problem = known.noted_mono_ms = None
 
-    def _note(self, known: _Known, problem: str) -> None:
+    def _note(self, known: _Known, problem: str, reason: str) -> None:
+        """Show a problem; the reason goes to the log."""
+        log.warning("terminal", terminal=known.terminal.config.name, problem=problem, reason=reason)
         known.state.problem, known.noted_mono_ms = problem, self._context.clocks.mono_ms()
 
     def _failed(self, error: Exception) -> None:
-        log.error("request of a push terminal failed", exc_info=error)
+        log.error("crashed", task=FAMILY, exc_info=error)
 
     async def answer(self, head: Head, body: Body) -> Answer:
         """The answer to one request; the rows in it are durable when it says OK."""
@@ -208,7 +211,7 @@ class AdmsServer:
         try:
             return await handler(known, query, body)
         except DataError as error:
-            self._note(known, f"sent what is not taken: {error}")
+            self._note(known, "bad_request", str(error))
             raise
 
     def _stranger(self, serial: str, method: str, call: str) -> Answer:
@@ -263,7 +266,8 @@ class AdmsServer:
         _learn(known.state, codec.facts_of(facts))
         for result in results:
             if result.code:
-                log.warning("terminal %s answers %d to %s", known.serial, result.code, result.command)
+                name = known.terminal.config.name
+                log.warning("command failed", terminal=name, command=result.command, code=result.code)
         return Answer(200, "OK")
 
     async def _acknowledge(self, _known: _Known, _query: dict[str, str], body: Body) -> Answer:
@@ -289,7 +293,7 @@ class AdmsServer:
 
     def _refuse(self, known: _Known, table: str) -> Answer:
         """A table that might hold punches: it stays with the terminal until a later version knows it."""
-        self._note(known, f"sends table {table[:40]!r}, which this version does not know")
+        self._note(known, "unknown_table", f"table {table[:40]!r} is not known to this version; its rows stay there")
         return Answer(503, "unknown table")
 
     async def _options(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
@@ -298,18 +302,20 @@ class AdmsServer:
 
     async def _attendance(self, known: _Known, query: dict[str, str], body: Body) -> Answer:
         rows = list(codec.attendance_rows(await body.read()))
-        cursor = _cursor(known.serial, "ATTLOG", query.get("stamp"))
-        return await self._store(known, rows, cursor, f"OK: {len(rows)}", acc=False)
+        stamp = codec.clean_stamp(query.get("stamp"))
+        return await self._store(known, rows, "ATTLOG", stamp, f"OK: {len(rows)}")
 
     async def _security(self, known: _Known, _query: dict[str, str], body: Body) -> Answer:
         rows = list(codec.security_rows(await body.read(), known.granted))
         for row in rows:
             if isinstance(row, codec.Door) and 100 <= row.event < 200:
-                self._note(known, f"reports alarm {row.event}")
+                self._note(known, "alarm", f"event {row.event}")
         punches = [row for row in rows if not isinstance(row, codec.Door)]
-        newest = max((row.index for row in punches if isinstance(row, codec.Row) and row.index is not None), default="")
-        cursor = _cursor(known.serial, "rtlog", str(newest))
-        return await self._store(known, punches, cursor, "OK", acc=True)
+        newest = max(
+            (row.index for row in punches if isinstance(row, codec.Row) and row.index is not None), default=None
+        )
+        place = None if newest is None else str(newest).encode()
+        return await self._store(known, punches, "rtlog", place, "OK")
 
     async def _operations(self, known: _Known, query: dict[str, str], body: Body) -> Answer:
         """Health facts only: no row of this table is kept, so the stamp alone is."""
@@ -319,31 +325,41 @@ class AdmsServer:
             if operation.code in OPERATIONS and operation.wall is not None:
                 age_s = abs(now - device_seconds(operation.wall))
                 if age_s * 1000 < NOTE_MS:
-                    self._note(known, f"{OPERATIONS[operation.code]} at {operation.wall}")
-        cursor = _cursor(known.serial, "OPERLOG", query.get("opstamp") or query.get("stamp"))
-        return await self._store(known, [], cursor, f"OK: {count}", acc=False)
+                    self._note(known, OPERATIONS[operation.code], f"operation {operation.code} at {operation.wall}")
+        stamp = codec.clean_stamp(query.get("opstamp") or query.get("stamp"))
+        return await self._store(known, [], "OPERLOG", stamp, f"OK: {count}")
 
     async def _store(
-        self, known: _Known, rows: Sequence[codec.Row | codec.Bad], cursor: Cursor | None, done: str, *, acc: bool
+        self, known: _Known, rows: Sequence[codec.Row | codec.Bad], table: str, place: bytes | None, done: str
     ) -> Answer:
-        """Commit rows and cursor in one transaction, then say ``done``; 503 when nothing was stored."""
-        events = self._events(known, rows, acc=acc)
-        if events or cursor:
-            try:
-                await self._context.sink.put(events, cursor)
-            except RetryableError as error:
-                known.refused = True
-                self._note(known, f"rows are not taken: {error}")
-                return Answer(503, "not stored, send again")
-            if known.refused:
-                known.refused, known.state.problem, known.noted_mono_ms = False, None, None
+        """Commit rows, the last of them with the new place in the table, then say ``done``; 503 when refused."""
+        events = self._events(known, rows, table)
+        try:
+            await self._put(events, _key(known.serial, table), place)
+        except RetryableError as error:
+            known.refused = True
+            self._note(known, "buffer_refused", str(error))
+            return Answer(503, "not stored, send again")
+        if known.refused:
+            known.refused, known.state.problem, known.noted_mono_ms = False, None, None
         if events:
             known.state.last_event_ms = self._context.clocks.wall_ms()
         return Answer(200, done)
 
-    def _events(self, known: _Known, rows: Sequence[codec.Row | codec.Bad], *, acc: bool) -> list[Event]:
+    async def _put(self, events: Sequence[Event], key: str, place: bytes | None) -> None:
+        """Every commit carries a place, the old one until the last: the source keeps its log and can wait."""
+        if not events and place is None:
+            return
+        sink = self._context.sink
+        parts = [events[n : n + PUT_ROWS] for n in range(0, len(events), PUT_ROWS)] or [events]
+        old = b"0" if place is not None and len(parts) == 1 else await sink.cursor(key) or b"0"
+        for part in parts[:-1]:
+            await sink.put(part, Cursor(key, old))
+        await sink.put(parts[-1], Cursor(key, place or old))
+
+    def _events(self, known: _Known, rows: Sequence[codec.Row | codec.Bad], table: str) -> list[Event]:
         seen_ms = self._context.seen_ms()
-        profile = known.terminal.profile if known.acc == acc else None
+        profile = known.terminal.profile if known.acc == (table == "rtlog") else None
         events: list[Event] = [_punch(row, known, profile, seen_ms) for row in rows if isinstance(row, codec.Row)]
         bad = [row for row in rows if isinstance(row, codec.Bad)]
         now = self._context.clocks.wall_ms()
@@ -398,11 +414,6 @@ def _count(query: dict[str, str], rows: int) -> int:
     """The count that the terminal announced; it waits for this number."""
     text = query.get("count", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else rows
-
-
-def _cursor(serial: str, table: str, stamp: str | None) -> Cursor | None:
-    value = codec.clean_stamp(stamp)
-    return Cursor(_key(serial, table), value) if value else None
 
 
 def _key(serial: str, table: str) -> str:
