@@ -61,7 +61,9 @@ def load(
         content = read_company(data)
     loaded = in_database(config, lambda db: load_company(db, ACTOR, content, now_ms(), dry_run=dry_run))
     columns = ("section", "added", "changed", "same")
-    rows = [dict(zip(columns, (name, r.added, r.changed, r.same), strict=True)) for name, r in loaded.sections.items()]
+    rows: list[dict[str, str | int | None]] = [
+        dict(zip(columns, (name, r.added, r.changed, r.same), strict=True)) for name, r in loaded.sections.items()
+    ]
     show(rows, json_, columns)
     if not json_:
         would = "would be" if dry_run else "are"

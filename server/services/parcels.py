@@ -35,13 +35,13 @@ async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_
         times.setdefault(MILESTONES[scan.kind], scan.at_ms)
     if parcels:
         await parcel_queries.note_milestones(connection, parcels)
-        await touch_couriers(connection, await parcel_queries.due_parcels(connection, sorted(parcels)), now_ms)
+        due = await parcel_queries.due_parcels(connection, sorted(parcels))
+        await score_queries.touch_scores(connection, cards_of(due, now_ms))
 
 
-async def touch_couriers(connection: AsyncConnection, parcels: Iterable[DueParcel], now_ms: WallMs) -> None:
-    """Ask for new scores of those whose parcels these are; a parcel not yet due counts for nobody (KS-3)."""
-    due = (parcel for parcel in parcels if parcel.due_ms <= now_ms)
-    await score_queries.touch_scores(connection, ((parcel.courier, local_month(parcel)) for parcel in due))
+def cards_of(parcels: Iterable[DueParcel], now_ms: WallMs) -> set[tuple[str, str]]:
+    """Scorecards (courier and month) that these parcels change; one not yet due counts for nobody (KS-3)."""
+    return {(parcel.courier, local_month(parcel)) for parcel in parcels if parcel.due_ms <= now_ms}
 
 
 def local_month(parcel: DueParcel) -> str:

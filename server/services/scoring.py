@@ -13,7 +13,7 @@ from server.scoring.indicator import in_force
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.scheme import PeriodWeights, period_weights
 from server.scoring.scorecard import IndicatorScore, Observed, Total, input_hash, score_indicator, total
-from server.services.parcels import touch_couriers
+from server.services.parcels import cards_of
 from server.store import change_queries, parcel_queries, score_queries, sweep_queries
 from server.store.database import Database
 from server.store.score_queries import Card, Post, ScoreRow, Span, TouchedCard
@@ -163,5 +163,5 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
         due = await parcel_queries.parcels_due_between(connection, since_ms or 0, now_ms) if known else []
     if due or since_ms is None or now_ms - since_ms >= REMEMBER_MS:
         async with db.writing() as connection:
-            await touch_couriers(connection, due, now_ms)
+            await score_queries.touch_scores(connection, cards_of(due, now_ms))
             await sweep_queries.set_swept(connection, SWEEP, now_ms)

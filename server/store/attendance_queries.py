@@ -82,9 +82,11 @@ async def claim(connection: AsyncConnection, computed: Sequence[Touched]) -> set
 
 async def rostered_shifts(connection: AsyncConnection, first: date, last: date) -> list[RosteredShift]:
     """Every combination of date, shift and zone that somebody is planned for."""
-    joined = roster.join(shifts).join(employees).join(sites)
-    columns = [roster.c.date, *_PLAN, sites.c.zone]
-    wanted = select(*columns).select_from(joined).where(roster.c.date.between(first, last)).distinct()
+    joined = roster.join(employees).join(sites)
+    which = select(roster.c.date, roster.c.shift, sites.c.zone).select_from(joined)
+    distinct = which.where(roster.c.date.between(first, last)).distinct().subquery()  # JSON can not be compared
+    columns = [distinct.c.date, *_PLAN, distinct.c.zone]
+    wanted = select(*columns).select_from(distinct.join(shifts, shifts.c.id == distinct.c.shift))
     return [RosteredShift(_shift(row), row.zone) for row in await connection.execute(wanted)]
 
 

@@ -1,0 +1,1 @@
+"""Employees, departments, rosters and parcels as a company hands them over."""
