@@ -1,8 +1,10 @@
 """One server with embedded broker and SQLite, and gateways with their terminals, all in one folder."""
 
+import asyncio
 import json
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +12,17 @@ from typing import TYPE_CHECKING, Literal
 
 from muster.stage.processes import Child
 from shared.clock import WallMs
-from shared.errors import ConfigError
+from shared.errors import ConfigError, RetryableError
 
 if TYPE_CHECKING:
-    from server.services.company import Company
-
     from server.config import BrokerConfig
     from server.fleet.gateways import Credentials
+    from server.services.company import Company
 
 HOST = "127.0.0.1"
 ACTOR = "cli"
 BROKER_USER = "server-1"
+START_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ class Device:
     name: str
     site: str
     profile: str
+    group: str
+    """Terminals of one group share their user numbers."""
     kind: Literal["terminal", "scanner"] = "terminal"
-    group: str = "company"
     settings: dict[str, str | int | float] = field(default_factory=dict)
 
 
@@ -62,18 +65,17 @@ class Installation:
         self.server_settings = server_settings
         self.ports = ports
         self.gateways: list[Child] = []
-        self.outboxes: list[Path] = []
+        self.gateway_ids: list[str] = []
         self.server: Child | None = None
         if ports is not None:
             self.server = Child("server", folder / "logs/server.log", *_run_server(server_settings))
 
     async def prepare(self, company: "Company", gateways: Sequence[Gateway], zone: str, now_ms: WallMs) -> None:
         """Schema, people, gateways and their settings; safe on an empty folder or beside a running server."""
-        from server.services.company import load_company
-
         from server.config import load_config
         from server.fleet.gateways import add_gateway
         from server.fleet.terminals import TerminalFacts, assign_terminal
+        from server.services.company import load_company
         from server.store.database import Database
         from server.store.migrate import upgrade
 
@@ -92,9 +94,51 @@ class Installation:
                     await assign_terminal(db, ACTOR, facts, made.gateway, now_ms)
                 home = self.folder / f"gateway-{number}"
                 settings = _write_gateway(home, made, plan, zone, config.broker)
-                self.outboxes.append(home / "outbox")
+                self.gateway_ids.append(made.gateway)
                 log = self.folder / f"logs/gateway-{number}.log"
                 self.gateways.append(Child(plan.name, log, "gateway", "--config", str(settings)))
+        finally:
+            await db.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the page of a server of our own; empty when it is somebody else's."""
+        return f"http://{HOST}:{self.ports.http}" if self.ports else ""
+
+    async def start_server(self) -> None:
+        """Start the server if it is ours, and return when it answers; RetryableError when it died or took too long."""
+        if self.server is None or self.ports is None:
+            return
+        await self.server.start()
+        deadline = time.monotonic() + START_S
+        while not await _listens(self.ports.http):
+            self.server.check()
+            if time.monotonic() > deadline:
+                raise RetryableError(f"the server does not answer after {START_S:g} s; see {self.server.log}")
+            await asyncio.sleep(0.1)
+
+    async def start_gateways(self) -> None:
+        """Start every gateway, and return when the server has heard of all; RetryableError as with the server."""
+        from server.config import load_config
+        from server.store import fleet_queries
+        from server.store.database import Database
+
+        for gateway in self.gateways:
+            await gateway.start()
+        deadline = time.monotonic() + START_S
+        db = Database(load_config(self.server_settings).database.url)
+        try:
+            while True:
+                self.check()
+                async with db.reading() as connection:
+                    rows = await fleet_queries.gateway_rows(connection)
+                heard = {row.id for row in rows if row.last_seen_ms is not None}
+                if heard.issuperset(self.gateway_ids):
+                    return
+                if time.monotonic() > deadline:
+                    logs = ", ".join(str(gateway.log) for gateway in self.gateways)
+                    raise RetryableError(f"not every gateway has reached the server after {START_S:g} s; see {logs}")
+                await asyncio.sleep(0.1)
         finally:
             await db.close()
 
@@ -110,11 +154,14 @@ class Installation:
 
 
 def own_installation(folder: Path, zone: str, http_port: int = 0) -> Installation:
-    """An installation in an empty folder with a server of its own; ConfigError when the folder holds something."""
+    """An installation in an empty folder with a server of its own; ConfigError when the folder holds something.
+
+    The page takes ``http_port`` where it is free, else another one.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; name a folder that does not exist yet")
     folder.mkdir(parents=True, exist_ok=True)
-    ports = Ports(http_port or free_port(), free_port())
+    ports = Ports(http_port if _is_free(http_port) else free_port(), free_port())
     passwords = folder / "broker-passwords"
     passwords.touch(mode=0o600)
     passwords.write_text(f"{BROKER_USER}:{secrets.token_urlsafe(24)}\n")
@@ -132,6 +179,25 @@ def free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def _is_free(port: int) -> bool:
+    if port == 0:
+        return False
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _run_server(settings: Path) -> tuple[str, ...]:

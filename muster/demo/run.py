@@ -1,0 +1,144 @@
+"""The demo from an empty folder to the count at the end."""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from muster.demo.life import Life, make_sample
+from muster.demo.plan import gateways
+from muster.demo.screen import Screen
+from muster.sample.company import DEMO_LOGINS, sample_company
+from muster.sample.days import last_finished_working_day
+from muster.stage.drain import Progress, Sources, drain, look
+from muster.stage.installation import Installation, free_port, own_installation
+from muster.stage.ledger import Ledger
+from server.config import load_config
+from server.store.database import Database
+from shared.clock import from_ms, system_clocks
+from shared.errors import MusterError
+
+ZONE = "Asia/Shanghai"
+PATIENCE_S = 30.0
+"""How long nothing may move at the end before what is missing counts as lost."""
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said; ``seconds`` is None to run until a signal comes."""
+
+    seconds: float | None
+    http_port: int
+    folder: Path | None
+    """Kept at the end; a temporary one is not."""
+    seed: int
+    day_s: float
+    """In how many seconds the day is lived through."""
+
+
+async def run_demo(options: Options, screen: Screen) -> Progress:
+    """Set up, run, stop; the last count. MusterError when a process dies or the folder is not empty."""
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="muster-demo-"))
+    try:
+        done = await _in_folder(folder.resolve(), options, screen)
+    except MusterError:
+        screen.say(f"logs are in {folder / 'logs'}")
+        raise
+    if options.folder is None and done.tally.good:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        screen.say(f"kept: {folder}")
+    return done
+
+
+async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress:
+    now_ms = system_clocks().wall_ms()
+    sample = make_sample(last_finished_working_day(from_ms(now_ms).astimezone(ZoneInfo(ZONE))), options.seed)
+    password = f"muster-{secrets.token_hex(3)}"
+    installation = own_installation(folder, ZONE, options.http_port)
+    push_port = free_port()
+    life = Life(sample, ZONE, folder, push_port, Ledger())
+    company = sample_company(sample.people, sample.days, sample.parcels, password, ZONE)
+    with _stop_signal() as stop:
+        await life.start()
+        try:
+            with screen.step("people, gateways and terminals"):
+                await installation.prepare(company, gateways(life, push_port), ZONE, now_ms)
+            with screen.step("server with embedded broker"):
+                await installation.start_server()
+            with screen.step("three gateways"):
+                await installation.start_gateways()
+            screen.address(installation.url, sample.day, DEMO_LOGINS, password)
+            async with _database(installation) as db:
+                return await _Show(installation, life, db, options, screen).until(stop)
+        finally:
+            await life.stop()
+            with screen.step("stopping"):
+                await installation.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """Everything runs; the company lives and is counted."""
+
+    installation: Installation
+    life: Life
+    db: Database
+    options: Options
+    screen: Screen
+
+    async def until(self, stop: asyncio.Event) -> Progress:
+        """Live until ``stop`` or for so many seconds; then wait for all that is on its way, and count."""
+        sources = Sources(
+            [door.serial for door in self.life.doors],
+            [self.life.dock.serial, self.life.deliveries.serial],
+            self.installation.gateway_ids,
+        )
+        living = asyncio.create_task(self.life.live(self.options.day_s))
+        try:
+            with self.screen.counting() as count:
+                end = None if self.options.seconds is None else time.monotonic() + self.options.seconds
+                while not stop.is_set() and (end is None or time.monotonic() < end):
+                    self.installation.check()
+                    if living.done():
+                        living.result()
+                    count(await look(self.db, self.life.ledger, sources))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), LOOK_S)
+                living.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await living
+                return await drain(self.db, self.life.ledger, sources, PATIENCE_S, count)
+        finally:
+            living.cancel()
+
+
+@asynccontextmanager
+async def _database(installation: Installation) -> AsyncIterator[Database]:
+    db = Database(load_config(installation.server_settings).database.url)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    """Set by Ctrl-C or SIGTERM."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
