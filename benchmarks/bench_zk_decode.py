@@ -1,4 +1,7 @@
-"""Log of 100,000 records decoded by our codec, beside pyzk's own parsing of the same bytes in the same run."""
+"""Log of 100,000 records decoded by our codec, beside pyzk's own parsing of the same bytes in the same run.
+
+CPU time: neither waits for anything.
+"""
 
 import random
 import struct
@@ -64,17 +67,17 @@ def _block() -> bytes:
 def _codec(block: bytes) -> tuple[float, list[LogRow]]:
     times = []
     for _ in range(RUNS):
-        start = time.perf_counter()
+        start = time.process_time()
         rows = decode_log(split_table(block), 40)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return sorted(times)[RUNS // 2], [row for row in rows if isinstance(row, LogRow)]
 
 
 def _pyzk(block: bytes) -> tuple[float, list[Row]]:
     with _offline_client(block) as client:
-        start = time.perf_counter()
+        start = time.process_time()
         rows = client.get_attendance()
-        took_s = time.perf_counter() - start
+        took_s = time.process_time() - start
     return took_s, [(row.user_id, row.timestamp, row.status, row.punch) for row in rows]
 
 

@@ -95,9 +95,11 @@ class Conversation:
         return Identity(codec.decode_option(serial, "~SerialNumber"), codec.decode_text(firmware))
 
     def _connect(self) -> None:
+        from zk.exception import ZKErrorResponse
+
         try:
             self._zk.connect()
-        except Exception:
+        except ZKErrorResponse:  # not a time-out: the last answer would be the one that asked for the key
             answer = self.link.answer
             if answer is not None and answer.command == codec.UNAUTHORISED:
                 given = "no key is configured" if not self._key else "the key in key_file is not the one it has"

@@ -169,8 +169,10 @@ class TerminalTask:
         reading = await self._blocking(talk, talk.read_clock)
         self._drift_ms = self._reader.drift_ms(reading)
         counters = await self._blocking(talk, talk.read_counters)
+        await self._put_heard(talk)  # what came before the answer is counted in it
         if self._must_read(counters):
             image = await self._blocking(talk, talk.read_log)
+            await self._put_heard(talk)
             await self._store(image)
             counters = image.counters
             self._log_rows, self._read_at_ms, self._read_now = counters.log, self._context.clocks.mono_ms(), False

@@ -18,7 +18,7 @@ from gateway.config import TerminalConfig
 from gateway.driver import Cursor, DriverContext, Stored, Terminal
 from gateway.drivers.zk4370.cursor import Place
 from gateway.drivers.zk4370.driver import DRIVER, read_key
-from shared.clock import system_clocks
+from shared.clock import Clocks, system_clocks
 from shared.errors import ConfigError, RetryableError
 from shared.keys import Event
 from shared.punch import Direction, Flag, Method, Punch
@@ -40,8 +40,8 @@ def configured(emulator: ZkTerminal, profile: str = PROFILE, **settings: Any) ->
     return replace(plain, profile=msgspec.structs.replace(plain.profile, link=facts))
 
 
-def context(sink: Any) -> DriverContext:
-    return DriverContext(sink, system_clocks(), lambda: 77)
+def context(sink: Any, clocks: Clocks | None = None) -> DriverContext:
+    return DriverContext(sink, clocks or system_clocks(), lambda: 77)
 
 
 @asynccontextmanager
@@ -54,9 +54,9 @@ async def running(emulator: ZkTerminal) -> AsyncIterator[ZkTerminal]:
 
 
 @asynccontextmanager
-async def driven(door: Terminal, sink: Any) -> AsyncIterator[asyncio.Task[None]]:
+async def driven(door: Terminal, sink: Any, clocks: Clocks | None = None) -> AsyncIterator[asyncio.Task[None]]:
     """The terminal's task as a supervisor keeps it: started again after every error that may pass."""
-    (task,) = DRIVER.tasks([door], context(sink))
+    (task,) = DRIVER.tasks([door], context(sink, clocks))
 
     async def supervised() -> None:
         while True:
@@ -166,6 +166,30 @@ async def test_an_unchanged_log_is_not_read_again() -> None:
     async with running(emulator), driven(configured(emulator), sink):
         await until(lambda: len(emulator.requests) > 40)
     assert sum(command == READ_BUFFERED for command, _ in emulator.requests) == 1
+
+
+@pytest.mark.parametrize(("heard", "pause_s"), [(False, 24 * 3600), (True, 600)])
+async def test_the_log_is_read_anyway_after_a_while(heard: bool, pause_s: int) -> None:
+    ahead_ms = 0
+    clocks = Clocks(system_clocks().wall_ms, lambda: system_clocks().mono_ms() + ahead_ms)
+    emulator = ZkTerminal("AEYU1", users=["1000"])
+    fill(emulator, 5)
+    sink = RecordingSink()
+
+    def reads() -> int:
+        return sum(command == READ_BUFFERED for command, _ in emulator.requests)
+
+    async with running(emulator), driven(configured(emulator), sink, clocks):
+        await until(lambda: len(sink.events) == 5 and listening(emulator))
+        if heard:
+            emulator.punch("1000", START + timedelta(hours=1))
+            await until(lambda: len(sink.events) == 6)
+        ahead_ms += (pause_s - 60) * 1000
+        polls = len(emulator.requests)
+        await until(lambda: len(emulator.requests) > polls + 6)
+        assert reads() == 1
+        ahead_ms += 61_000
+        await until(lambda: reads() == 2)
 
 
 class CrashingSink(RecordingSink):
@@ -391,6 +415,20 @@ async def test_a_wrong_key_stops_at_once_and_says_what_to_do(given: str | None, 
     assert "4711" not in str(caught.value)
     assert door.state.state == "config_error"
     assert [command for command, _ in emulator.requests].count(1102) == 1
+
+
+async def test_a_key_that_gets_no_answer_is_not_called_wrong(tmp_path: Path) -> None:
+    class Hesitating(ZkTerminal):
+        def receive(self, peer: Any, payload: bytes) -> None:
+            if payload[:2] != (1102).to_bytes(2, "little"):
+                super().receive(peer, payload)
+
+    key_file = tmp_path / "key"
+    key_file.write_text("123456")
+    async with running(Hesitating("AEYU1", key=123456)) as emulator:
+        (task,) = DRIVER.tasks([configured(emulator, key_file=key_file)], context(RecordingSink()))
+        with pytest.raises(RetryableError, match="no answer within 1 s"):
+            await task.run()
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1000000", "-1", "12 34"])
