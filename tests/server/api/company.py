@@ -125,8 +125,8 @@ async def seed(connection: AsyncConnection) -> None:
         (3, "Zhao Min", "fin", "d1"),
         (4, "Sato", "fin", "d2"),
     ):
-        values = {"id": f"e{number}", "name": name, "department": department, "site": site, "position": "courier"}
-        await insert(tables.employees, **values, joined_on=dt.date(2025, 1, 1), left_on=None)
+        post = {"department": department, "site": site, "position": "courier"}
+        await insert(tables.employees, id=f"e{number}", name=name, **post, joined_on=dt.date(2025, 1, 1), left_on=None)
         if number < 4:
             await insert(tables.terminal_users, user_group="g1", user_code=str(number), employee=f"e{number}")
     await insert(tables.shifts, id="D", name_zh="白班", name_en="Day", start="09:00", end="18:00", breaks=[])
@@ -137,8 +137,8 @@ async def seed(connection: AsyncConnection) -> None:
     await _results(insert)
     for login, employee, departments in PEOPLE.values():
         role = next(role for role, (known, *_) in PEOPLE.items() if known == login)
-        values = {"login": login, "name": login.title(), "password_hash": "", "role": role, "employee": employee}
-        await insert(tables.users, **values, departments=departments, disabled=False, created_ms=1)
+        values = {"login": login, "name": login.title(), "password_hash": "", "role": role}
+        await insert(tables.users, **values, employee=employee, departments=departments, disabled=False, created_ms=1)
     await note_changes(connection, [f"day:{DAY}", "employee:e2"], NOW_MS - 1000)
 
 
