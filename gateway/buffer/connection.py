@@ -75,6 +75,7 @@ def tune(connection: Connection, max_pages: int) -> None:
 
     ConfigError when the filesystem does not allow a write-ahead log.
     """
+    connection.execute(f"pragma page_size={PAGE_BYTES}").fetchall()  # heeded by a file that is still empty
     (mode,) = connection.execute("pragma journal_mode=wal").fetchall()[0]
     if mode != "wal":
         raise ConfigError(f"outbox: journal mode is {mode!r}, expected 'wal'; put the data folder on a local disk")
@@ -83,6 +84,19 @@ def tune(connection: Connection, max_pages: int) -> None:
     connection.execute(f"pragma wal_autocheckpoint={WAL_PAGES}").fetchall()
     connection.execute(f"pragma journal_size_limit={WAL_LIMIT_BYTES}").fetchall()
     limit_pages(connection, max_pages)
+
+
+def fold_log(connection: Connection) -> None:
+    """Write what the log holds into the file itself and start the log afresh.
+
+    What a commit left there whose sync failed is not trusted to be on the disk, however well it reads from the cache:
+    here it is written again. A full disk has to wait.
+    """
+    try:
+        connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    except sqlite3.Error as error:
+        if primary_code(error) != sqlite3.SQLITE_FULL:
+            raise
 
 
 def limit_pages(connection: Connection, max_pages: int) -> None:

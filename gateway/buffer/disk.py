@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.buffer.connection import PAGE_BYTES, WAL_LIMIT_BYTES, Connection, number
-from gateway.config import BufferConfig
+from gateway.buffer.home import MIB, Home
 
-MIB = 1024 * 1024
 WARN_PCT, DELETE_EARLY_PCT, LOGS_WAIT_PCT, FULL_PCT = 70, 85, 95, 100
 CALM_PCT = 5
 """A level ends only that far below where it began, so that its alarm does not flap."""
-CONTROL_PAGES = 256
-"""Pages beyond the quota for what makes the outbox smaller: acks and deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +25,6 @@ class Usage:
         return min(100, self.used * 100 // self.limit) if self.limit > 0 else 100
 
 
-def quota_pages(limits: BufferConfig) -> int:
-    """The quota in pages of the database."""
-    return limits.quota_mib * MIB // PAGE_BYTES
-
-
 def free_bytes(folder: Path) -> int:
     """What the filesystem still has for us; 0 when it does not say."""
     try:
@@ -42,21 +34,21 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def measure(connection: Connection, folder: Path, limits: BufferConfig) -> Usage:
+def measure(connection: Connection, home: Home) -> Usage:
     """How full the outbox is now. Pages that deleted rows left behind are free for new ones."""
     pages = number(connection, "pragma page_count")
     reusable = number(connection, "pragma freelist_count") * PAGE_BYTES
     used = pages * PAGE_BYTES - reusable
-    room = max(0, free_bytes(folder) - WAL_LIMIT_BYTES)
-    return Usage(used, min(limits.quota_mib * MIB, used + reusable + room))
+    room = max(0, free_bytes(home.folder) - WAL_LIMIT_BYTES)
+    return Usage(used, min(home.limits.quota_mib * MIB, used + reusable + room))
 
 
 class Ballast:
     """A file that is given up when the disk is full, so that acked rows can be deleted at all."""
 
-    def __init__(self, folder: Path, limits: BufferConfig) -> None:
-        self._path = folder / "ballast"
-        self._size = limits.ballast_mib * MIB
+    def __init__(self, home: Home) -> None:
+        self._path = home.folder / "ballast"
+        self._size = home.limits.ballast_mib * MIB
 
     @property
     def whole(self) -> bool:
@@ -65,6 +57,11 @@ class Ballast:
             return self._path.stat().st_size >= self._size
         except OSError:
             return self._size == 0
+
+    @property
+    def there(self) -> bool:
+        """Whether there is anything to give up."""
+        return self._path.exists()
 
     def drop(self) -> None:
         """Give its blocks back to the filesystem."""

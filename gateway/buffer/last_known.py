@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from gateway.buffer.state import State
 from shared.clock import ClockAnchor, WallMs
-from shared.wire import Ranges
+from shared.ranges import Ranges, covers
 
 
 class KnownStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +79,26 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+class Held(Protocol):
+    """A stream as it was."""
+
+    @property
+    def stream(self) -> bytes:
+        """Its id."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """Its highest seq."""
+        ...
+
+
 def shrunk(state: State, known: LastKnown) -> list[KnownStream]:
     """Streams that have lost rows since: their last row is gone, and it was not deleted for having been acked."""
     lost: list[KnownStream] = []
     for stream in known.streams:
         held = state.find(stream.stream)
-        all_acked = any(first <= stream.first and stream.last <= last for first, last in stream.acked)
-        if (held and held.last < stream.last) or (held is None and stream.first <= stream.last and not all_acked):
+        may_be_gone = stream.first > stream.last or covers(stream.acked, stream.first, stream.last)
+        if held.last < stream.last if held else not may_be_gone:
             lost.append(stream)
     return lost

@@ -16,7 +16,8 @@ import structlog
 from gateway.buffer import store
 from gateway.buffer.connection import Connection, ConnectionFactory, connect_sqlite
 from gateway.buffer.disk import DELETE_EARLY_PCT, FULL_PCT, LOGS_WAIT_PCT, WARN_PCT, free_bytes
-from gateway.buffer.opening import FILE, open_checked, take_folder
+from gateway.buffer.home import Home
+from gateway.buffer.opening import is_damage, open_checked, take_folder
 from gateway.buffer.short_key import short_key
 from gateway.buffer.state import State
 from gateway.buffer.store import NewRow, Row
@@ -88,13 +89,11 @@ class OutboxStats:
 class Outbox:
     """Every event this gateway has taken; made by ``open``. Implements ``gateway.driver.Sink``."""
 
-    def __init__(
-        self, folder: Path, lock: int, writer: Writer, connect: ConnectionFactory, wall_ms: Callable[[], WallMs]
-    ) -> None:
-        self._folder, self._lock, self._writer, self._connect = folder, lock, writer, connect
-        self._wall_ms = wall_ms
+    def __init__(self, home: Home, lock: int, writer: Writer) -> None:
+        self._home, self._lock, self._writer = home, lock, writer
         self._reader: Connection | None = None
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="outbox-reader")
+        self._reader_generation = 0
         self._closed = False
 
     @classmethod
@@ -106,10 +105,10 @@ class Outbox:
         ConfigError when the folder can not be used.
         """
         sys.setswitchinterval(SWITCH_S)
+        home = Home(folder, limits, clocks, connect)
         lock = take_folder(folder)
         try:
-            opened = open_checked(folder, limits, clocks, connect)
-            return cls(folder, lock, Writer(folder, limits, clocks, connect, opened), connect, clocks.wall_ms)
+            return cls(home, lock, Writer(home, open_checked(home)))
         except BaseException:
             os.close(lock)
             raise
@@ -209,7 +208,7 @@ class Outbox:
             oldest_unacked_ms=summary.oldest_unacked_ms if backlog else None,
             rows=state.rows,
             quota_used_pct=summary.usage.pct,
-            free_bytes=free_bytes(self._folder),
+            free_bytes=free_bytes(self._home.folder),
             refused=self._writer.refused,
             hours_left=summary.hours_left,
             alarms=levels + summary.alarms,
@@ -234,12 +233,17 @@ class Outbox:
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._ask, question)
 
     def _ask(self, question: Callable[[Connection], _T]) -> _T:
+        if self._reader_generation != self._writer.generation:
+            self._forget_reader()
         try:
             if self._reader is None:
-                self._reader = self._connect(self._folder / FILE, readonly=True)
+                self._reader_generation = self._writer.generation
+                self._reader = self._home.connect(self._home.file, readonly=True)
             return question(self._reader)
         except sqlite3.Error as error:
             self._forget_reader()
+            if is_damage(error):
+                self._writer.suspect()
             raise RetryableError(f"outbox can not be read: {error}") from error
 
     def _forget_reader(self) -> None:
@@ -250,7 +254,7 @@ class Outbox:
 
     async def _replace_damaged(self, number: int, row: Row) -> Row:
         """Put what is left of a damaged row, with its reason, under its seq."""
-        at = self._wall_ms()
+        at = self._home.clocks.wall_ms()
         body = encode_event(Damaged("", "digest", row.body[:DAMAGED_RAW_LIMIT], at, self.seen_ms()))
         detail = f"seq {row.seq} of stream {number}"
 

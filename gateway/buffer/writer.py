@@ -5,17 +5,16 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import structlog
 
 from gateway.buffer import alarms, store
-from gateway.buffer.connection import Connection, ConnectionFactory, limit_pages, primary_code
+from gateway.buffer.connection import Connection, limit_pages, primary_code
 from gateway.buffer.disk import (
     CALM_PCT,
-    CONTROL_PAGES,
     DELETE_EARLY_PCT,
     FULL_PCT,
     LOGS_WAIT_PCT,
@@ -23,17 +22,17 @@ from gateway.buffer.disk import (
     Ballast,
     Usage,
     measure,
-    quota_pages,
 )
 from gateway.buffer.forecast import hours_left, oldest_unacked_ms, rows_per_hour
+from gateway.buffer.home import CONTROL_PAGES, Home
 from gateway.buffer.last_known import remember
-from gateway.buffer.opening import Opened, connect_tuned
+from gateway.buffer.opening import Opened, connect_tuned, is_damage, lost_tail, open_checked
+from gateway.buffer.salvage import REREAD_MS
 from gateway.buffer.state import State
 from gateway.buffer.store import NewRow
-from gateway.config import BufferConfig
 from gateway.driver import Cursor, Stored
-from shared.clock import ClockAnchor, Clocks, WallMs
-from shared.errors import MusterError, RetryableError
+from shared.clock import ClockAnchor, WallMs
+from shared.errors import ConfigError, MusterError, RetryableError
 from shared.keys import digest
 
 log = structlog.get_logger("outbox")
@@ -81,18 +80,19 @@ class Summary:
 class Writer:
     """Owner of the connection that writes. ``state`` and ``summary`` are values that any thread may read."""
 
-    def __init__(
-        self, folder: Path, limits: BufferConfig, clocks: Clocks, connect: ConnectionFactory, opened: Opened
-    ) -> None:
+    def __init__(self, home: Home, opened: Opened) -> None:
         self.state = opened.state
         self.reread_from_ms = opened.reread_from_ms
         self.refused = 0
-        self._folder, self._limits, self._clocks, self._connect = folder, limits, clocks, connect
+        self.generation = 0
+        """Counts how often the file was replaced: who has it open must open it again."""
+        self._suspect = False
+        self._home, self._clocks = home, home.clocks
         self._connection: Connection | None = opened.connection
         self._page_limit = 0
-        self._ballast = Ballast(folder, limits)
+        self._ballast = Ballast(home)
         self._ballast.restore()
-        self._began_ms = clocks.mono_ms()
+        self._began_ms = home.clocks.mono_ms()
         self._earlier_ms = opened.age_ms
         self._synced = False
         self._keys_after: bytes | None = b""
@@ -101,7 +101,7 @@ class Writer:
         self._remember_at_ms = 0
         self._tick_at_ms = 0
         self._more_to_do = False
-        self.summary = Summary(measure(opened.connection, folder, limits))
+        self.summary = Summary(measure(opened.connection, home))
         self._waiting: deque[_Put | _Change] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -149,6 +149,12 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._callbacks.append(callback)
 
+    def suspect(self) -> None:
+        """Check the whole file soon: somebody has read nonsense from it."""
+        with self._wake:
+            self._suspect = True
+            self._wake.notify()
+
     def hour(self) -> int:
         """Hours of running time, all starts together."""
         return self._age_ms() // HOUR_MS
@@ -175,6 +181,8 @@ class Writer:
         while True:
             jobs = self._take()
             try:
+                if self._suspect:
+                    self._drop_connection()
                 if jobs:
                     self._commit(jobs)
                 if self._clocks.mono_ms() >= self._tick_at_ms:
@@ -278,43 +286,84 @@ class Writer:
 
     def _recover(self, error: sqlite3.Error) -> None:
         """Forget the connection and what it may have cached; rows to come go to a new stream."""
+        if self._connection is None:
+            return  # it could not even be opened, and that has been said
         log.error("commit failed", error=str(error), code=primary_code(error))
-        self._drop_connection()
         self.state = replace(self.state, open=None)
         if primary_code(error) == sqlite3.SQLITE_FULL:
             self._ballast.drop()
-        try:
+        # The old one goes last: while a connection is there, what failed to commit can not come back from the log.
+        old, self._connection = self._connection, None
+        with suppress(sqlite3.Error):
+            if old.in_transaction:
+                old.execute("rollback")
+        with suppress(sqlite3.Error):
             self._connected()
-        except sqlite3.Error:
-            log.exception("outbox can not be opened again")
+        _close(old)
 
     def _connected(self) -> Connection:
-        """The open file; after a failure it is opened again and its last rows are verified."""
+        """The open file; after a failure it is opened again, at most once a second."""
         if self._connection is None:
             now = self._clocks.mono_ms()
             if now < self._reopen_at_ms:
                 raise sqlite3.OperationalError("the file could not be opened a moment ago")
             self._reopen_at_ms = now + REOPEN_MS
-            connection = connect_tuned(self._folder, self._limits, self._connect)
-            self._page_limit = 0
             try:
-                state = store.load(connection)
-                _verify(connection, state)
-            except BaseException:
-                connection.close()
+                self._connection = self._open_again()
+            except sqlite3.Error as error:
+                log.warning("outbox can not be opened", error=str(error), code=primary_code(error))
                 raise
-            self.state = replace(state, next_number=max(state.next_number, self.state.next_number))
-            self._connection = connection
-            self._reopen_at_ms = 0
+            self._page_limit = self._reopen_at_ms = 0
         return self._connection
 
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
+    def _open_again(self) -> Connection:
+        """The file with its last rows verified, or salvaged; ``sqlite3.Error`` when neither is possible."""
+        if not self._suspect:
             try:
-                self._connection.close()
+                return self._open_verified()
             except sqlite3.Error as error:
-                log.warning("outbox did not close", error=str(error))
-            self._connection = None
+                if not is_damage(error):
+                    raise
+        self._suspect = False
+        try:
+            opened = open_checked(self._home)
+        except ConfigError as error:
+            self._suspect = True
+            raise sqlite3.OperationalError(str(error)) from error
+        self.generation += 1
+        self.reread_from_ms = opened.reread_from_ms
+        self._note_lost(opened.connection, opened.state)
+        self._adopt(opened.state)
+        return opened.connection
+
+    def _open_verified(self) -> Connection:
+        connection = connect_tuned(self._home)
+        try:
+            state = store.load(connection)
+            _verify(connection, state)
+            self._note_lost(connection, state)
+        except BaseException:
+            connection.close()
+            raise
+        self._adopt(state)
+        return connection
+
+    def _note_lost(self, connection: Connection, found: State) -> None:
+        held = [info for info in self.state.streams.values() if info.rows]
+        lost = [info for info in held if (now := found.find(info.stream)) is None or now.last < info.last]
+        if lost:
+            at = (self.summary.oldest_unacked_ms or self._clocks.wall_ms()) - REREAD_MS
+            lost_tail(connection, lost, self._clocks.wall_ms(), self._age_ms(), at)
+            self.reread_from_ms = at
+            self._tick_at_ms = 0
+
+    def _adopt(self, found: State) -> None:
+        """Go on with what is in the file; rows to come go to a new stream."""
+        self.state = replace(found, next_number=max(found.next_number, self.state.next_number))
+
+    def _drop_connection(self) -> None:
+        old, self._connection = self._connection, None
+        _close(old)
 
     def _tick(self) -> None:
         """Once a second: measure, and once a minute write down what is there."""
@@ -341,7 +390,7 @@ class Writer:
         store.write_meta(connection, "age_ms", self._age_ms())
         oldest = self.summary.oldest_unacked_ms
         try:
-            remember(self._folder, self.state, self._clocks.wall_ms(), self._age_ms(), oldest)
+            remember(self._home.folder, self.state, self._clocks.wall_ms(), self._age_ms(), oldest)
         except OSError as error:
             log.warning("last known state not written", error=str(error))
 
@@ -356,7 +405,7 @@ class Writer:
     def _delete_rows(self) -> bool:
         """Whether there was something to delete: what is confirmed for long enough, or all of it under pressure."""
         early = DELETE_EARLY_PCT in self.summary.levels
-        before = self.hour() + 1 if early else self.hour() - 24 * self._limits.keep_acked_days
+        before = self.hour() + 1 if early else self.hour() - 24 * self._home.limits.keep_acked_days
         connection = self._connected()
         self._limit_pages(connection, CONTROL_PAGES)
         connection.execute("begin immediate")
@@ -388,7 +437,7 @@ class Writer:
     def _look_at_disk(self) -> None:
         if self._connection is None:
             return
-        usage = measure(self._connection, self._folder, self._limits)
+        usage = measure(self._connection, self._home)
         self.summary = replace(self.summary, usage=usage)
         levels = frozenset(
             level
@@ -414,10 +463,11 @@ class Writer:
     def _alarm(self, connection: Connection, state: State, code: str, detail: str) -> State:
         log.error("outbox alarm", code=code, detail=detail)
         alarms.raise_alarm(connection, code, detail, self._clocks.wall_ms(), self._age_ms())
+        self._tick_at_ms = 0  # shown at once
         return state
 
     def _limit_pages(self, connection: Connection, beyond: int) -> None:
-        pages = quota_pages(self._limits) + beyond
+        pages = self._home.quota_pages + beyond
         if pages != self._page_limit:
             limit_pages(connection, pages)
             self._page_limit = pages
@@ -457,6 +507,14 @@ class Writer:
     def _on_loop(self, tell: Callable[[], object]) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(tell)
+
+
+def _close(connection: Connection | None) -> None:
+    try:
+        if connection is not None:
+            connection.close()
+    except sqlite3.Error as error:
+        log.warning("outbox did not close", error=str(error))
 
 
 def _verify(connection: Connection, state: State) -> None:
