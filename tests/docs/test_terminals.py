@@ -1,0 +1,54 @@
+"""What the pages say about terminals is what the gateway takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.generate_terminals import PAGE, page
+from gateway.app import build_fleet
+from gateway.config import GatewayConfig, load_config
+from shared.clock import system_clocks
+from tests.support.recording_sink import RecordingSink
+
+ROOT = Path(__file__).parents[2]
+HOWTO = ROOT / "docs" / "howto" / "connect-a-terminal.md"
+BASE = """
+id = "gw-0123456789"
+data = "data"
+zone = "Asia/Shanghai"
+broker = { password_file = "broker.password" }
+"""
+
+
+def snippets() -> list[str]:
+    return re.findall(r"```toml\n(.*?)```", HOWTO.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def load(folder: Path, text: str) -> GatewayConfig:
+    path = folder / "gateway.toml"
+    path.write_text(BASE + text, encoding="utf-8")
+    return load_config(path)
+
+
+def test_the_list_of_terminals_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python docs/generate_terminals.py`"
+
+
+def test_the_howto_shows_each_way_to_connect() -> None:
+    assert len(snippets()) == 4
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_snippet_of_the_howto_is_taken_as_it_stands(number: int, tmp_path: Path) -> None:
+    (tmp_path / "gate-1.key").write_text("0\n")
+    (tmp_path / "gate-1.key").chmod(0o600)
+    clocks = system_clocks()
+    fleet = build_fleet(load(tmp_path, snippets()[number]), RecordingSink(), clocks, clocks.mono_ms)
+    assert [str(error) for _, error in fleet.problems] == []
+    assert len(fleet.tasks) == 1
+
+
+def test_all_snippets_stand_in_one_file(tmp_path: Path) -> None:
+    config = load(tmp_path, "\n".join(sorted(snippets(), key=lambda text: not text.startswith("[push"))))
+    assert len(config.terminal) == 4
