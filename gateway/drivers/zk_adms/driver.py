@@ -169,10 +169,14 @@ class AdmsServer:
             server = await asyncio.start_server(self._front.serve, host, port)
         except OSError as error:
             raise RetryableError(f"can not listen on {host}:{port}: {error.strerror or error}") from error
-        async with server:
+        try:
             while True:
                 self._notice_silence()
                 await asyncio.sleep(LOOK_S)
+        finally:
+            await _stop_accepting(server)
+            server.close()  # without waiting: since Python 3.12 that would last as long as the slowest terminal
+            self._front.close()
 
     def _notice_silence(self) -> None:
         now = self._context.clocks.mono_ms()
@@ -365,6 +369,15 @@ class AdmsServer:
         now = self._context.clocks.wall_ms()
         events += (Damaged(known.serial, row.reason, row.raw, now, seen_ms) for row in _bounded(bad))
         return events
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Let connections that are being accepted arrive: asyncio 3.11 leaks them when the server closes under them."""
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def _punch(row: codec.Row, known: _Known, profile: Profile | None, seen_ms: int) -> Punch:

@@ -170,14 +170,22 @@ class HttpFront:
         self._handler = handler
         self._wall_ms = wall_ms
         self._on_error = on_error
-        self._open = 0
+        self._serving: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End what is under way: a terminal that got no answer sends again."""
+        self._closed = True
+        for task in self._serving:
+            task.cancel()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one request."""
-        if self._open >= CONNECTIONS:
+        task = asyncio.current_task()
+        if task is None or self._closed or len(self._serving) >= CONNECTIONS:
             writer.close()
             return
-        self._open += 1
+        self._serving.add(task)
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 answer = await self._answer(reader, writer)
@@ -186,8 +194,10 @@ class HttpFront:
                     await writer.drain()
         except (OSError, TimeoutError):
             pass  # the terminal is gone and will ask again
+        except asyncio.CancelledError:
+            pass  # by close(), at the end of the program: asyncio 3.11 would report the task as failed
         finally:
-            self._open -= 1
+            self._serving.discard(task)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer | None:

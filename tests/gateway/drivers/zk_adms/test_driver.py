@@ -357,6 +357,27 @@ async def test_a_slow_terminal_does_not_hold_others_and_is_cut(site: Site, monke
     writer.close()
 
 
+async def test_a_stop_waits_for_no_terminal(site: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"POST /iclock/cdata?SN=CKJG0001&table=ATTLOG HTTP/1.1\r\nContent-Length: 500\r\n\r\n")
+    await writer.drain()
+    await site.post("options", b"")
+    async with asyncio.timeout(2):
+        await site.stop()
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_more_connections_than_the_limit_are_closed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "CONNECTIONS", 1)
+    _, idle = await asyncio.open_connection("127.0.0.1", site.port)
+    assert (await site.post("ATTLOG", ROW)).status == 0
+    idle.close()
+    async with asyncio.timeout(5):
+        while not (await site.post("ATTLOG", ROW)).ok:  # noqa: ASYNC110  # the server tells nobody
+            await asyncio.sleep(0.01)
+
+
 async def test_rows_of_a_broken_connection_are_not_stored(site: Site) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     head = b"POST /iclock/cdata?SN=CKJG0001&table=ATTLOG HTTP/1.1\r\nContent-Length: 500\r\n\r\n"
