@@ -23,6 +23,10 @@ OWN_HEADER: Final = b"x-muster"
 """A page of another site can not send it without asking us first, and we never say yes."""
 LARGEST_BODY: Final = 64 * 1024
 
+KEPT: Final = frozenset({"type", "method", "scheme", "path"})
+"""What stays of a request while its stream is sent by what the route left in ``scope["state"]["afterwards"]``: routing,
+parsing and dependencies of one request are 10 kB, and thousands of streams are open for hours."""
+
 CSP: Final = (
     "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
@@ -62,6 +66,11 @@ class Hardening:
         else:
             try:
                 await self._app(scope, _limited(receive), answer.send)
+                afterwards = scope["state"].pop("afterwards", None)
+                if afterwards is not None:
+                    for name in scope.keys() - KEPT:
+                        del scope[name]
+                    await afterwards(receive, answer.send)
             except Exception:
                 if answer.began:
                     raise

@@ -418,4 +418,4 @@ class Frame(View):
     counts: dict[str, int] = {}
     """Topic day:<date>: counts by status."""
     punches: list[PunchView] = []
-    """Topic day:<date>: the newest in scope, at most 50, to put in the place of ``TodayView.punches``."""
+    """Topic day:<date>: the newest in scope, at most 20: merge by id; knowing none of them, fetch the day again."""

@@ -14,6 +14,9 @@ from server.store import change_queries, page_queries
 from server.store.page_queries import PunchRow
 from shared.clock import WallMs
 
+NEWEST_PUNCHES = 20
+"""In a frame, which goes out to thousands once a second; a page that knows none of them fetches the day again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -54,7 +57,7 @@ async def read_frame(connection: AsyncConnection, key: Key, at_ms: WallMs) -> En
     if topic.date is None or key.scope is None or key.zone is None:
         return _encoded(_Frame(topic.name, version, at_ms))
     counts = await page_queries.status_counts(connection, key.scope, topic.date)
-    punches = await page_queries.newest_punches(connection, key.scope, topic.date, key.zone)
+    punches = await page_queries.newest_punches(connection, key.scope, topic.date, key.zone, limit=NEWEST_PUNCHES)
     return _encoded(_Frame(topic.name, version, at_ms, counts, punches))
 
 

@@ -58,7 +58,8 @@ class Stream:
         self._wake.clear()
         if self.ended:
             return None
-        body = b"".join([frame.body for frame in self._pending.values()]) or COMMENT
+        waiting = [frame.body for frame in self._pending.values()]
+        body = waiting[0] if len(waiting) == 1 else b"".join(waiting) or COMMENT
         self._pending.clear()
         return body
 
@@ -74,7 +75,11 @@ class StreamResponse(Response):
         self._enter = enter
         self._leave = leave
 
-    async def __call__(self, _scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, _receive: Receive, _send: Send) -> None:
+        """Leave the stream to the outermost wrapper, so that what routed the request is not kept for its whole life."""
+        scope["state"]["afterwards"] = self.run
+
+    async def run(self, receive: Receive, send: Send) -> None:
         """Send until the viewer leaves or the hub ends the stream."""
         stream = self._stream
         gone = asyncio.create_task(_end_when_gone(receive, stream))

@@ -17,7 +17,6 @@ from shared.punch import Direction, Method
 
 Fate: TypeAlias = Literal["used", "merged", "ignored", "held", "open"]
 
-NEWEST_PUNCHES = 50
 BY_URGENCY = (
     "off", "normal", "leave", "holiday_ot", "rest_ot", "not_yet", "untimed",
     "early", "late", "late_early", "missing_out", "missing_in", "absent",
@@ -154,12 +153,12 @@ async def status_counts(connection: AsyncConnection, scope: Scope, day: dt.date)
 
 
 async def newest_punches(
-    connection: AsyncConnection, scope: Scope, day: dt.date, zone: ZoneInfo, narrow: Narrow = ALL
+    connection: AsyncConnection, scope: Scope, day: dt.date, zone: ZoneInfo, narrow: Narrow = ALL, *, limit: int
 ) -> list[PunchRow]:
-    """The last 50 punches of a local date, newest first; those of nobody yet are in the scope of everyone only."""
+    """The last punches of a local date, newest first; those of nobody yet are in the scope of everyone only."""
     start, end = local_day(day, zone)
     inside = _punches().where(punches.c.at_ms >= start, punches.c.at_ms < end, *narrowed(scope, narrow))
-    newest = inside.order_by(punches.c.at_ms.desc(), punches.c.id.desc()).limit(NEWEST_PUNCHES)
+    newest = inside.order_by(punches.c.at_ms.desc(), punches.c.id.desc()).limit(limit)
     rows = (await connection.execute(newest)).all()
     return await _with_fates(connection, scope, rows, day)
 

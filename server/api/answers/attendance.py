@@ -21,6 +21,8 @@ from server.store.page_queries import BY_URGENCY, DayRow, PersonRow
 from server.store.scope_filter import Narrow
 from shared.clock import WallMs, from_ms
 
+NEWEST_PUNCHES = 50
+
 
 @dataclass(frozen=True, slots=True)
 class TodayQuestion:
@@ -41,7 +43,7 @@ async def today(context: Context, viewer: Viewer, question: TodayQuestion) -> To
         narrow = await _narrow(connection, question)
         planned = await page_queries.planned_people(connection, scope, day, narrow)
         rows = list(_people(await page_queries.day_rows(connection, scope, day, narrow), planned))
-        punches = await page_queries.newest_punches(connection, scope, day, zone, narrow)
+        punches = await page_queries.newest_punches(connection, scope, day, zone, narrow, limit=NEWEST_PUNCHES)
         return TodayView(
             date=day,
             zone=zone.key,

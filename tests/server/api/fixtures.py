@@ -32,11 +32,12 @@ async def world(migrated_file: Path, tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture(scope="session")
-def migrated_cluster(postgres: Postgres) -> Postgres:
-    """A PostgreSQL cluster with a migrated, empty database ``migrated`` to copy."""
-    postgres.execute("create database migrated")
-    migrate.upgrade(postgres.url("migrated"))
-    return postgres
+def migrated_cluster(postgres: Postgres) -> tuple[Postgres, str]:
+    """The PostgreSQL cluster and the name of a migrated, empty database in it to copy; one for each test folder."""
+    name = f"migrated_{next(_number)}"
+    postgres.execute(f"create database {name}")
+    migrate.upgrade(postgres.url(name))
+    return postgres, name
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,9 +46,9 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path / 'any.db')}"
         return
-    cluster: Postgres = request.getfixturevalue("migrated_cluster")
+    cluster, template = request.getfixturevalue("migrated_cluster")
     name = f"world_{next(_number)}"
-    cluster.execute(f"create database {name} template migrated")
+    cluster.execute(f"create database {name} template {template}")
     yield cluster.url(name)
     cluster.execute(f"drop database {name} with (force)")
 

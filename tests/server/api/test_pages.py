@@ -112,23 +112,23 @@ async def test_a_gateway_needs_somebody_when_silent_or_in_trouble(
     assert (gateway["online"], gateway["attention"], gateway["backlog"]) == (online, attention, 3)
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("", ["e2", "e4", "e1", "e3"]),
-        ("?q=wang", ["e1"]),
-        ("?q=E3", ["e3"]),
-        ("?q=2", ["e2"]),
-        ("?q=%25", []),
-        ("?department=fin", ["e4", "e3"]),
-        ("?site=d2", ["e4"]),
-        ("?limit=1&offset=1", ["e4"]),
-    ],
-)
-async def test_employees_are_found_by_name_id_and_number(any_world: World, query: str, expected: list[str]) -> None:
-    answer = (await any_world.get("hr", f"/api/employees{query}")).json()
-    assert [row["id"] for row in answer["rows"]] == expected
-    assert answer["total"] == (4 if "limit" in query else len(expected))
+FOUND = {
+    "": ["e2", "e4", "e1", "e3"],
+    "?q=wang": ["e1"],
+    "?q=E3": ["e3"],
+    "?q=2": ["e2"],
+    "?q=%25": [],
+    "?department=fin": ["e4", "e3"],
+    "?site=d2": ["e4"],
+    "?limit=1&offset=1": ["e4"],
+}
+
+
+async def test_employees_are_found_by_name_id_and_number(any_world: World) -> None:
+    for query, expected in FOUND.items():
+        answer = (await any_world.get("hr", f"/api/employees{query}")).json()
+        assert [row["id"] for row in answer["rows"]] == expected, query
+        assert answer["total"] == (4 if "limit" in query else len(expected)), query
 
 
 async def test_an_employee_shows_the_numbers_on_terminals(world: World) -> None:

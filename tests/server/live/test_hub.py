@@ -336,7 +336,7 @@ async def test_reconnections_are_spread(world: World) -> None:
     for _ in range(5):
         response: StreamResponse = world.hub.stream(viewer, [topic], ZONE)
         end = Viewer()
-        running = asyncio.create_task(response({}, end.receive, end.send))
+        running = asyncio.create_task(response.run(end.receive, end.send))
         waits.add(int((await end.chunks.get()).decode().removeprefix("retry: ")))
         end.leave.set()
         await running
