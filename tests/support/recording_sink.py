@@ -102,7 +102,7 @@ def terminal(config: TerminalConfig, site_zone: str = "Asia/Shanghai") -> Termin
     return Terminal(config, load_profile(config.profile), site_zone, TerminalState(config.name, config.profile))
 
 
-async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
     """Return once the condition holds; TimeoutError when it does not come true."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  # what it waits for is set by code that knows nothing of it

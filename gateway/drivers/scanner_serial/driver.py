@@ -4,6 +4,7 @@ import asyncio
 import errno
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -23,7 +24,7 @@ FAMILY = "scanner_serial"
 BAUDRATE = 9600
 SILENCE_MS = 80
 """Ends a read without suffix: 50 to 100 ms (protocols/scan-devices.md)."""
-UNFINISHED_S = 1.0
+UNFINISHED_S = 2.0
 """A read that lacks its suffix for so long will not be glued to the next one."""
 LOOK_S = 1.0
 """How often a missing device is looked for, and a full outbox asked again."""
@@ -161,13 +162,12 @@ class Scanner:
         silence_s = UNFINISHED_S if frame.suffix else (frame.silence_ms or SILENCE_MS) / 1000
         while True:
             self._state.last_contact_ms = self._context.clocks.wall_ms()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(silence_s if decoder.waiting else CONTACT_S):
                     await _readable(port)
-            except TimeoutError:
-                pieces = list(decoder.silence())
-            else:
-                pieces = list(decoder.feed(port.read(4096)))
+            # Read even after the time-out: when this process was held up, the rest of a read is there by now.
+            chunk = port.read(4096)
+            pieces = decoder.feed(chunk) if chunk else decoder.silence()
             await self._keep(self._events(pieces))
 
     async def _keep(self, events: Sequence[Event]) -> None:

@@ -1,6 +1,7 @@
 """Scanners on a pseudo-terminal, from the line to the outbox."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -181,6 +182,30 @@ async def test_a_babbling_line_can_not_fill_the_disk(install: Install) -> None:
     dock.clock.advance(3_600_000)
     await dock.scanner.noise(20)
     await until(lambda: len(dock.sink.damaged) == NOISE_AN_HOUR + 1)
+
+
+async def test_half_a_read_is_kept_as_damaged(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "UNFINISHED_S", 0.05)
+    dock = await install()
+    await dock.scanner.send(b"YT12")
+    await until(lambda: len(dock.sink.damaged) == 1)
+    await dock.scanner.scan("JT1")
+    assert await dock.codes(1) == ["JT1"]
+    assert [(row.reason, row.raw) for row in dock.sink.damaged] == [("unfinished", b"YT12")]
+
+
+async def test_a_gateway_that_was_held_up_does_not_cut_a_read(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "UNFINISHED_S", 0.05)
+    dock = await install()
+    await dock.scanner.send(b"YT12")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await dock.scanner.send(b"34\r")
+    time.sleep(0.1)  # noqa: ASYNC251  # the whole process stands still
+    assert await dock.codes(1) == ["YT1234"]
+    assert dock.sink.damaged == []
 
 
 async def test_a_no_read_is_health(install: Install) -> None:

@@ -325,7 +325,7 @@ async def test_bodies_come_in_every_form(site: Site, how: bytes) -> None:
 
 
 async def test_a_body_without_length_ends_with_silence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "SILENCE_S", 0.1)
+    monkeypatch.setattr(front, "SILENCE_S", 0.5)
     found = await site.raw(b"POST /iclock/cdata?SN=CKJG0001&table=ATTLOG HTTP/1.0\r\n\r\n" + ROW)
     assert (found.status, found.text) == (200, "OK: 1")
 
@@ -349,10 +349,10 @@ async def test_a_bad_request_is_refused_and_the_next_is_served(site: Site, reque
 
 
 async def test_a_slow_terminal_does_not_hold_others_and_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "HEAD_TIMEOUT_S", 0.2)
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"POST /iclock/cdata?SN=CKJG0001")
     assert (await site.post("ATTLOG", ROW)).ok
+    monkeypatch.setattr(front, "HEAD_TIMEOUT_S", 0.2)
     assert (await site.raw(b"GET /iclock/cdata?SN=")).status == 408
     writer.close()
 
