@@ -15,7 +15,7 @@ from gateway.buffer.disk import Ballast, free_bytes
 from gateway.buffer.home import CONTROL_PAGES, Home
 from gateway.buffer.last_known import Held, LastKnown, recall, shrunk
 from gateway.buffer.salvage import REREAD_MS, finish_interrupted, salvage
-from gateway.buffer.schema import migrate
+from gateway.buffer.schema import is_current, migrate
 from gateway.buffer.state import State
 from gateway.buffer.wal_check import wal_is_damaged
 from shared.clock import WallMs
@@ -121,12 +121,10 @@ def _damage_outside(home: Home, known: LastKnown | None) -> str | None:
 
 
 def _open(home: Home, known: LastKnown | None) -> Opened:
+    _check(home)
     connection = connect_tuned(home)
     try:
-        check(connection)
         state = store.load(connection)
-        if store.count(connection) != state.rows:
-            raise sqlite3.DatabaseError("rows are missing inside a stream")  # noqa: TRY301  (as if SQLite had seen it)
         age_ms = store.read_meta(connection, "age_ms")
         if known:
             age_ms = max(age_ms, known.age_ms)
@@ -147,8 +145,16 @@ def _open(home: Home, known: LastKnown | None) -> Opened:
     return Opened(connection, state, age_ms, reread_from_ms)
 
 
-def check(connection: Connection) -> None:
-    """DatabaseError when SQLite finds the file damaged."""
-    (first, *more) = connection.execute("pragma quick_check(3)").fetchall()
-    if first != ("ok",):
-        raise sqlite3.DatabaseError("; ".join(str(record[0]) for record in (first, *more)))
+def _check(home: Home) -> None:
+    """DatabaseError when the file is damaged; read only, so that damaged files are kept exactly as they were."""
+    if not home.file.exists() or home.file.stat().st_size == 0:
+        return
+    connection = home.connect(home.file, readonly=True)
+    try:
+        found = connection.execute("pragma quick_check(3)").fetchall()
+        if found != [("ok",)]:
+            raise sqlite3.DatabaseError("; ".join(str(record[0]) for record in found))
+        if is_current(connection) and store.count(connection) != store.load(connection).rows:
+            raise sqlite3.DatabaseError("rows are missing inside a stream")
+    finally:
+        connection.close()

@@ -24,9 +24,14 @@ def row_id(stream: int, seq: int) -> int:
     return stream << SEQ_BITS | seq
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether the file has all the tables that are needed."""
+    return number(connection, "pragma user_version") >= VERSION
+
+
 def migrate(connection: Connection) -> None:
     """Bring the tables up to date; a file that is current, or newer, costs one look."""
-    if number(connection, "pragma user_version") >= VERSION:
+    if is_current(connection):
         return
     from sqlite_utils import Database  # 6 MiB that a current file does not need
 

@@ -58,8 +58,7 @@ def _goes_on_after_bad_frame(data: bytes, salt: Sum, before: Sum, order: str) ->
 
 def _checksum(start: Sum, data: bytes, order: str) -> Sum:
     one, two = start
-    words = iter(struct.unpack(f"{order}{len(data) // 4}I", data))
-    for word in words:
-        one = (one + word + two) & 0xFFFFFFFF
-        two = (two + next(words) + one) & 0xFFFFFFFF
+    for first, second in struct.iter_unpack(f"{order}2I", data):
+        one = (one + first + two) & 0xFFFFFFFF
+        two = (two + second + one) & 0xFFFFFFFF
     return one, two

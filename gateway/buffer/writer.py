@@ -101,7 +101,8 @@ class Writer:
         self._remember_at_ms = 0
         self._tick_at_ms = 0
         self._more_to_do = False
-        self.summary = Summary(measure(opened.connection, home))
+        raised = alarms.shown(opened.connection, opened.age_ms)
+        self.summary = Summary(measure(opened.connection, home), alarms=raised)
         self._waiting: deque[_Put | _Change] = deque()
         self._wake = threading.Condition()
         self._closing = False
