@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,6 +35,7 @@ GATEWAY = "gw-0123456789"
 MANAGED = "customer_service"
 """The department of the account ``manager``."""
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
+T = TypeVar("T")
 _METHODS = {15: Method.FACE, 1: Method.FINGER, 2: Method.CARD}
 
 
@@ -85,7 +89,7 @@ def make_company(folder: Path) -> Company:
         _devices(connection)
         _happenings(connection, people, days)
         _accounts(connection, people[0])
-    asyncio.run(_compute(database))
+    _run(_compute(database))
     return Company(database, people, day, people[0])
 
 
@@ -94,7 +98,7 @@ def make_empty(folder: Path) -> Path:
     database = folder / "muster.db"
     upgrade(f"sqlite:///{database}")
     with _connect(database).begin() as connection:
-        _account(connection, "administrator", "林静", asyncio.run(Passwords().hash(PASSWORD)))
+        _account(connection, "administrator", "林静", _run(Passwords().hash(PASSWORD)))
     return database
 
 
@@ -284,7 +288,7 @@ def _devices(connection: Connection) -> None:
 
 
 def _accounts(connection: Connection, courier: Person) -> None:
-    secret = asyncio.run(Passwords().hash(PASSWORD))
+    secret = _run(Passwords().hash(PASSWORD))
     _account(connection, "administrator", "林静", secret)
     _account(connection, "hr", "周敏", secret)
     _account(connection, "manager", "何磊", secret, departments=[MANAGED])
@@ -320,6 +324,12 @@ async def _compute(database: Path) -> None:
     while await compute_touched(db, now_ms) + await score_touched(db, now_ms):
         pass
     await db.close()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """What it returns; in a thread of its own, as the browser's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def _rows(connection: Connection, table: tables.Table, rows: list[dict[str, object]]) -> None:

@@ -22,8 +22,9 @@ Language = Literal["zh-CN", "en"]
 Theme = Literal["light", "dark"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium; not longer than a module, because its event loop keeps asynchronous tests from running."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: install chromium, or set CHROMIUM_PATH")
     if not (STATIC / "index.html").is_file():
@@ -135,7 +136,7 @@ class Visits:
         return self._states[role]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _visits(browser: Browser, server: Installation) -> Visits:
     return Visits(browser, server.url)
 

@@ -23,10 +23,10 @@ def test_the_stream_resumes_after_a_restart_and_nothing_in_between_is_missing(
         installation.server.stop()
         expect(page.get_by_text("离线，数据为")).to_be_visible()
         person = company.unexplained()[0]
-        company.punch(person, datetime.combine(company.day, time(9, 41, 8)))
+        company.punch(person, datetime.combine(company.day, time(17, 41, 8)))
         installation.start()
         expect(page.get_by_text("实时", exact=True)).to_be_visible(timeout=20_000)
-        expect(page.get_by_role("region", name="打卡动态").get_by_text("09:41:08")).to_be_visible()
+        expect(page.get_by_role("region", name="打卡动态").get_by_text("17:41:08")).to_be_visible()
         company.punch(person, datetime.combine(company.day, time(18, 2, 9)))
         expect(page.get_by_role("region", name="打卡动态").get_by_text("18:02:09")).to_be_visible()
     finally:
