@@ -1,8 +1,9 @@
 """Which punches count, and to which shift each belongs (AR-2, AR-5, AR-7 to AR-9)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from server.attendance.facts import Punch
@@ -36,6 +37,8 @@ class Window:
     """Minutes, both inclusive, in which punches belong to a shift; doubled, as a midpoint may be half a minute."""
 
     schedule: Schedule
+    opens2: int
+    """First of it before a neighbour took anything: rises from shift to shift."""
     first2: int
     last2: int
     cut: bool = False
@@ -80,14 +83,14 @@ def windows(schedules: Sequence[Schedule], policy: Policy) -> list[Window]:
     """A window for each shift, in order of start; where two overlap, they meet in the middle between the shifts."""
     found: list[Window] = []
     for schedule in sorted(schedules, key=lambda s: (s.start, s.end, s.plan.id)):
-        first2 = 2 * (schedule.start - policy.window_before_min)
+        opens2 = first2 = 2 * (schedule.start - policy.window_before_min)
         last2 = 2 * (schedule.end + schedule.room + policy.window_after_min)
         cut = False
         if found and found[-1].last2 >= first2:
             middle2 = found[-1].schedule.end + schedule.start
-            found[-1] = Window(found[-1].schedule, found[-1].first2, min(found[-1].last2, middle2 - 1), cut=True)
+            found[-1] = replace(found[-1], last2=min(found[-1].last2, middle2 - 1), cut=True)
             first2, cut = max(first2, middle2), True
-        found.append(Window(schedule, first2, last2, cut))
+        found.append(Window(schedule, opens2, first2, last2, cut))
     return found
 
 
@@ -97,8 +100,11 @@ def assign(
     """Punches by shift, and by date those of dates without shift."""
     shifts = [Assigned(window) for window in windows_]
     free: dict[date, list[Kept]] = {}
+    passed = 0  # punches come in order of time, so shifts that closed before one hold no later one
     for punch in kept:
-        holder = next((shift for shift in shifts if shift.window.holds(punch.minute)), None)
+        while passed < len(shifts) and shifts[passed].window.last2 < 2 * punch.minute:
+            passed += 1
+        holder = _holder(shifts, passed, punch.minute)
         if holder is not None:
             holder.punches.append(punch)
             continue
@@ -109,10 +115,19 @@ def assign(
         else:
             free.setdefault(day, []).append(punch)
     for told in {punch.id: punch for punch in punches if punch.true_ms is None}.values():
-        holder = next((shift for shift in shifts if shift.window.holds(told.at_ms // MINUTE_MS)), None)
+        holder = _holder(shifts, 0, told.at_ms // MINUTE_MS)
         if holder is not None:
             holder.held.append(told.id)
     return shifts, free
+
+
+def _holder(shifts: Sequence[Assigned], passed: int, minute: Minute) -> Assigned | None:
+    for shift in islice(shifts, passed, None):
+        if shift.window.opens2 > 2 * minute:
+            return None
+        if shift.window.holds(minute):
+            return shift
+    return None
 
 
 def _side(direction: Direction) -> int:

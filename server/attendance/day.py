@@ -88,8 +88,9 @@ def free_record(day: date, punches: Sequence[Kept], policy: Policy) -> DayRecord
 
 
 def _demand(schedule: Schedule, absences: Iterable[Absence]) -> _Demand:
-    known = list(absences)
-    net = schedule.net
+    known, net = list(absences), schedule.net
+    if not known:
+        return _Demand(schedule, net, (), 0, 0)
     leave = common(net, union(_span(a) for a in known if a.kind == "leave"))
     at_site = without(net, leave)  # leave wins over a trip at the same time
     trip = common(at_site, union(_span(a) for a in known if a.kind == "trip"))

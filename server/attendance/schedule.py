@@ -1,6 +1,6 @@
 """Wall times of a shift as real minutes, clock changes included (AR-22)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -23,11 +23,11 @@ class Schedule:
     breaks: Spans
     room: int = 0
     """Minutes between the earliest and the latest start."""
+    net: Spans = field(init=False)
+    """Scheduled minutes without breaks."""
 
-    @property
-    def net(self) -> Spans:
-        """Scheduled minutes without breaks."""
-        return without(((self.start, self.end),), self.breaks)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "net", without(((self.start, self.end),), self.breaks))
 
     def started_at(self, minute: Minute) -> "Schedule":
         """The same shift when the person first came at ``minute`` (AR-18)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy import Row, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.facts import Punch, Shift, ShiftPlan
@@ -67,16 +67,19 @@ async def touched(connection: AsyncConnection, limit: int) -> list[Touched]:
 
 
 async def claim(connection: AsyncConnection, computed: Sequence[Touched]) -> set[EmployeeDay]:
-    """Those days whose touch is still the one that was computed; they wait no more.
+    """Those days, in key order, whose touch is still the one that was computed; they wait no more.
 
     A day that was touched meanwhile, or that another process claimed, is left out: its result is not to be stored.
     """
-    key = tuple_(touched_days.c.employee, touched_days.c.date, touched_days.c.mark)
-    same = key.in_([(row.employee, row.date, row.mark) for row in computed])
-    in_order = select(touched_days.c.employee, touched_days.c.date).where(same)
+    key = tuple_(touched_days.c.employee, touched_days.c.date)
+    first, last = computed[0], computed[-1]
+    between = key.between(tuple_(first.employee, first.date), tuple_(last.employee, last.date))
+    # A touch has a mark of its own on every row, and all its rows are seen at once: in this range these marks are ours.
+    same = (between, touched_days.c.mark.in_({row.mark for row in computed}))
+    in_order = select(touched_days.c.employee, touched_days.c.date).where(*same)
     in_order = in_order.order_by(touched_days.c.employee, touched_days.c.date).with_for_update()
     days = {(row.employee, row.date) for row in await connection.execute(in_order)}
-    await connection.execute(delete(touched_days).where(same))
+    await connection.execute(delete(touched_days).where(*same))
     return days
 
 
@@ -144,13 +147,18 @@ async def replace_days(
     at_ms: WallMs,
 ) -> set[EmployeeDay]:
     """Store the records of these employee-days in place of the former; the days that had or have one."""
-    key = tuple_(attendance_days.c.employee, attendance_days.c.date)
-    gone = delete(attendance_days).where(key.in_(sorted(days))).returning(*key.clauses)
-    changed = {(row.employee, row.date) for row in await connection.execute(gone)}
-    rows = [_row(day[0], record, at_ms) for day in sorted(days) for record in records.get(day, ())]
+    day = attendance_days.c
+    people, dates = {employee for employee, _ in days}, [date_ for _, date_ in days]
+    near = (day.employee.in_(sorted(people)), day.date.between(min(dates), max(dates)))
+    there = await connection.execute(select(day.employee, day.date).where(*near).distinct())
+    changed = {(row.employee, row.date) for row in there} & set(days)
+    if changed:
+        gone = delete(attendance_days).where(day.employee == bindparam("e"), day.date == bindparam("d"))
+        await connection.execute(gone, [{"e": employee, "d": date_} for employee, date_ in sorted(changed)])
+    rows = [_row(key[0], record, at_ms) for key in sorted(days) for record in records.get(key, ())]
     if rows:
         await connection.execute(attendance_days.insert(), rows)
-    return changed | {(employee, day) for employee, day in days if records.get((employee, day))}
+    return changed | {key for key in days if records.get(key)}
 
 
 _PLAN = (shifts.c.id, shifts.c.start, shifts.c.end, shifts.c.breaks)

@@ -27,6 +27,8 @@ from shared.clock import WallMs
 
 _VALUES = 30_000
 """PostgreSQL takes at most 32,767 values in a statement, SQLite 32,766."""
+_KEYS = 500
+"""Pairs in one list: PostgreSQL nests them and runs out of stack at some thousands (measured)."""
 
 Key: TypeAlias = tuple[Any, ...]
 Stored: TypeAlias = dict[Key, dict[str, Any]]
@@ -101,9 +103,9 @@ async def rostered(
 async def replace_roster(connection: AsyncConnection, days: Mapping[tuple[str, date], Collection[str]]) -> None:
     """Plan these shifts for these employee-days and no others."""
     keys = sorted(days)
-    for start in range(0, len(keys), _VALUES // 2):
+    for start in range(0, len(keys), _KEYS):
         key = tuple_(roster.c.employee, roster.c.date)
-        await connection.execute(delete(roster).where(key.in_(keys[start : start + _VALUES // 2])))
+        await connection.execute(delete(roster).where(key.in_(keys[start : start + _KEYS])))
     rows = [{"employee": e, "date": d, "shift": shift} for e, d in keys for shift in sorted(days[e, d])]
     if rows:
         await connection.execute(roster.insert(), rows)
