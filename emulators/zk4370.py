@@ -84,6 +84,10 @@ class ZkFaults:
     """Requests that get no answer."""
     garbage: int = 0
     """Answers that are replaced by noise."""
+    damage_data: int = 0
+    """Packets of a bulk answer in which a bit flips on the way."""
+    repeat_data: int = 0
+    """Packets of a bulk answer that arrive twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -375,7 +379,18 @@ class ZkTerminal:
         elif self.faults.wrong_checksum:
             self.faults.wrong_checksum -= 1
             packet = packet[:2] + bytes([packet[2] ^ 0xFF]) + packet[3:]
+        elif packet[:2] == DATA.to_bytes(2, "little"):
+            packet = self._data_on_the_way(session, packet)
         session.peer.send(packet)
+
+    def _data_on_the_way(self, session: _Session, packet: bytes) -> bytes:
+        if self.faults.repeat_data:
+            self.faults.repeat_data -= 1
+            session.peer.send(packet)
+        if self.faults.damage_data:
+            self.faults.damage_data -= 1
+            packet = packet[:20] + bytes([packet[20] ^ 1]) + packet[21:]
+        return packet
 
     def _connect(self, peer: _Peer, reply: int) -> None:
         now = asyncio.get_running_loop().time()

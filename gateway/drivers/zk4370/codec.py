@@ -18,6 +18,8 @@ TOP_SIZE = HEADER_SIZE = 8
 PACKET_LIMIT = 1024 * 1024
 """Longest payload believed; a client never asks for more than 0xFFC0 bytes at once."""
 
+PREPARE_DATA = 1500
+DATA = 1501
 OK = 2000
 UNAUTHORISED = 2005
 EVENT = 500

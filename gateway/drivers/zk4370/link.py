@@ -9,10 +9,12 @@ import time
 from collections import deque
 
 from gateway.drivers.zk4370.codec import (
+    DATA,
     EVENT,
     EVENT_ATTENDANCE,
     HEADER_SIZE,
     OK,
+    PREPARE_DATA,
     TOP_SIZE,
     FrameDecoder,
     Packet,
@@ -41,6 +43,7 @@ class Link:
         self._expected_reply = 0
         self._session = 0
         self._interrupted = False
+        self._announced: int | None = None
         self.received = 0
         """Bytes since somebody set it to 0; too many end the conversation."""
         self.answer: Packet | None = None
@@ -76,6 +79,7 @@ class Link:
                 packet = self._take(payload)
                 if packet is not None and packet.reply == self._expected_reply:
                     self.answer, self._session = packet, packet.session
+                    self._count_bulk(packet)
                     return payload if self._udp else encode_frame(payload)
             self._read_until(deadline)
 
@@ -116,6 +120,7 @@ class Link:
         self._payloads.clear()
 
     def _send(self, data: bytes, payload: bytes) -> int:
+        self._announced = None
         self._expected_reply = int.from_bytes(payload[6:HEADER_SIZE], "little")
         self._socket.settimeout(self._timeout_s)
         try:
@@ -123,6 +128,19 @@ class Link:
         except OSError as error:
             raise _broken(error) from error
         return len(data)
+
+    def _count_bulk(self, packet: Packet) -> None:
+        """Hold a bulk answer to its announced size: a datagram that is lost or comes twice would shift every record."""
+        if packet.command == PREPARE_DATA:
+            self._announced = int.from_bytes(packet.data[:4], "little")
+        elif self._announced is not None and packet.command == DATA:
+            self._announced -= len(packet.data)
+        elif self._announced is not None:
+            missing, self._announced = self._announced, None
+            if missing:
+                raise RetryableError(
+                    f"a bulk answer differs by {missing} bytes from its announced size; reading it again"
+                )
 
     def _read_until(self, deadline: float) -> None:
         left = deadline - time.monotonic()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -329,7 +329,9 @@ async def test_an_impossible_date_is_kept_as_damaged_and_the_rest_goes_on() -> N
     assert [p.native_seq for p in sink.punches] == [1, 3]
 
 
-@pytest.mark.parametrize("fault", ["drop_mid_chunk", "wrong_checksum", "silent", "garbage"])
+@pytest.mark.parametrize(
+    "fault", ["drop_mid_chunk", "wrong_checksum", "silent", "garbage", "damage_data", "repeat_data"]
+)
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 async def test_rel25_terminal_faults(transport: Any, fault: str) -> None:
     emulator = ZkTerminal("AEYU1", transport=transport, idle_s=0.2)
@@ -341,6 +343,64 @@ async def test_rel25_terminal_faults(transport: Any, fault: str) -> None:
     assert seen(sink.punches) == punched(emulator)
     assert sink.repeats == 0
     assert emulator.disabled is False
+
+
+class Meddled(ZkTerminal):
+    """Lets the test act between two requests: ``before`` is called with the command that is about to be answered."""
+
+    before: Callable[[int], None] = staticmethod(lambda _command: None)
+
+    def receive(self, peer: Any, payload: bytes) -> None:
+        self.before(int.from_bytes(payload[:2], "little"))
+        super().receive(peer, payload)
+
+
+async def test_rel25_answers_that_come_twice_are_not_taken_for_the_next() -> None:
+    class Stuttering(ZkTerminal):
+        def _send(self, session: Any, packet: bytes) -> None:
+            super()._send(session, packet)
+            super()._send(session, packet)
+
+    emulator = Stuttering("AEYU1", transport="udp")
+    fill(emulator, 10)
+    sink = RecordingSink()
+    async with running(emulator):
+        door = configured(emulator)
+        async with driven(door, sink):
+            await until(lambda: len(sink.events) == 10 and door.state.log_used == 10)
+    assert emulator.sessions == 1
+
+
+async def test_rel25_punches_between_the_block_and_its_count_do_not_shift_the_layout() -> None:
+    emulator = Meddled("AEYU1", record_size=16, realtime=False)
+    fill(emulator, 5)  # 80 bytes; as many again and the counter would explain records of 8
+
+    def meddle(command: int) -> None:
+        if command == FREE_SIZES and emulator.requests[-1][0] == READ_BUFFERED and len(emulator.log) == 5:
+            fill(emulator, 5, START + timedelta(hours=1))
+
+    emulator.before = meddle
+    sink = RecordingSink()
+    async with running(emulator), driven(configured(emulator), sink):
+        await until(lambda: len(sink.events) >= 10)
+    assert seen(sink.punches) == punched(emulator)
+
+
+async def test_a_punch_that_comes_during_a_poll_needs_no_read_of_the_log() -> None:
+    emulator = Meddled("AEYU1", users=["1000"])
+    sink = RecordingSink()
+
+    def meddle(command: int) -> None:
+        if command == FREE_SIZES and listening(emulator) and not emulator.log:
+            emulator.punch("1000", START)
+
+    emulator.before = meddle
+    async with running(emulator), driven(configured(emulator), sink):
+        await until(lambda: bool(emulator.log))
+        reads = sum(command == DISABLE for command, _ in emulator.requests)
+        polls = len(emulator.requests)
+        await until(lambda: len(sink.events) == 1 and len(emulator.requests) > polls + 8)
+    assert sum(command == DISABLE for command, _ in emulator.requests) == reads == 1
 
 
 async def test_rel25_packets_in_pieces() -> None:
