@@ -5,9 +5,11 @@ Format: https://www.sqlite.org/fileformat2.html#b_tree_pages, tables with the co
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.buffer.connection import PAGE_BYTES
+from gateway.buffer.schema import SEQ_MASK
 from gateway.buffer.wal_check import frames
 from shared.keys import digest
 
@@ -48,18 +50,26 @@ def _rows(page: bytes, header: int, other: Page) -> Iterator[tuple[int, bytes]]:
         return
     (cells,) = struct.unpack_from(">H", page, header + 3)
     pointers = header + LEAF_HEADER_BYTES
+    found: list[tuple[int, bytes | None]] = []
     for place in range(pointers, min(pointers + 2 * cells, PAGE_BYTES - 1), 2):
         (at,) = struct.unpack_from(">H", page, place)
-        try:
-            found = _row(page, at, other)
-        except (IndexError, struct.error):
-            continue
-        if found:
-            yield found
+        with suppress(IndexError, struct.error):
+            found.append(_row(page, at, other))
+    ids = [row_id for row_id, _ in found]
+    for place, (row_id, body) in enumerate(found):
+        if body is not None and _in_place(ids, place):
+            yield row_id, body
 
 
-def _row(page: bytes, at: int, other: Page) -> tuple[int, bytes] | None:
-    """The row in a cell; None when it is none of ours or not whole."""
+def _in_place(ids: list[int], place: int) -> bool:
+    """Whether neighbours of the same stream bear out an id, which no digest covers."""
+    here = ids[place]
+    steps = [abs(ids[near] - here) for near in (place - 1, place + 1) if 0 <= near < len(ids)]
+    return here <= SEQ_MASK or 1 in steps or all(step > SEQ_MASK >> 1 for step in steps)
+
+
+def _row(page: bytes, at: int, other: Page) -> tuple[int, bytes | None]:
+    """Id and body of the row in a cell; no body when it is none of ours or not whole."""
     length, at = _varint(page, at)
     row_id, at = _varint(page, at)
     payload = _payload(page, at, length, other)
@@ -68,10 +78,10 @@ def _row(page: bytes, at: int, other: Page) -> tuple[int, bytes] | None:
     body_type, place = _varint(payload, place)
     digest_type, place = _varint(payload, place)
     if (id_type, digest_type, place) != (NULL_TYPE, DIGEST_TYPE, header) or body_type < 12 or body_type % 2:
-        return None
+        return row_id, None
     end = header + (body_type - 12) // 2
     body, said = payload[header:end], payload[end : end + 32]
-    return (row_id, body) if digest(body) == said else None
+    return row_id, body if digest(body) == said else None
 
 
 def _payload(page: bytes, at: int, length: int, other: Page) -> bytes:
