@@ -83,7 +83,7 @@ class Device:
         """Its clock beside ours."""
         raise self._cannot("tell its time")
 
-    async def set_clock(self, wall: datetime) -> None:
+    async def set_clock(self, wall: datetime) -> None:  # noqa: ARG002 - for those who can
         """Set its clock to that naive time of its zone."""
         raise self._cannot("have its clock set from here")
 
@@ -91,7 +91,7 @@ class Device:
         """Everybody enrolled, by number."""
         raise self._cannot("list its users")
 
-    async def put_user(self, user: DeviceUser) -> None:
+    async def put_user(self, user: DeviceUser) -> None:  # noqa: ARG002 - for those who can
         """Add a user, or change name, card and whether he may punch; templates and passwords stay as they are."""
         raise self._cannot("take users from here")
 

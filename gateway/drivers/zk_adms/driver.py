@@ -11,8 +11,8 @@ import structlog
 
 from gateway.driver import Cursor, DriverContext, DriverTask, Terminal, TerminalState
 from gateway.drivers.zk_adms import codec
-from gateway.drivers.zk_adms.front import Answer, Body, Head, HttpFront
 from gateway.profile import Profile, device_zone
+from gateway.transports.http_front import Answer, Body, Head, HttpFront
 from shared.clock import device_seconds, from_ms
 from shared.errors import ConfigError, DataError, RetryableError
 from shared.keys import Event

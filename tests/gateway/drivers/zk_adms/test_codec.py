@@ -33,7 +33,7 @@ from gateway.drivers.zk_adms.codec import (
     security_options,
     security_rows,
 )
-from gateway.drivers.zk_adms.front import BODY_LIMIT, http_date, parse_head
+from gateway.transports.http_front import BODY_LIMIT, http_date, parse_head
 from shared.errors import DataError, MusterError
 
 CAPTURES = Path(__file__).parents[3] / "captures" / "zk_adms"

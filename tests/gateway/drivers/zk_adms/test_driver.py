@@ -9,8 +9,9 @@ import pytest
 
 from emulators.zk_adms import AdmsTerminal
 from gateway.config import PushConfig, TerminalConfig
-from gateway.drivers.zk_adms import driver, front
+from gateway.drivers.zk_adms import driver
 from gateway.drivers.zk_adms.driver import DRIVER
+from gateway.transports import http_front
 from shared.clock import from_ms, to_ms
 from shared.errors import ConfigError, RetryableError
 from shared.punch import Direction, Flag, Method, Punch
@@ -325,7 +326,7 @@ async def test_bodies_come_in_every_form(site: Site, how: bytes) -> None:
 
 
 async def test_a_body_without_length_ends_with_silence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "SILENCE_S", 0.5)
+    monkeypatch.setattr(http_front, "SILENCE_S", 0.5)
     found = await site.raw(b"POST /iclock/cdata?SN=CKJG0001&table=ATTLOG HTTP/1.0\r\n\r\n" + ROW)
     assert (found.status, found.text) == (200, "OK: 1")
 
@@ -352,7 +353,7 @@ async def test_a_slow_terminal_does_not_hold_others_and_is_cut(site: Site, monke
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"POST /iclock/cdata?SN=CKJG0001")
     assert (await site.post("ATTLOG", ROW)).ok
-    monkeypatch.setattr(front, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http_front, "HEAD_TIMEOUT_S", 0.2)
     assert (await site.raw(b"GET /iclock/cdata?SN=")).status == 408
     writer.close()
 
@@ -369,7 +370,7 @@ async def test_a_stop_waits_for_no_terminal(site: Site) -> None:
 
 
 async def test_more_connections_than_the_limit_are_closed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "CONNECTIONS", 1)
+    monkeypatch.setattr(http_front, "CONNECTIONS", 1)
     _, idle = await asyncio.open_connection("127.0.0.1", site.port)
     assert (await site.post("ATTLOG", ROW)).status == 0
     idle.close()

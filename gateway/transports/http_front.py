@@ -27,8 +27,12 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REASONS = {
     200: "OK",
+    204: "No Content",
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
     500: "Internal Server Error",
@@ -43,6 +47,8 @@ class Head:
     method: str
     path: str
     query: str
+    headers: dict[str, str]
+    """By lower-case name, as sent; underscores stay."""
     length: int | None
     chunked: bool
     expects: bool
@@ -51,10 +57,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and text of an answer."""
+    """Status and body of an answer; ``headers`` beside those that every answer has."""
 
     status: int
-    text: str
+    body: str | bytes
+    kind: str = "text/plain"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def parse_head(raw: bytes) -> Head:
@@ -65,7 +73,7 @@ def parse_head(raw: bytes) -> Head:
     if not target or not version.upper().startswith("HTTP/1."):
         raise DataError(f"request line {lines[0][:80]!r}: expected <method> <path> HTTP/1.x", code="bad_request")
     pairs = (line.partition(":") for line in lines[1:])
-    headers = {name.strip().lower(): value.strip().lower() for name, _, value in pairs}
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     path, _, query = target.partition("?")
     length = headers.get("content-length")
     if length is not None and not (length.isascii() and length.isdigit() and len(length) <= 12):
@@ -74,9 +82,10 @@ def parse_head(raw: bytes) -> Head:
         method=method.upper(),
         path=path,
         query=query,
+        headers=headers,
         length=int(length) if length is not None else None,
-        chunked="chunked" in headers.get("transfer-encoding", ""),
-        expects=headers.get("expect", "") == "100-continue",
+        chunked="chunked" in headers.get("transfer-encoding", "").lower(),
+        expects=headers.get("expect", "").lower() == "100-continue",
     )
 
 
@@ -223,16 +232,18 @@ class HttpFront:
             return Answer(500, "error")
 
     def _encode(self, answer: Answer) -> bytes:
-        text = answer.text.encode()
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        further = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
         head = (
             f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
             f"Date: {http_date(self._wall_ms())}\r\n"
-            "Content-Type: text/plain\r\n"
-            f"Content-Length: {len(text)}\r\n"
+            f"Content-Type: {answer.kind}\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            f"{further}"
             "Cache-Control: no-store\r\n"
             "Connection: close\r\n\r\n"
         )
-        return head.encode() + text
+        return head.encode() + body
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:

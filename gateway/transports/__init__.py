@@ -1,0 +1,1 @@
+"""Links and fronts that several families share."""
