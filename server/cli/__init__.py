@@ -1,11 +1,8 @@
 """Commands of the server: set it up, run it, look after the fleet. Exit codes: 0 done, 1 failed, 2 bad input."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 import typer
 
-from server.cli import broker, gateways, init, process, quarantine, sites, terminals, users
+from server.cli import broker, company, gateways, init, process, quarantine, sites, terminals, users
 
 app = typer.Typer(no_args_is_help=True, help="The server: what gateways send becomes results on pages.")
 for command in (init.init, process.run, process.migrate, process.openapi):
@@ -15,9 +12,8 @@ for name, group in (
     ("terminals", terminals.commands),
     ("sites", sites.commands),
     ("users", users.commands),
+    ("company", company.company),
     ("broker", broker.commands),
     ("quarantine", quarantine.commands),
 ):
     app.add_typer(group, name=name)
-if find_spec("server.cli.company"):
-    app.add_typer(import_module("server.cli.company").company, name="company")

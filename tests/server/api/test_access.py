@@ -231,7 +231,7 @@ async def test_sec14_bruteforce_unknown_and_known_users_get_one_answer_for_the_s
 
 async def test_sec14_bruteforce_waits_grow_per_account_and_end_by_themselves(with_password: World) -> None:
     """Five free tries, then 1, 2, 4 ... at most 30 s after the last failure."""
-    use(with_password, Passwords())
+    use(with_password, Instant())
     waits = []
     for _ in range(12):
         while (answer := await login(with_password, password="wrong guess")).status_code == 429:

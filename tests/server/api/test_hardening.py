@@ -1,11 +1,14 @@
 """Headers, errors, limits and the built pages: SEC-28, SEC-29."""
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from server.api.hardening import Hardening
 from server.api.pages import load_pages, serve_pages
@@ -16,6 +19,13 @@ CSP = (
     "frame-ancestors 'none'; form-action 'self'"
 )
 """security.md section 6, word for word."""
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What the application logs."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.mark.parametrize(
@@ -62,9 +72,12 @@ def break_something(world: World) -> None:
     world.app.router.routes.insert(0, world.app.router.routes.pop())
 
 
-async def test_sec29_errors_leak_nothing(world: World) -> None:
+async def test_sec29_errors_leak_nothing_and_are_found_in_the_log(world: World, logged: list[EventDict]) -> None:
     break_something(world)
     answer = await world.get(None, "/boom")
+    assert [(entry["event"], entry["request_id"]) for entry in logged] == [
+        ("request_failed", answer.headers["x-request-id"])
+    ]
     assert answer.status_code == 500
     assert answer.json() == {"code": "internal", "request_id": answer.headers["x-request-id"], "fields": {}}
 

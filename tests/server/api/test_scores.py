@@ -1,0 +1,91 @@
+"""Scorecards as answered; numbers worked out by hand.
+
+e2 was normal on 17 of 20 days: 85 %. The curve of punctuality rises from 80 % = 0 to 95 % = 100 points, so 85 % is
+5/15 of 100 = 33.33. Its weight is 60 of 100, the other indicator has no parcels: coverage 60 %, total 33.33, grade D.
+"""
+
+from server.api import views
+from server.store import tables
+from tests.server.api.company import DAY, NOW_MS, World
+
+CUT_MS = NOW_MS - 60_000
+
+
+async def score(world: World) -> None:
+    """Store the scores of the text above."""
+    query = {"first": "2026-03-01", "last": "2026-03-31", "from_ms": 0, "to_ms": 4_000_000_000_000, "cut_ms": CUT_MS}
+    kept = {
+        "rule_version": "score-1/2015-01-01",
+        "weight_sets": ["default/2015-01-01"],
+        "watermarks": {"cut_ms": CUT_MS},
+    }
+    punctual = {"weight": [60, 100], "numerator": 17, "denominator": 20, "value": "85/1", "input_hash": "ab" * 32}
+    on_time = {"weight": [40, 100], "numerator": 0, "denominator": 0, "value": None, "input_hash": "cd" * 32}
+    async with world.db.writing() as connection:
+        for name, fact, numbers, points, reason in (
+            ("att_punctuality_rate", "attendance_day", punctual, 33_333_333, None),
+            ("log_on_time_delivery_rate", "shipment", on_time, None, "no_denominator"),
+        ):
+            await connection.execute(
+                tables.scores.insert().values(
+                    employee="e2",
+                    period="2026-03",
+                    indicator=name,
+                    sample=numbers["denominator"],
+                    score_micro=points,
+                    no_score=reason,
+                    lineage={**kept, **numbers, "query": {"fact": fact, **query}},
+                    computed_ms=NOW_MS,
+                )
+            )
+        card = {"employee": "e2", "period": "2026-03", "status": "scored", "total_centi": 3333, "computed_ms": NOW_MS}
+        await connection.execute(tables.scorecards.insert().values(**card, coverage_num=60, coverage_den=100))
+
+
+async def test_a_scorecard_shows_everything_that_made_it(any_world: World) -> None:
+    await score(any_world)
+    answer = views.ScorecardView.model_validate((await any_world.get("employee", "/api/scores/me")).json())
+    assert (answer.employee, answer.period, answer.periods, answer.status) == ("e2", "2026-03", ["2026-03"], "scored")
+    assert (answer.total, answer.grade, answer.coverage_pct) == ("33.33", "D", "60.00")
+    punctual, on_time = answer.indicators
+    assert (punctual.id, punctual.name_zh, punctual.unit) == ("att_punctuality_rate", "准点率", "%")
+    assert (punctual.value, punctual.points, punctual.weight, punctual.target) == ("85.00", "33.33", "60.0000", "95")
+    assert (punctual.numerator, punctual.denominator, punctual.sample, punctual.watermark_ms) == (17, 20, 20, CUT_MS)
+    assert [(corner.value, corner.points) for corner in punctual.curve] == [
+        ("80.00", "0.00"),
+        ("95.00", "100.00"),
+        ("100.00", "120.00"),
+    ]
+    assert (on_time.value, on_time.points, on_time.no_score) == (None, None, "no_denominator")
+
+
+async def test_a_number_opens_into_its_source_rows(any_world: World) -> None:
+    await score(any_world)
+    path = "/api/scores/me/2026-03/att_punctuality_rate/sources"
+    answer = views.SourceRowsView.model_validate((await any_world.get("employee", path)).json())
+    assert answer.total == 1
+    [row] = answer.rows
+    assert (row.kind, row.key, row.counts, row.status) == ("attendance_day", str(DAY), False, "late")
+    assert row.refs == [3, 5]
+
+
+async def test_a_month_without_scores_is_none_and_names_those_that_have(world: World) -> None:
+    await score(world)
+    answer = (await world.get("employee", "/api/scores/me?period=2026-02")).json()
+    assert (answer["status"], answer["period"], answer["periods"]) == ("none", "2026-02", ["2026-03"])
+    never = (await world.get("hr", "/api/scores/e4")).json()
+    assert (never["status"], never["period"], never["periods"], never["total"]) == ("none", "2026-03", [], None)
+
+
+async def test_sec18_scores_and_their_rows_stay_within_the_scope(world: World) -> None:
+    await score(world)
+    path = "/api/scores/e2/2026-03/att_punctuality_rate/sources"
+    assert (await world.get("manager", path)).status_code == 200
+    assert (await world.get("manager", path.replace("e2", "e3"))).status_code == 404
+    assert (await world.get("employee", path.replace("e2", "e1"))).status_code == 403
+    assert (await world.get("it", path)).status_code == 403
+
+
+async def test_a_month_that_is_none_is_refused(world: World) -> None:
+    for period in ("2026-13", "2026", "x"):
+        assert (await world.get("employee", f"/api/scores/me?period={period}")).status_code == 422
