@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import inspect
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import func, select, update
 
-from server.access.roles import PERMISSIONS, ROLES, permissions_of
+from server.access.roles import PERMISSIONS, ROLES, Role, permissions_of
 from server.access.scope import Scope
 from server.api.guards import guards_of
 from server.services import accounts
@@ -374,10 +376,10 @@ NEEDS = {
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_every_role_gets_what_its_permissions_say(world: World, role: str) -> None:
+async def test_every_role_gets_what_its_permissions_say(world: World, role: Role) -> None:
     for path, needed in NEEDS.items():
         answer = await world.get(role, path)
-        allowed = needed == "signed in" or needed in permissions_of(role)  # type: ignore[arg-type]
+        allowed = needed == "signed in" or needed in permissions_of(role)
         assert (answer.status_code == 403) is not allowed, (path, answer.status_code)
         assert (await world.get(None, path)).status_code == 401, path
 
@@ -508,3 +510,26 @@ async def test_sec23_log_content_of_logins(any_with_password: World) -> None:
     assert all(row.at_ms == NOW_MS and row.request_id for row in rows[1:])
     text = repr(rows)
     assert not any(secret in text for secret in (PASSWORD, "wrong guess", "argon2", "root logged in"))
+
+
+# --- documentation --------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_names_every_route_with_its_guard(world: World) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/http-api.md").read_text()
+    written = set(re.findall(r"^\| `(\w+ /\S+)` \| `?([\w. ]+?)`? \|", page, re.MULTILINE))
+    declared = {
+        (f"{method} {route.path}", next(guards_of(route.dependant)))
+        for route in api_routes(world)
+        for method in route.methods or ()
+        if route.path != "/{path:path}"
+    }
+    assert written == declared
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_reference_names_every_permission_of_a_role(role: Role) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/http-api.md").read_text()
+    [cell] = re.findall(rf"^\| {role} \| (.+?) \|", page, re.MULTILINE)
+    written = set(PERMISSIONS) if cell == "all" else set(cell.strip("`").split())
+    assert written == permissions_of(role)
