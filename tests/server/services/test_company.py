@@ -240,3 +240,17 @@ async def test_accounts_are_made_once_and_keep_their_password(db: Database) -> N
     assert other.sections["users"].changed == 1
     assert await rows(db, users.c.password_hash) != hashes
     assert await logins(db) == ["wang.fang"]
+
+
+async def test_a_roster_of_thousands_of_days_fits(db: Database) -> None:
+    """Long lists of pairs once made PostgreSQL run out of stack."""
+    people = [
+        {"id": f"p{n}", "name": "p", "department": "ops", "site": "d1", "position": "p", "joined_on": "2026-01-01"}
+        for n in range(400)
+    ]
+    planned = [
+        {"employee": f"p{n}", "date": f"2026-03-{day:02}", "shift": "day"} for n in range(400) for day in range(1, 29)
+    ]
+    await load(db)
+    loaded = await load_company(db, "test", read_company(file(employees=people, roster=planned)), NOW)
+    assert loaded.sections["roster"].added == 400 * 28
