@@ -21,7 +21,7 @@ OURS = {"muster", "shared", "gateway", "server", "emulators"}
 ALLOWED_EXTRAS = {
     "shared": set(),
     "emulators": set(),
-    "gateway": {"gateway", "zk"},
+    "gateway": {"gateway", "zk", "llrp", "hid"},
     "server": {"server", "embedded"},
     "muster": {"demo"},
 }
