@@ -1,13 +1,15 @@
 """Facts of one terminal model, read from ``firmware-profiles/<brand>/<model>.toml``; unknown keys are errors."""
 
 import re
-from datetime import timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from gateway.config import check_zone
+from shared.clock import DeviceSeconds
 from shared.errors import ConfigError
 from shared.punch import Direction, Method
 
@@ -120,6 +122,17 @@ def device_zone(profile: Profile, configured: str | None, site: str) -> tzinfo:
         minutes = int(offset[2]) * 60 + int(offset[3])
         return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
     return check_zone(name, f"profile {profile.brand}/{profile.model}")
+
+
+def utc_offset_s(zone: tzinfo, at: DeviceSeconds) -> int:
+    """Seconds that a wall clock in ``zone`` is ahead of UTC at that device second; the earlier of two readings."""
+    return _offset_in_quarter(zone, at // 900)
+
+
+@lru_cache(maxsize=4096)
+def _offset_in_quarter(zone: tzinfo, quarter: int) -> int:
+    offset = datetime.fromtimestamp(quarter * 900, UTC).replace(tzinfo=zone).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
 
 
 def _check_codes(profile: Profile) -> None:
