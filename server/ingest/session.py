@@ -99,6 +99,18 @@ class Row(NamedTuple):
     body: bytes
 
 
+class Run(NamedTuple):
+    """Events to store under consecutive seqs."""
+
+    first: int
+    items: Sequence[Item]
+
+    @property
+    def last(self) -> int:
+        """Highest seq."""
+        return self.first + len(self.items) - 1
+
+
 class Reject(NamedTuple):
     """Something for the quarantine, under its seq."""
 
@@ -113,10 +125,20 @@ class Reject(NamedTuple):
 class Taken:
     """What batches of one stream change, and the ack for them after the commit."""
 
-    rows: list[Row]
+    runs: list[Run]
+    """Events to store, in order of arrival."""
     rejects: list[Reject]
     known: Known
     ack: StreamAck
+
+    @property
+    def rows(self) -> list[Row]:
+        """The events of all runs."""
+        return [
+            Row(seq, item.at_ms, item.digest, item.body)
+            for first, items in self.runs
+            for seq, item in enumerate(items, first)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,7 @@ def take(known: Known, batches: Sequence[Batch], seen: Mapping[int, Seen], owned
         work.after = _advanced(work.after, batch.head.first, batch.head.last)
     after, named = work.after, sorted(work.rejected.items())[:MAX_REJECTED]
     ack = StreamAck(batches[0].head.stream, after.upto, after.also[:MAX_ALSO], named)
-    return Taken(work.rows, work.rejects, after, ack)
+    return Taken(work.runs, work.rejects, after, ack)
 
 
 @dataclass(slots=True)
@@ -204,11 +226,11 @@ class _Work:
     here: dict[int, Seen]
     owned: Collection[str]
     after: Known
-    rows: list[Row] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)
     noted: int = 0
-    """How many of ``rows`` are in ``here`` already."""
+    """How many of ``runs`` are in ``here`` already."""
 
     def is_plain(self, batch: Batch) -> bool:
         """Whether all of it is new, good and owned, as nearly always: then nothing is looked at twice."""
@@ -221,13 +243,12 @@ class _Work:
         )
 
     def take_plain(self, batch: Batch) -> None:
-        first = batch.head.first
-        self.rows += [Row(seq, item[2], item[1], item[0]) for seq, item in enumerate(batch.items, first)]
+        self.runs.append(Run(batch.head.first, batch.items))
 
     def take_one_by_one(self, batch: Batch) -> None:
-        for row in self.rows[self.noted :]:
-            self.here[row.seq] = Seen(frozenset([row.digest]))
-        self.noted = len(self.rows)
+        for first, items in self.runs[self.noted :]:  # those of plain batches
+            self.here.update((seq, Seen(frozenset([item.digest]))) for seq, item in enumerate(items, first))
+        self.noted = len(self.runs)
         done = difference(_all(self.after), self.after.lost)
         for seq, item in enumerate(_items(batch), batch.head.first):
             before = self.here.get(seq)
@@ -237,8 +258,16 @@ class _Work:
             if code is not None:
                 self.rejects.append(Reject(seq, code, item.digest, item.body, item.source))
             elif before is None:
-                self.rows.append(Row(seq, item.at_ms, item.digest, item.body))
+                self._add(seq, item)
             self._note(seq, batch, item, before, code)
+        self.noted = len(self.runs)
+
+    def _add(self, seq: int, item: Item) -> None:
+        """Longer than the last run of this batch, or a new one."""
+        if len(self.runs) > self.noted and self.runs[-1].last + 1 == seq:
+            self.runs[-1] = Run(self.runs[-1].first, [*self.runs[-1].items, item])
+        else:
+            self.runs.append(Run(seq, [item]))
 
     def _note(self, seq: int, batch: Batch, item: Item, before: Seen | None, code: str | None) -> None:
         digests = frozenset() if batch.code else frozenset([item.digest])

@@ -3,13 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from operator import itemgetter
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.ingest.session import CONFLICT, FOREIGN, Batch, Known, Reject, Row, Seen, covered, greet, refused, seen_of
+from server.ingest.session import CONFLICT, FOREIGN, Batch, Known, Reject, Run, Seen, covered, greet, refused, seen_of
 from server.ingest.session import take as take_batches
 from server.store import fleet_queries, ingest_queries
 from server.store.change_queries import note_changes
@@ -137,7 +136,7 @@ class Ingest:
 
     async def _locked(self, connection: AsyncConnection, keys: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
         """The streams' rows, locked; new ones are added, except for gateways nobody knows."""
-        rows = await ingest_queries.lock_streams(connection, keys)
+        rows = await self._rows.lock(connection, keys)
         missing = set(keys) - set(rows)
         if not missing:
             return rows
@@ -147,7 +146,7 @@ class Ingest:
             if await fleet_queries.gateway_status(connection, gateway) is not None
         }
         await ingest_queries.add_streams(connection, {key for key in missing if key[0] in known})
-        return rows | await ingest_queries.lock_streams(connection, missing)
+        return rows | await self._rows.lock(connection, missing)
 
     async def _take(
         self, connection: AsyncConnection, row: StreamRow, batches: Sequence[Batch], writes: _Writes, *, careful: bool
@@ -161,8 +160,12 @@ class Ingest:
         writes.streams.append(_advanced(row, taken.known))
         writes.acks[row.gateway].append(taken.ack)
         stream, received = row.id, writes.now_ms
-        writes.events += [(stream, seq, at_ms, received, sha, body) for seq, at_ms, sha, body in taken.rows]
-        writes.feed += [_feed_row(stream, run, received) for run in _runs(taken.rows)]
+        for first, items in taken.runs:
+            writes.events += [
+                (stream, seq, item[2], received, item[1], item[0])  # by index: this is every event's path
+                for seq, item in enumerate(items, first)
+            ]
+        writes.feed += _fed(stream, taken.runs, received)
         for reject in taken.rejects:
             kept = (reject.seq, reject.code, reject.digest, reject.raw, writes.now_ms)
             writes.quarantine.append(Quarantined(row.gateway, row.stream, *kept))
@@ -238,20 +241,19 @@ def _months(sent: Sequence[Sent]) -> Iterator[tuple[WallMs, WallMs]]:
         yield from ((at_ms, at_ms) for at_ms in times)
 
 
-def _runs(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows cut where seqs do not follow on each other, so that no feed row covers what another one told."""
-    ordered = sorted(rows, key=itemgetter(0))
-    if not ordered:
-        return []
-    if ordered[-1].seq - ordered[0].seq == len(ordered) - 1:
-        return [ordered]
-    cuts = [index for index, (a, b) in enumerate(pairwise(ordered), start=1) if b.seq != a.seq + 1]
-    return [ordered[start:end] for start, end in pairwise([0, *cuts, len(ordered)])]
-
-
-def _feed_row(stream_id: int, run: Sequence[Row], now_ms: WallMs) -> FeedRow:
-    times = [row[1] for row in run]
-    return FeedRow(stream_id, run[0].seq, run[-1].seq, min(times), max(times), now_ms)
+def _fed(stream_id: int, runs: Sequence[Run], now_ms: WallMs) -> list[FeedRow]:
+    """A feed row for each stretch of consecutive seqs, so that none covers what another one told."""
+    rows: list[FeedRow] = []
+    for run in sorted(runs, key=itemgetter(0)):
+        times = [item[2] for item in run.items]
+        low, high = min(times), max(times)
+        before = rows[-1] if rows else None
+        if before and before.last + 1 == run.first:
+            low, high = min(low, before.at_min_ms), max(high, before.at_max_ms)
+            rows[-1] = FeedRow(stream_id, before.first, run.last, low, high, now_ms)
+        else:
+            rows.append(FeedRow(stream_id, run.first, run.last, low, high, now_ms))
+    return rows
 
 
 def _known(row: StreamRow) -> Known:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, Text, bindparam, cast, select, tuple_, update
+from sqlalchemy import Text, bindparam, cast, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import alarms, assignments, events, gateways, quarantine, streams
@@ -77,7 +77,7 @@ async def lock_streams(connection: AsyncConnection, keys: Collection[StreamKey])
             .with_for_update(of=streams)
         )
         for row in await connection.execute(statement):
-            found[row.gateway, row.stream] = _stream(row)
+            found[row.gateway, row.stream] = as_stream(row)
     return found
 
 
@@ -163,7 +163,7 @@ async def streams_with_holes(connection: AsyncConnection) -> list[StreamRow]:
     """Streams that hold something beyond their watermark."""
     statement = select(*_COLUMNS).join(gateways, gateways.c.id == streams.c.gateway)
     rows = await connection.execute(statement.where(cast(streams.c.also, Text) != "[]").order_by(streams.c.id))
-    return [_stream(row) for row in rows]
+    return [as_stream(row) for row in rows]
 
 
 async def clear_quiet_alarms(
@@ -187,7 +187,9 @@ async def open_subjects(connection: AsyncConnection, kind: str) -> frozenset[str
     return frozenset(await connection.scalars(wanted))
 
 
-def _stream(row: Row[*tuple[Any, ...]]) -> StreamRow:
-    anchor = None if row.anchor_mono_ms is None else ClockAnchor(row.anchor_mono_ms, row.anchor_wall_ms)
-    also, lost = ([(first, last) for first, last in pairs] for pairs in (row.also, row.lost))
-    return StreamRow(row.id, row.gateway, row.stream, row.status, row.upto, also, lost, row.closed, anchor)
+def as_stream(row: Sequence[Any]) -> StreamRow:
+    """The stream of a row with the columns of ``lock_streams``."""
+    number, gateway, stream, status, upto, also, lost, closed, mono_ms, wall_ms = row
+    anchor = None if mono_ms is None else ClockAnchor(mono_ms, wall_ms)
+    also, lost = ([(first, last) for first, last in pairs] for pairs in (also, lost))
+    return StreamRow(number, gateway, stream, status, upto, also, lost, closed, anchor)

@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.change_queries import FEED_LOCK
 from server.store.database import Database
-from server.store.ingest_queries import StreamRow, advance_streams
+from server.store.ingest_queries import StreamKey, StreamRow, advance_streams, as_stream, lock_streams
 from server.store.partitions import (
     DEFAULT_PARTITION,
     existing_partitions,
@@ -47,6 +47,10 @@ class IngestStore(ABC):
     @abstractmethod
     async def prepare(self, spans: Iterable[tuple[WallMs, WallMs]], now_ms: WallMs) -> None:
         """Make room for events between these times, outside of the caller's transaction."""
+
+    async def lock(self, connection: AsyncConnection, keys: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
+        """The rows of those streams that exist, locked in key order; the first statement of a transaction."""
+        return await lock_streams(connection, keys)
 
     @abstractmethod
     async def insert(self, connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
@@ -96,6 +100,14 @@ SELECT f.* FROM locked,
 """One round trip. A feed row gets its id when it leaves the join, so after the lock was taken."""
 
 
+_LOCK = """
+SELECT s.id, s.gateway, s.stream, g.status, s.upto, s.also, s.lost, s.closed, s.anchor_mono_ms, s.anchor_wall_ms
+FROM unnest($1::text[], $2::bytea[]) AS k (gateway, stream)
+JOIN streams s USING (gateway, stream) JOIN gateways g ON g.id = s.gateway
+ORDER BY s.gateway, s.stream FOR UPDATE OF s
+"""
+
+
 class PostgresStore(IngestStore):
     """Binary COPY straight into the partition of the month: the server need not look for it row by row."""
 
@@ -111,6 +123,13 @@ class PostgresStore(IngestStore):
         await make_partitions(self._db, months)
         async with self._db.reading() as connection:
             self._partitions = await existing_partitions(connection)
+
+    async def lock(self, connection: AsyncConnection, keys: Collection[StreamKey]) -> dict[StreamKey, StreamRow]:
+        """The same without SQLAlchemy's share of the time; the statement begins its transaction."""
+        wanted = sorted(keys)
+        arrays = ([gateway for gateway, _ in wanted], [stream for _, stream in wanted])
+        found = [as_stream(row) for row in await connection.exec_driver_sql(_LOCK, arrays)]
+        return {(row.gateway, row.stream): row for row in found}
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
         """COPY each month into its own table, the rest into DEFAULT."""
