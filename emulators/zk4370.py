@@ -389,7 +389,7 @@ class ZkTerminal:
             session.peer.send(packet)
         if self.faults.damage_data:
             self.faults.damage_data -= 1
-            packet = packet[:20] + bytes([packet[20] ^ 1]) + packet[21:]
+            packet = packet[:14] + bytes([packet[14] ^ 1]) + packet[15:]  # in the first user id
         return packet
 
     def _connect(self, peer: _Peer, reply: int) -> None:

@@ -186,6 +186,16 @@ def test_the_checksum_is_the_folded_sum_of_words(payload: bytes) -> None:
     assert codec.checksum(payload) == total ^ 0xFFFF
 
 
+@given(st.binary(max_size=50), st.data())
+def test_a_flipped_bit_is_noticed(data: bytes, draw: st.DataObject) -> None:
+    packet = bytearray(codec.encode_packet(2000, 0x1234, 7, data))
+    bit = draw.draw(st.integers(0, len(packet) * 8 - 1))
+    packet[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(DataError) as caught:
+        codec.decode_packet(bytes(packet))
+    assert caught.value.code == "checksum"
+
+
 @given(st.lists(st.binary(max_size=300)), st.integers(1, 64))
 def test_any_chunking_yields_the_same_packets(bodies: list[bytes], step: int) -> None:
     stream, decoder = b"".join(map(codec.encode_frame, bodies)), FrameDecoder()
