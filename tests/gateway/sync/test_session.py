@@ -99,6 +99,13 @@ def test_hello_says_what_the_outbox_holds() -> None:
     assert (hello.machine, hello.newest_digest, hello.more) == ("m1", b"d", False)
 
 
+def test_hello_follows_the_outbox_that_lets_old_rows_go() -> None:
+    session = new_session(Rows(A, 1, 100, [(1, 60)]))
+    session.observe([Rows(A, 51, 120, [(51, 60)])])
+    (hello,) = session.hellos(0, FACTS)
+    assert [(s.first, s.last, s.acked_upto) for s in hello.streams] == [(51, 120, 60)]
+
+
 def test_an_empty_outbox_says_hello_too() -> None:
     (hello,) = new_session().hellos(0, FACTS)
     assert hello.streams == []
@@ -271,6 +278,15 @@ def test_the_window_halves_on_a_timeout_and_grows_by_one_per_ack() -> None:
     assert len(send(session, 5_100)) == 2, "one place was freed and one more is allowed"
 
 
+def test_one_outage_halves_the_window_once_however_many_batches_it_takes() -> None:
+    session = new_session(Rows(A, 1, 100_000))
+    greet(session)
+    for now in range(0, 80, 10):
+        send(session, now, limit=1)
+    again = [batch for now in range(5_000, 5_080, 10) for batch in send(session, now)]
+    assert [first for _, first, _ in again] == [1, 501, 1001, 1501]
+
+
 def test_after_a_reconnect_all_that_is_unanswered_goes_out_at_once() -> None:
     session = new_session(Rows(A, 1, 1000))
     greet(session)
@@ -316,6 +332,19 @@ def test_the_first_punch_of_a_new_stream_is_live_during_a_backlog() -> None:
     send(session, limit=3)
     session.observe([Rows(A, 1, 100_000), Rows(B, 1, 1, open=True)])
     assert send(session)[0] == (B, 1, 1)
+
+
+def test_what_gathered_while_the_server_was_away_is_backlog_for_what_comes_after() -> None:
+    session = new_session(Rows(B, 1, 10, open=True))
+    greet(session)
+    send(session)
+    session.observe([Rows(B, 1, 20_000, open=True)])
+    send(session)
+    send(session, 5_000)
+    session.acknowledged(ack(StreamAck(B, 510)), 5_100)
+    session.observe([Rows(B, 1, 20_001, open=True)])
+    session.acknowledged(ack(StreamAck(B, 2_510)), 5_200)
+    assert (B, 20_001, 20_001) in send(session, 5_200)[:4]
 
 
 def test_rows_of_a_hole_are_not_asked_for_again_and_alarm() -> None:
