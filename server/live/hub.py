@@ -71,11 +71,12 @@ class Hub:
 
     async def tick(self) -> None:
         """Tell what changed since the last tick, keep quiet streams awake, check rights when it is time."""
-        for key, frame in (await self._changed_frames()).items():
-            for stream in self._followers.get(key, ()):
-                stream.offer(key, frame, self._clocks.mono_ms())
-        self._looked_ms = self._clocks.wall_ms()
+        frames = await self._changed_frames()
         now_ms = self._clocks.mono_ms()
+        for key, frame in frames.items():
+            for stream in self._followers.get(key, ()):
+                stream.offer(key, frame, now_ms)
+        self._looked_ms = self._clocks.wall_ms()
         for stream in self.streams:
             if now_ms - stream.sent_ms >= COMMENT_MS:
                 stream.keep_awake(now_ms)

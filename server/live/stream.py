@@ -31,14 +31,15 @@ class Stream:
         self.keys = keys
         self.sent_ms: MonotonicMs = 0
         self.ended = False
-        self._pending: dict[Key, EncodedFrame] = {}
+        self._pending: dict[str, EncodedFrame] = {}
+        """By name of the topic, of which a viewer has one key: a string knows its hash, a key works it out."""
         self._wake = asyncio.Event()
 
     def offer(self, key: Key, frame: EncodedFrame, now_ms: MonotonicMs) -> None:
         """Put a frame in the place of an older one that was not sent yet."""
-        waiting = self._pending.get(key)
+        waiting = self._pending.get(key.topic.name)
         if waiting is None or waiting.version <= frame.version:
-            self._pending[key] = frame
+            self._pending[key.topic.name] = frame
         self.sent_ms = now_ms
         self._wake.set()
 
