@@ -76,6 +76,13 @@ def test_a_day_has_no_record_before_its_window_opens() -> None:
     assert one(now="02 07:00") is not None
 
 
+def test_whoever_punches_before_the_window_opens_here_has_a_record() -> None:
+    """A terminal may run up to five minutes ahead of us (AR-4)."""
+    record = one("02 07:02", now="02 06:58")
+    assert record is not None
+    assert record.status == "normal"
+
+
 def test_the_record_changes_without_a_punch_at_its_turning_points() -> None:
     opens, ends, closed = turning_points(Shift(MONDAY, DAY), SHANGHAI)
     assert (opens, ends, closed) == (at("02 07:00"), at("02 18:00"), at("02 22:01"))
