@@ -36,7 +36,8 @@ async def _look_after(task: DriverTask, draw: random.Random) -> None:
     except ConfigError as error:
         log.warning("parked", task=task.name, terminals=_names(task), reason=str(error))
         for terminal in task.terminals:
-            terminal.state.state, terminal.state.problem = "config_error", "config_error"
+            if terminal.state.state != "config_error":  # else the driver has said already what is wrong
+                terminal.state.state, terminal.state.problem = "config_error", "config_error"
 
 
 async def keep_running(

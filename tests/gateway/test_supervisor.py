@@ -102,13 +102,17 @@ async def test_a_failure_shows_in_the_terminals_state(
     assert (failing.terminals[0].state.state, failing.terminals[0].state.problem) == (state, problem)
 
 
-async def test_what_a_driver_said_itself_is_not_overwritten(at_once: None) -> None:
-    bad = Counting(RetryableError("wrong key"))
-    failing = task("bad", bad)
-    failing.terminals[0].state.state, failing.terminals[0].state.problem = "error", "wrong_key"
-    async with supervised(failing), asyncio.timeout(10):
+@pytest.mark.parametrize(
+    ("error", "state"), [(RetryableError("slow answers"), "error"), (ConfigError("wrong key"), "config_error")]
+)
+async def test_what_a_driver_said_itself_is_not_overwritten(error: Exception, state: str, at_once: None) -> None:
+    bad = Counting(error, enough=1)
+    failing, other = task("bad", bad), Counting(RetryableError("x"))
+    failing.terminals[0].state.state, failing.terminals[0].state.problem = state, "wrong_key"
+    async with supervised(failing, task("other", other)), asyncio.timeout(10):
         await bad.reached.wait()
-    assert (failing.terminals[0].state.state, failing.terminals[0].state.problem) == ("error", "wrong_key")
+        await other.reached.wait()
+    assert (failing.terminals[0].state.state, failing.terminals[0].state.problem) == (state, "wrong_key")
 
 
 async def test_a_configuration_error_parks_and_is_not_tried_again(at_once: None) -> None:
