@@ -18,6 +18,8 @@ def short_key(event: Event) -> bytes | None:
     if key is None:
         return None
     source, name, second, native = key
-    text = f"{source}\0{name}\0{native}".encode("utf-8", "surrogatepass")
-    place = min(max(second + _BIAS, 0), (1 << 40) - 1)
-    return place.to_bytes(5, "big") + hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
+    place = second + _BIAS
+    if not 0 <= place < _BIAS * 2:
+        place = 0 if place < 0 else _BIAS * 2 - 1
+    said = hashlib.sha256(f"{source}\0{name}\0{native}".encode()).digest()
+    return place.to_bytes(5, "big") + said[:_DIGEST_BYTES]

@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,8 +28,7 @@ _CHUNKS = tuple(1 << bit for bit in range(9, -1, -1))
 _streams = msgspec.msgpack.Decoder(StreamBody)
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
+class NewRow(NamedTuple):
     """An event as it will be stored; ``key`` is its short business key."""
 
     key: bytes | None
