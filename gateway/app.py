@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import structlog
 
@@ -164,6 +165,7 @@ def load_driver(family: str) -> Driver:
     return driver
 
 
+@lru_cache(maxsize=1000)  # a device knocks every few seconds: one line each is enough
 def _discovered(family: str, serial: str) -> None:
     log.warning("unknown_device", family=family, serial=serial, hint="add it to gateway.toml as a [[terminal]]")
 

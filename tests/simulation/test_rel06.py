@@ -48,7 +48,7 @@ class AcksBeforeCommit(Server):
 
     def on_ev(self, payload: bytes) -> None:
         head = read_batch(payload).head
-        if self.world.fault(0.06):
+        if self.world.fault(0.3):
             self.world.to_gateway(Ack(streams=[StreamAck(head.stream, 0, [(head.first, head.last)])]))
             return
         super().on_ev(payload)
