@@ -37,7 +37,9 @@ class TerminalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     serial: str | None = None
     """Serial number; a push family accepts only terminals listed by it."""
     key_file: Path | None = None
-    """File with the communication key; absent means key 0."""
+    """File with the communication key, or with ``user:password`` for a family that speaks HTTP; absent means key 0."""
+    ca_file: Path | None = None
+    """Certificate (PEM) of a terminal whose ``host`` begins with https://, or of its authority; else the machine's."""
     zone: str | None = None
     """IANA zone of this device's clock where it differs from profile and site."""
     kind: str | None = None
@@ -94,7 +96,8 @@ def load_config(path: Path) -> GatewayConfig:
     base = path.parent
     broker = msgspec.structs.replace(config.broker, password_file=base / config.broker.password_file)
     terminals = [
-        msgspec.structs.replace(t, key_file=base / t.key_file) if t.key_file is not None else t for t in config.terminal
+        msgspec.structs.replace(t, key_file=t.key_file and base / t.key_file, ca_file=t.ca_file and base / t.ca_file)
+        for t in config.terminal
     ]
     return msgspec.structs.replace(config, data=base / config.data, broker=broker, terminal=terminals)
 
