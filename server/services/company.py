@@ -34,6 +34,7 @@ from server.store import (
     attendance_queries,
     change_queries,
     company_queries,
+    identity_queries,
     log_queries,
     parcel_queries,
     score_queries,
@@ -107,6 +108,7 @@ async def load_company(db: Database, actor: str, company: Company, now_ms: WallM
     loaded: list[Loaded] = []
     try:
         async with db.writing() as connection:
+            await identity_queries.hold_watermark(connection)  # punches being added now would miss their owner
             loaded.append(await _load(connection, company, passwords, now_ms))
             _undo(dry_run)
             entry = Entry(now_ms, actor, "company.load", "company", detail=_told(loaded[0]))

@@ -7,7 +7,7 @@ from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.attendance.touch import touched_dates
 from server.services.accounts import Caller
-from server.store import log_queries, page_queries, people_queries
+from server.store import identity_queries, log_queries, page_queries, people_queries
 from server.store.attendance_queries import touch_days
 from server.store.change_queries import note_changes
 from server.store.database import Database
@@ -40,6 +40,7 @@ async def assign_user(
     NotFoundError for an employee who is not there or not in scope; DataError for a number that is somebody else's.
     """
     async with db.writing() as connection:
+        await identity_queries.hold_watermark(connection)  # a punch that is just being added would stay unmatched
         person = await page_queries.person(connection, scope, employee)
         if person is None:
             raise NotFoundError(f"employee {employee!r} is not in scope")

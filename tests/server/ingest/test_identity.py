@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
+from server.access.scope import Scope
 from server.ingest import identity
 from server.ingest.identity import identify
 from server.ingest.session import read_batch
 from server.ingest.transaction import Ingest
+from server.services.people import assign_user
 from server.store.database import Database
 from server.store.ingest_store import ingest_store
 from shared.keys import Event
@@ -183,6 +185,21 @@ async def test_a_follower_that_fails_leaves_nothing_half_done(db: Database, monk
     assert await rows(db, COUNTS) == [(0, 0, 0)]
     assert await identify_all(db) == 2
     assert await rows(db, COUNTS) == [(2, 0, 2)]
+
+
+async def test_an_owner_named_meanwhile_gets_every_punch(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old punches follow the assignment, new ones read it; one that is just being added must not fall between."""
+    monkeypatch.setattr(identity, "PORTION", 3)
+    await employ(db, "e1", "1")
+    for first in range(1, 40, 3):
+        await send(db, first, *(punch(n, user="7") for n in range(first, first + 3)))
+
+    async def assign() -> None:
+        await asyncio.sleep(0.05)
+        await assign_user(db, "li", "d1", "7", "e1", now_ms=NOW_MS, scope=Scope.system())
+
+    await asyncio.gather(identify_all(db), assign())
+    assert await rows(db, "SELECT employee, count(*) FROM punches GROUP BY employee") == [("e1", 39)]
 
 
 async def test_years_from_1970_to_2099_are_identified(db: Database) -> None:
