@@ -209,7 +209,7 @@ def _check_terminals(config: GatewayConfig) -> Iterator[str]:
 
     clocks = system_clocks()
     for state, error in build_fleet(config, _NoSink(), clocks, clocks.mono_ms).problems:
-        yield f"terminal {state.name}: {error}"
+        yield str(error) if state.name in str(error) else f"terminal {state.name}: {error}"
 
 
 def _unreachable(config: GatewayConfig) -> Iterator[str]:
