@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, insert, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, insert, select, update
 
 from muster.sample.days import DoorPunch, door_punches, last_finished_working_day, working_days
 from muster.sample.parcels import make_parcels
@@ -140,8 +140,7 @@ def _changed(connection: Connection, topic: str) -> None:
 
 
 def _connect(database: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": 10})
-    return engine
+    return create_engine(f"sqlite:///{database}", connect_args={"timeout": 10})
 
 
 def _organisation(connection: Connection, people: tuple[Person, ...], days: list[date]) -> None:
@@ -213,7 +212,7 @@ def _devices(connection: Connection) -> None:
             last_contact_ms=now_ms - (5 * DAY_MS // 24 if number == 4 else 4000 * number),
             last_event_ms=now_ms - 40 * MINUTE_MS,
             drift_ms=drifts[serial],
-            problem="unreachable" if number == 4 else None,
+            problem="no_contact" if number == 4 else None,
             firmware="Ver 6.60",
             users=61,
             log_used=18_240 + number,
@@ -260,7 +259,9 @@ def _devices(connection: Connection) -> None:
             )
         )
         connection.execute(
-            insert(tables.assignments).values(terminal=health_of.terminal, gateway=GATEWAY, from_ms=now_ms - 30 * DAY_MS)
+            insert(tables.assignments).values(
+                terminal=health_of.terminal, gateway=GATEWAY, from_ms=now_ms - 30 * DAY_MS
+            )
         )
     connection.execute(
         insert(tables.alarms).values(
@@ -301,6 +302,7 @@ def _account(
     role: str,
     name: str,
     secret: str,
+    *,
     departments: list[str] | None = None,
     employee: str | None = None,
 ) -> None:
@@ -332,6 +334,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
-def _rows(connection: Connection, table: tables.Table, rows: list[dict[str, object]]) -> None:
+def _rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(insert(table), list(rows))

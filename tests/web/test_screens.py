@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -63,8 +64,8 @@ def test_screen_is_whole_reachable_and_quiet(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert problems(page) == []
     SCREENSHOTS.mkdir(exist_ok=True)
-    for shown in ("light", "dark"):
-        page.emulate_media(color_scheme=shown)  # type: ignore[arg-type]  # a tuple of literals is a tuple of str
+    for shown in get_args(Theme):
+        page.emulate_media(color_scheme=shown)
         page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png", full_page=True)
     assert visit.errors == []
     assert visit.strangers == []
@@ -79,8 +80,9 @@ def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
 
 
 def test_login_page_speaks_to_everybody(visits: Visits) -> None:
-    for language, title in (("zh-CN", "登录"), ("en", "Sign in")):
-        page = visits.open(None, "/login", language=language, width=390).page  # type: ignore[arg-type]
+    titles: dict[Language, str] = {"zh-CN": "登录", "en": "Sign in"}
+    for language, title in titles.items():
+        page = visits.open(None, "/login", language=language, width=390).page
         expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
         assert problems(page) == []
         SCREENSHOTS.mkdir(exist_ok=True)
