@@ -20,7 +20,9 @@ from shared.punch import Direction, Method, Punch
 from shared.wire import encode_event
 
 NAME = "outbox"
-EVENTS = 200_000
+EVENTS = 60_000
+ROUNDS = 3
+"""Ours and raw in turn; the best of each counts, so that a busy moment of the machine does not decide."""
 LANES, PER_PUT = 4, 250
 SINGLE = 1000
 MILLION = 1_000_000
@@ -31,8 +33,12 @@ START_S = 1_795_608_000
 def run() -> list[Figure]:
     """Accept, latency and reading in one folder on the real disk; memory in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
-        accept, read_rate, p99_ms = asyncio.run(_measure(Path(folder, "data")))
-        limit = _raw_rows_per_s(Path(folder, "raw.db"))
+        rounds = [
+            (asyncio.run(_measure(Path(folder, f"data-{n}"))), _raw_rows_per_s(Path(folder, f"raw-{n}.db")))
+            for n in range(ROUNDS)
+        ]
+        accept, read_rate = max(ours[0] for ours, _ in rounds), max(ours[1] for ours, _ in rounds)
+        p99_ms, limit = min(ours[2] for ours, _ in rounds), max(raw for _, raw in rounds)
         memory = _memory_with_a_million(Path(folder, "million"))
     return [
         figure(

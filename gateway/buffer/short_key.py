@@ -21,5 +21,5 @@ def short_key(event: Event) -> bytes | None:
     place = second + _BIAS
     if not 0 <= place < _BIAS * 2:
         place = 0 if place < 0 else _BIAS * 2 - 1
-    said = hashlib.sha256(f"{source}\0{name}\0{native}".encode()).digest()
+    said = hashlib.sha256(f"{len(source)}:{source}{name}\0{second}\0{native}".encode()).digest()
     return place.to_bytes(5, "big") + said[:_DIGEST_BYTES]

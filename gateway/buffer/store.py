@@ -24,7 +24,8 @@ from shared.wire import STREAM_BYTES
 
 REFRESH_DAYS = 30
 """How late the day may be on which a key was seen last: reading a whole log again must not write all its keys."""
-_CHUNKS = tuple(1 << bit for bit in range(9, -1, -1))
+_CHUNKS = (1000, 500, 250, 100, 50, 25, 10, 5, 2, 1)
+"""Rows of a statement; round numbers, as drivers put them."""
 _streams = msgspec.msgpack.Decoder(StreamBody)
 
 
@@ -276,11 +277,10 @@ def _insert_keys(connection: Connection, keys: Sequence[bytes], day: int) -> int
     values: list[Value] = []
     for key in keys:
         values += (key, day)
-    inserted = 0
+    before = number(connection, "select total_changes()")
     for sql, part in _bulk("insert or ignore into keys (key, day)", 2, values):
         connection.execute(sql, part)
-        inserted += number(connection, "select changes()")
-    return inserted
+    return number(connection, "select total_changes()") - before
 
 
 def _join_acked(connection: Connection, stream_number: int, first: int, last: int, hour: int) -> None:

@@ -43,6 +43,8 @@ REMEMBER_MS = 60_000
 REOPEN_MS = 1000
 """A file that could not be opened again is tried again that much later at the earliest."""
 DELETE_ROWS = 500
+MEASURE_BYTES = 128 * 1024
+"""Taken since the disk was looked at last, beside once a second."""
 FORGET_KEYS = 2000
 KEEP_KEYS_DAYS = 400
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -89,7 +91,7 @@ class Writer:
         self._suspect = False
         self._home, self._clocks = home, home.clocks
         self._connection: Connection | None = opened.connection
-        self._page_limit = 0
+        self._page_limit = self._unmeasured = 0
         self._ballast = Ballast(home)
         self._ballast.restore()
         self._began_ms = home.clocks.mono_ms()
@@ -224,7 +226,9 @@ class Writer:
             self._commit_alone(changes)
             return
         self._resolve(zip(puts, stored, strict=True), changes, any(outcome.accepted for outcome in stored))
-        self._look_at_disk()
+        self._unmeasured += sum(len(row.body) for put in puts for row in put.rows)
+        if self._unmeasured > MEASURE_BYTES:
+            self._look_at_disk()
 
     def _commit_alone(self, changes: Sequence[_Change]) -> None:
         """Once more without new events, with the ballast's help."""
@@ -438,6 +442,7 @@ class Writer:
     def _look_at_disk(self) -> None:
         if self._connection is None:
             return
+        self._unmeasured = 0
         usage = measure(self._connection, self._home)
         self.summary = replace(self.summary, usage=usage)
         levels = frozenset(
