@@ -14,9 +14,9 @@ from server.store.attendance_queries import EmployeeDay, Touched
 from server.store.database import Database
 from shared.clock import WallMs, from_ms, to_ms
 
-BATCH = 500
+BATCH = 1_000
 """Employee-days of one transaction; small enough not to keep ingest waiting."""
-BATCHES = 20
+BATCHES = 10
 """At most so many in a row, then others get their turn."""
 AROUND = timedelta(days=2)
 """How far shifts beyond a date can change it, and twice how far its punches can lie."""
