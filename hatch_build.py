@@ -50,16 +50,23 @@ def _sources(web: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(files))
 
 
+def up_to_date(root: Path) -> bool:
+    """Whether ``server/static/`` was built from ``web/`` as it is now, or there is nothing to build from."""
+    stamp = root / "server/static" / STAMP
+    if not (root / "web/package.json").is_file():
+        return True
+    return stamp.is_file() and stamp.read_text() == sources_digest(root / "web")
+
+
 def build_pages(root: Path) -> bool:
     """Build ``server/static/`` if it is older than ``web/``; True if it was built now."""
     web, static = root / "web", root / "server/static"
     if not (web / "package.json").is_file():
         print(f"{web} has no package.json: the pages are left as they are", file=sys.stderr)
         return False
-    digest = sources_digest(web)
-    stamp = static / STAMP
-    if stamp.is_file() and stamp.read_text() == digest:
+    if up_to_date(root):
         return False
+    digest = sources_digest(web)
     command = npm()
     if command is None:
         raise SystemExit(f"building the pages needs npm: install Node 20.19 or newer, or pip install '{NODE}'")
@@ -67,7 +74,7 @@ def build_pages(root: Path) -> bool:
     environment = os.environ | {"PATH": node_folder + os.pathsep + os.environ.get("PATH", "")}
     for words in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         subprocess.run([*command, *words], cwd=web, env=environment, stdout=sys.stderr, check=True)
-    stamp.write_text(digest)
+    (static / STAMP).write_text(digest)
     return True
 
 
@@ -75,8 +82,8 @@ class CustomBuildHook(BuildHookInterface[BuilderConfig]):
     """What hatchling calls before it packs a wheel, an sdist or an editable install."""
 
     def dependencies(self) -> list[str]:
-        """Node from the package registry, only where the machine has no npm."""
-        return [] if shutil.which("npm") else [NODE]
+        """Node from the package registry, only where there are pages to build and the machine has no npm."""
+        return [] if shutil.which("npm") or up_to_date(Path(self.root)) else [NODE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build the pages; an sdist brings them along and has no need for Node."""

@@ -66,7 +66,7 @@ def test_screen_is_whole_reachable_and_quiet(
     SCREENSHOTS.mkdir(exist_ok=True)
     for shown in get_args(Theme):
         page.emulate_media(color_scheme=shown)
-        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png")
     assert visit.errors == []
     assert visit.strangers == []
 
