@@ -120,7 +120,7 @@ class PowerLossVfs(apsw.VFS):
         """A ``ConnectionFactory``."""
         how = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         try:
-            return ApswConnection(apsw.Connection(str(path), vfs=self.NAME, flags=how))
+            return ApswConnection(apsw.Connection(str(path), vfs=self.NAME, flags=how), readonly=readonly)
         except apsw.Error as error:
             raise _translated(error) from error
 
@@ -148,8 +148,8 @@ class _File(apsw.VFSFile):
 class ApswConnection:
     """The outbox's part of the sqlite3 interface over apsw."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: apsw.Connection, *, readonly: bool = False) -> None:
+        self._connection, self._readonly = connection, readonly
 
     @property
     def in_transaction(self) -> bool:
@@ -168,7 +168,9 @@ class ApswConnection:
         try:
             self._connection.close()
         except apsw.Error as error:
-            raise _translated(error) from error
+            # Closing asks for the exclusive lock that a reader can not have; sqlite3 keeps that to itself.
+            if not self._readonly:
+                raise _translated(error) from error
 
 
 class _Records:

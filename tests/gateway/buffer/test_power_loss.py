@@ -96,6 +96,7 @@ async def lose_power_once(folder: Path, vfs: PowerLossVfs, template: Path, seed:
     return len(life.stored)
 
 
+@pytest.mark.timeout(600)  # 15 s each on an idle machine
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_rel03_power_loss_vfs(memory_folder: Path, vfs: PowerLossVfs, part: int) -> None:
     await open_outbox(memory_folder / "template").close()
