@@ -23,6 +23,15 @@ class BrokerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=300)] = 30
 
 
+class AntennaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one antenna of an RFID reader watches."""
+
+    station: str | None = None
+    """Name of the dock or gate; absent means the reader's own, with the antenna's number behind it."""
+    kind: str | None = None
+    """Scan kind of this place in lower case; absent means the reader's."""
+
+
 class TerminalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One terminal or scanner of this depot."""
 
@@ -45,6 +54,18 @@ class TerminalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     kind: str | None = None
     """Scan kind of the station in lower case, such as ``out_for_delivery``."""
     poll_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    command_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """How long a command barcode changes the kind of scans; 0 until the next one."""
+    command_scans: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How many scans a command barcode changes the kind of; 0 for any number."""
+    topic: str | None = None
+    """Topic of a reader that publishes to a broker at ``host``."""
+    folder: Path | None = None
+    """Folder in which export files of this terminal appear; they are read and never changed."""
+    window_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 3.0
+    """Reads of one tag at one antenna within this time are one scan."""
+    antennas: dict[str, AntennaConfig] = {}
+    """By the antenna's number, such as ``[terminal.antennas.1]``."""
 
 
 class PushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,7 +117,12 @@ def load_config(path: Path) -> GatewayConfig:
     base = path.parent
     broker = msgspec.structs.replace(config.broker, password_file=base / config.broker.password_file)
     terminals = [
-        msgspec.structs.replace(t, key_file=t.key_file and base / t.key_file, ca_file=t.ca_file and base / t.ca_file)
+        msgspec.structs.replace(
+            t,
+            key_file=t.key_file and base / t.key_file,
+            ca_file=t.ca_file and base / t.ca_file,
+            folder=t.folder and base / t.folder,
+        )
         for t in config.terminal
     ]
     return msgspec.structs.replace(config, data=base / config.data, broker=broker, terminal=terminals)

@@ -17,7 +17,7 @@ from shared.punch import Direction, Method
 class LinkFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to reach a terminal of this model."""
 
-    transport: Literal["tcp", "udp", "http", "serial", "file"]
+    transport: Literal["tcp", "udp", "http", "serial", "file", "hid", "mqtt"]
     port: int | None = None
     timeout_s: float = 10.0
     baudrate: int | None = None
@@ -52,6 +52,8 @@ class FrameFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Drop the same code within this time; 0 keeps every read."""
     aim: bool = False
     """The scanner puts an AIM identifier in front."""
+    form: Literal["text", "rdm6300"] = "text"
+    """``rdm6300``: a card reader's line of twelve hexadecimal digits, the last two a checksum."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

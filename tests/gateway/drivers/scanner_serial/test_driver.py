@@ -15,8 +15,10 @@ from emulators.scanner_serial import SerialScanner
 from gateway.config import TerminalConfig
 from gateway.driver import Terminal
 from gateway.drivers.scanner_serial import driver
-from gateway.drivers.scanner_serial.driver import DRIVER, NOISE_AN_HOUR
+from gateway.drivers.scanner_serial.driver import DRIVER
 from gateway.profile import Profile
+from gateway.scans import station
+from gateway.scans.station import NOISE_AN_HOUR
 from shared.clock import to_ms
 from shared.errors import ConfigError
 from shared.punch import Flag
@@ -250,7 +252,7 @@ async def test_a_batch_line_that_makes_no_sense_is_kept_and_counts_no_noise(inst
 
 async def test_rel01_cursor_after_commit(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scanner has no cursor: while the outbox refuses, the line is not read, and nothing is lost."""
-    monkeypatch.setattr(driver, "LOOK_S", 0.02)
+    monkeypatch.setattr(station, "LOOK_S", 0.02)
     dock = await install("generic/batch-csv")
     dock.sink.refusing = True
     sending = asyncio.create_task(dock.scanner.batch([(f"YT{n}", AT + timedelta(seconds=n)) for n in range(1000)]))
@@ -264,7 +266,7 @@ async def test_rel01_cursor_after_commit(install: Install, monkeypatch: pytest.M
 
 
 async def test_an_unplugged_scanner_comes_back(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LOOK_S", 0.02)
+    monkeypatch.setattr(station, "LOOK_S", 0.02)
     dock = await install()
     await dock.scanner.scan("YT1")
     await dock.codes(1)
@@ -279,7 +281,7 @@ async def test_an_unplugged_scanner_comes_back(install: Install, monkeypatch: py
 
 
 async def test_a_missing_device_is_named_and_waited_for(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LOOK_S", 0.02)
+    monkeypatch.setattr(station, "LOOK_S", 0.02)
     dock = await install(start=False)
     dock.scanner.unplug()
     await dock.start()

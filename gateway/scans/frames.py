@@ -1,4 +1,4 @@
-"""Bytes of a serial scanner to reads; no I/O.
+"""Bytes of a scanner to reads; no I/O.
 
 Source: protocols/scan-devices.md of the specification.
 """
@@ -7,7 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+from shared.codes.aim import split_aim
+from shared.codes.rfid import rdm6300_of_line
+from shared.errors import DataError
+from shared.scan import ScanKind
 
 FRAME_LIMIT = 4096
 """Bytes of one read; the largest QR code holds 2,953."""
@@ -17,23 +22,6 @@ NO_READ = frozenset({"NOREAD", "NO READ", "NO-READ", "NO_READ"})
 _LINE_ENDS = b"\r\n"
 _CONTROLS = re.compile(r"[\x00-\x03\x05-\x08\x0b-\x1b\x1f\x7f]")
 """What no code holds: GS, RS, FS and EOT occur in GS1 and ISO 15434 codes, tab and LF in texts."""
-_AIM = {
-    "A": "0134578",
-    "C": "0124",
-    "d": "0123456",
-    "E": "01234",
-    "e": "0123",
-    "F": "0124",
-    "G": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm",
-    "I": "013",
-    "J": "1",
-    "L": "012345",
-    "Q": "0123456",
-    "X": "0123456789ABCDEF",
-    "Z": "0",
-    "z": "0123456789ABC",
-}
-"""Modifiers of ISO/IEC 15424 by letter; Y is a case of its own, J is unassigned but for the GS1 DotCode that occurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +47,15 @@ class Read:
     symbology: str = ""
     """AIM identifier, empty when the scanner sends none."""
     wall: datetime | None = None
-    """Naive local time of a batch scanner; None for a live read."""
+    """Local time of a batch scanner, naive or with its offset; None for a live read."""
     number: int | None = None
     """The scanner's own number of this read."""
+    kind: ScanKind | None = None
+    """What the source says that the read means; None leaves it to the station."""
+    operator: str | None = None
+    """Who is logged in at the source; None leaves it to the station."""
+    station: str | None = None
+    """Where one device serves several places, such as antennas; None for the station itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +64,7 @@ class NoRead:
 
 
 Piece: TypeAlias = Frame | Noise
+Found: TypeAlias = Read | NoRead | Noise
 
 
 class FrameDecoder:
@@ -147,19 +142,6 @@ def to_text(raw: bytes) -> str | None:
     return None
 
 
-def split_aim(text: str) -> tuple[str, str]:
-    """AIM identifier and data; the identifier is empty and the data whole unless a valid one leads it."""
-    if len(text) < 3 or text[0] != "]":
-        return "", text
-    letter, modifier = text[1], text[2]
-    if modifier in _AIM.get(letter, ""):
-        return text[:3], text[3:]
-    if letter == "Y" and modifier in "0123456789":
-        end = 3 + int(modifier)
-        return (text[:end], text[end:]) if len(text) >= end else ("", text)
-    return "", text
-
-
 @dataclass(frozen=True, slots=True)
 class LineRules:
     """How a frame becomes a read; from the profile."""
@@ -168,10 +150,14 @@ class LineRules:
     pattern: re.Pattern[str] | None = None
     """Named groups: ``code``, and ``time`` and ``seq`` where a batch scanner sends them."""
     time_format: str = "%Y-%m-%d %H:%M:%S"
+    form: Literal["text", "rdm6300"] = "text"
+    """``rdm6300``: twelve hexadecimal digits, the last two a checksum."""
 
 
-def read_of(raw: bytes, rules: LineRules) -> Read | NoRead | Noise:
+def read_of(raw: bytes, rules: LineRules) -> Found:
     """What a frame says."""
+    if rules.form == "rdm6300":
+        return _card_of(raw)
     text = to_text(raw)
     if text is None:
         return Noise("bad_text", raw)
@@ -185,9 +171,14 @@ def read_of(raw: bytes, rules: LineRules) -> Read | NoRead | Noise:
     return Read(data, symbology) if data else Noise("empty", raw)
 
 
-def _line_of(
-    data: str, symbology: str, raw: bytes, pattern: re.Pattern[str], time_format: str
-) -> Read | NoRead | Noise:
+def _card_of(raw: bytes) -> Found:
+    try:
+        return Read(rdm6300_of_line(raw).hex)
+    except DataError as error:
+        return Noise(error.code, raw)
+
+
+def _line_of(data: str, symbology: str, raw: bytes, pattern: re.Pattern[str], time_format: str) -> Found:
     match = pattern.fullmatch(data)
     if match is None or not match["code"]:
         return Noise("bad_line", raw)

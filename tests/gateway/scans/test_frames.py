@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.drivers.scanner_serial.codec import (
+from gateway.profile import load_profile
+from gateway.scans.frames import (
     FRAME_LIMIT,
     Frame,
     FrameDecoder,
@@ -22,11 +23,10 @@ from gateway.drivers.scanner_serial.codec import (
     Piece,
     Read,
     read_of,
-    split_aim,
 )
-from gateway.profile import load_profile
+from shared.codes.aim import split_aim
 
-CAPTURES = Path(__file__).parents[3] / "captures" / "scanner_serial"
+CAPTURES = Path(__file__).parents[2] / "captures" / "scanner_serial"
 
 
 def batch_rules() -> LineRules:
@@ -222,3 +222,13 @@ def test_sec33_an_endless_read_costs_bounded_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1024 * 1024
+
+
+def test_a_card_line_of_the_page_is_its_hexadecimal_number() -> None:
+    frame = load_profile("generic/rdm6300").frame
+    assert frame is not None
+    line = bytes.fromhex("02 3031303744313542433434 38 03")
+    (piece,) = cut(line, prefix=frame.prefix.encode(), suffix=frame.suffix.encode())
+    assert isinstance(piece, Frame)
+    assert read_of(piece.raw, LineRules(form="rdm6300")) == Read("0107D15BC4")
+    assert read_of(b"0107D15BC449", LineRules(form="rdm6300")) == Noise("bad_checksum", b"0107D15BC449")
