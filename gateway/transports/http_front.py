@@ -6,11 +6,12 @@ target, a body without length. One request a connection, an exact Date, always a
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.clock import WallMs, from_ms
-from shared.errors import DataError
+from shared.errors import DataError, RetryableError
 
 HEAD_LIMIT = 16 * 1024
 BODY_LIMIT = 1024 * 1024
@@ -103,6 +104,10 @@ class Body:
         async for piece in self._pieces(limit):
             found += piece
         return bytes(found)
+
+    def pieces(self, limit: int = DRAIN_LIMIT) -> AsyncIterator[bytes]:
+        """It as it comes, for bodies most of which is thrown away; errors as of ``read``."""
+        return self._pieces(limit)
 
     async def drain(self) -> int:
         """Throw it away unread; the number of lines it had."""
@@ -244,6 +249,27 @@ class HttpFront:
             "Connection: close\r\n\r\n"
         )
         return head.encode() + body
+
+
+@asynccontextmanager
+async def listening(front: HttpFront, host: str, port: int) -> AsyncIterator[None]:
+    """An open port as long as the block runs; RetryableError when it is taken."""
+    try:
+        server = await asyncio.start_server(front.serve, host, port)
+    except OSError as error:
+        raise RetryableError(f"can not listen on {host}:{port}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        loop = asyncio.get_running_loop()
+        for listener in server.sockets:
+            loop.remove_reader(listener.fileno())
+        for _ in range(
+            3
+        ):  # connections being accepted arrive: asyncio 3.11 leaks them when the server closes under them
+            await asyncio.sleep(0)
+        server.close()  # without waiting: since Python 3.12 that would last as long as the slowest terminal
+        front.close()
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:

@@ -1,0 +1,1 @@
+"""Hikvision access terminals over ISAPI: search of the log, live stream, and pushes."""
