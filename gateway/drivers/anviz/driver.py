@@ -31,6 +31,10 @@ from shared.punch import Flag, Punch
 FAMILY = "anviz"
 SLICE = 500
 """Events in one transaction; each carries the place after its own last record."""
+SETTLE_S = 1.0
+"""Counters lag behind each other for a second after a punch."""
+ROLL_MARGIN = 100
+"""Punches that may drop as many records from a full log between the read and the clear."""
 IDENTIFY_S = 3.0
 DRIFT_WARNING_MS = 30_000
 """Reliability.md section 6."""
@@ -52,7 +56,6 @@ class TerminalTask:
         self._place = Place()
         self._drift_ms: int | None = None
         self._heard = 0
-        self._doubted = False
         self._poll_now = False
 
     async def run(self) -> None:
@@ -76,7 +79,7 @@ class TerminalTask:
         await log_in(talk, self._terminal)
         await self._identify(talk)
         pushes = await talk.realtime()
-        self._heard, self._doubted = 0, False
+        self._heard = 0
         while True:
             self._poll_now = False
             await self._poll(talk)
@@ -107,40 +110,44 @@ class TerminalTask:
         await self._put_heard(talk)
         if counters.log < self._place.stored:  # cleared, or reset in the factory
             self._place = Place(0, self._place.base + self._place.stored)
-        if await self._must_read_all(counters):
+        if self._place.complete and self._unexplained(counters) > 0:
+            await asyncio.sleep(SETTLE_S)
+            counters = await talk.counters()
+        if not self._place.complete or self._unexplained(counters) > 0:
             await self._read_all(talk, counters)
+        elif counters.log - counters.new > self._place.stored:
+            await self._put([], self._place._replace(stored=counters.log - counters.new))
         if counters.new:
             await self._read_new(talk, counters)
         self._show(reading, counters)
 
-    async def _must_read_all(self, counters: Counters) -> bool:
-        """Whether records without new flag are not ours: at first, and when another client took flags off."""
-        if not self._place.complete:
-            return True
-        unexplained = counters.log - counters.new - self._place.stored
-        if unexplained <= 0:
-            self._doubted = False
-            return False
-        if unexplained <= self._heard:  # firmware that takes the flag off what it has pushed
-            await self._put([], self._place._replace(stored=counters.log - counters.new))
-            return False
-        self._doubted, doubted = True, self._doubted  # counters may lag behind each other for a second
-        return doubted
+    def _unexplained(self, counters: Counters) -> int:
+        """Records without new flag beyond those that we stored."""
+        pushed = max(self._heard - counters.new, 0)  # some firmware takes the flag off what it pushes
+        return counters.log - counters.new - self._place.stored - pushed
 
     async def _read_all(self, talk: Conversation, counters: Counters) -> None:
         base = self._place.base
         read = await self._read(talk, codec.FIRST_ALL, counters.log, Place(0, base))
         await self._put([], Place(read, base, complete=True))
-        self._doubted = False
 
     async def _read_new(self, talk: Conversation, counters: Counters) -> None:
         start = self._place._replace(stored=max(counters.log - counters.new, 0))
         read = await self._read(talk, codec.FIRST_NEW, counters.new, start)
-        if read and (await talk.counters()).new >= read:
-            await talk.clear_new(read)
-        elif read:
-            # Somebody else took flags off meanwhile: those that are left may belong to punches that nobody has read.
-            log.warning("flags_taken", terminal=self._config.name, stored=read)
+        if count := await self._clearable(talk, read):
+            await talk.clear_new(count)
+
+    async def _clearable(self, talk: Conversation, read: int) -> int:
+        """From how many records the flag can be taken, of the ``read`` ones that are stored."""
+        counters = await talk.counters()
+        if counters.new < read:
+            # Another client took flags off: those that are left may be of punches that nobody has read yet.
+            log.warning("flags_taken", terminal=self._config.name, stored=read, left=counters.new)
+            return 0
+        room = self._state.log_capacity
+        if room and counters.log >= room and counters.log - counters.new < ROLL_MARGIN:
+            return max(read - ROLL_MARGIN, 0)  # a full log drops its oldest: the first flags may have moved on
+        return read
 
     async def _read(self, talk: Conversation, mode: int, wanted: int, start: Place) -> int:
         """Store up to ``wanted`` records slice by slice, each with the place after it; how many there were."""
