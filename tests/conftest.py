@@ -12,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import mosquitto as _mosquitto
 from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import Postgres, find_programs
+
+# Property tests are judged by what they find; how long an example takes says only how busy the machine is.
+settings.register_profile("muster", deadline=None)
+settings.load_profile("muster")
 
 IN_CI = os.environ.get("CI") == "true"
 _number = itertools.count(1)

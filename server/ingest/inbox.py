@@ -52,7 +52,8 @@ class Inbox:
 
     async def take(self, most: int = MOST_AT_ONCE) -> list[Message]:
         """What waits now, at least one message, one of each gateway in turn; call ``done`` after each."""
-        await self._more.wait()
+        while not self._waiting:  # another worker may have been quicker
+            await self._more.wait()
         taken: list[Message] = []
         while self._waiting and len(taken) < most:
             gateway, queue = self._waiting.popitem(last=False)

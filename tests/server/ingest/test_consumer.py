@@ -33,6 +33,18 @@ async def test_gateways_take_turns(db: Database) -> None:
     assert [m.payload[0] for m in await inbox.take(9)] == [2, 3, 4]
 
 
+async def test_of_two_workers_that_wait_the_slower_one_goes_on_waiting() -> None:
+    inbox = Inbox()
+    workers = [asyncio.create_task(inbox.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    inbox.put(ev(A, 1))
+    done, waiting = await asyncio.wait(workers, timeout=0.05)
+    assert [len(task.result()) for task in done] == [1]
+    assert len(waiting) == 1
+    inbox.put(ev(B, 2))
+    assert [message.gateway for message in await waiting.pop()] == [B]
+
+
 async def test_one_gateway_can_not_fill_the_inbox_and_idle_means_all_done() -> None:
     inbox = Inbox()
     for number in range(MOST_OF_ONE + 5):
