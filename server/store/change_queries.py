@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import changes
@@ -45,6 +45,13 @@ async def newest_change(connection: AsyncConnection, topic: str | None = None) -
     if topic is not None:
         newest = newest.where(changes.c.topic == topic)
     return await connection.scalar(newest) or 0
+
+
+async def forget_changes(connection: AsyncConnection, before_ms: WallMs) -> int:
+    """Delete what is older; how many. The newest stays: SQLite would else give its id again."""
+    newest = select(func.max(changes.c.id)).scalar_subquery()
+    gone = await connection.execute(delete(changes).where(changes.c.at_ms < before_ms, changes.c.id < newest))
+    return gone.rowcount
 
 
 async def lock_feed(connection: AsyncConnection) -> None:

@@ -395,6 +395,7 @@ changes = Table(  # what pages follow: one row per committed result, written und
     _id(),
     Column("topic", Text, nullable=False),  # day:<date> | employee:<id> | devices | unmatched
     Column("at_ms", BigInteger, nullable=False),
+    Index("ix_changes_topic", "topic", "id"),
 )
 
 # --- access ---------------------------------------------------------------------------------------------------------

@@ -109,3 +109,14 @@ async def test_the_newest_change_of_a_topic(db: Database) -> None:
         assert await change_queries.newest_change(connection) == 2
         assert await change_queries.newest_change(connection, "devices") == 1
         assert await change_queries.newest_change(connection, "day:2026-11-02") == 0
+
+
+async def test_old_changes_are_forgotten_and_no_id_is_given_twice(db: Database) -> None:
+    async with db.writing() as connection:
+        for at_ms in (1, 2, 3):
+            await change_queries.note_changes(connection, ["devices"], at_ms)
+        assert await change_queries.forget_changes(connection, before_ms=3) == 2
+        assert await change_queries.forget_changes(connection, before_ms=9) == 0
+        await change_queries.note_changes(connection, ["unmatched"], 9)
+        left = await change_queries.changes_after(connection, 0, 9)
+    assert [(change.id, change.topic) for change in left] == [(3, "devices"), (4, "unmatched")]

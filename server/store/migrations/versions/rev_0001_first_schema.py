@@ -397,6 +397,7 @@ def _results() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
     )
+    op.create_index("ix_changes_topic", "changes", ["topic", "id"])
 
 
 def _access() -> None:
