@@ -105,11 +105,11 @@ async def _rows(connection: AsyncConnection, statement: "Select[Any]") -> list[S
     return [SessionRow(row.token_sha256, row.began_ms, row.seen_ms, row.ip, as_user(row)) for row in rows]
 
 
-def _newest_failures(now_ms: WallMs) -> "Select[Any]":
+def _newest_failures(now_ms: WallMs) -> "Select[int, Any]":
     columns = func.count().label("number"), func.max(login_failures.c.at_ms).label("newest_ms")
     return select(*columns).where(login_failures.c.at_ms > now_ms - WINDOW_MS)
 
 
-async def _failures(connection: AsyncConnection, statement: "Select[Any]") -> Failures:
+async def _failures(connection: AsyncConnection, statement: "Select[int, Any]") -> Failures:
     row = (await connection.execute(statement)).one()
     return Failures(row.number, row.newest_ms)
