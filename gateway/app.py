@@ -16,6 +16,7 @@ from gateway.buffer.outbox import Outbox
 from gateway.config import GatewayConfig
 from gateway.driver import Driver, DriverContext, DriverTask, Sink, Terminal, TerminalState
 from gateway.health.machine import clock_synced, free_bytes, machine_id
+from gateway.health.metrics import Figures, serve
 from gateway.health.report import health_of, save
 from gateway.profile import Profile, load_profile
 from gateway.supervisor import keep_running, supervise
@@ -23,6 +24,7 @@ from gateway.sync.client import SyncClient
 from gateway.sync.session import Facts
 from shared.clock import Clocks, from_ms, system_clocks
 from shared.errors import ConfigError
+from shared.wire import Health
 
 DRIVERS_STOP_S = 4.0
 """For a driver to finish what it is putting; the rest of the 10 s belongs to link and outbox."""
@@ -74,6 +76,7 @@ async def _run_until(stop: asyncio.Event, fleet: Fleet, link: SyncClient, report
     others = [
         asyncio.create_task(keep_running("link", link.run, draw), name="link"),
         asyncio.create_task(keep_running("health", report.run, draw), name="health"),
+        asyncio.create_task(report.serve_metrics(draw), name="metrics"),
     ]
     try:
         await stop.wait()
@@ -181,20 +184,48 @@ class _Reporter:
         self._dropped = 0
         self._software = software()
         self._clock = (False, 0)
+        self._shown: dict[str, tuple[str, str | None]] = {}
+
+    async def serve_metrics(self, draw: random.Random) -> None:
+        """Answer Prometheus where ``[metrics]`` says so; a port that is taken is tried again."""
+        config = self._config.metrics
+        if config is None:
+            return
+        figures = Figures(
+            self._now, lambda: self._link.greeted, lambda: [state.failures for state in self._fleet.states]
+        )
+        try:
+            await keep_running("metrics", lambda: serve(config, figures, self._clocks.wall_ms), draw)
+        except ConfigError as error:
+            log.warning("no_metrics", reason=str(error))
+
+    def _now(self) -> Health:
+        return health_of(
+            clocks=self._clocks,
+            software=self._software,
+            stats=self._outbox.stats(),
+            terminals=self._fleet.states,
+            alarms=self._link.alarms,
+            dropped=self._dropped,
+        )
+
+    def _log_changes(self) -> None:
+        """One line for each terminal whose state or problem is another than at the last report."""
+        for state in self._fleet.states:
+            shown, problem = now = state.shown()
+            was, _ = before = self._shown.get(state.name, ("starting", None))
+            if now != before:
+                say = log.info if shown in ("online", "starting") else log.warning
+                say("terminal_state", terminal=state.name, state=shown, problem=problem, was=was)
+            self._shown[state.name] = now
 
     async def run(self) -> None:
         """Report every ``health_s``, the first time soon after the start."""
         await asyncio.sleep(min(1.0, self._config.health_s))
         while True:
             await self._look_at_clock()
-            health = health_of(
-                clocks=self._clocks,
-                software=self._software,
-                stats=self._outbox.stats(),
-                terminals=self._fleet.states,
-                alarms=self._link.alarms,
-                dropped=self._dropped,
-            )
+            self._log_changes()
+            health = self._now()
             if not await self._link.publish_health(health):
                 self._dropped += 1
             save(health, self._config.data)

@@ -75,6 +75,13 @@ class PushConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     port: Port = 8081
 
 
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Prometheus asks; the gateway opens no port without this table."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9464
+
+
 class BufferConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the outbox."""
 
@@ -96,6 +103,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     push: dict[str, PushConfig] = {}
     """By driver family, such as ``[push.zk_adms]``."""
     buffer: BufferConfig = BufferConfig()
+    metrics: MetricsConfig | None = None
+    """``[metrics]`` opens a port for Prometheus."""
     health_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
 
 

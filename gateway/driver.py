@@ -12,6 +12,11 @@ from gateway.profile import Profile
 from shared.clock import Clocks
 from shared.keys import Event
 
+ALMOST_FULL_PCT = 90
+"""Of its log, from where a terminal may soon lose punches."""
+REFUSALS = frozenset({"refused", "login_refused", "account_locked"})
+"""Problems of a terminal that answers but does not let us in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -50,7 +55,7 @@ class TerminalState:
     profile: str
     serial: str | None = None
     state: str = "starting"
-    """``starting``, ``online``, ``offline``, ``error``, ``config_error``."""
+    """``starting``, ``online``, ``offline``, ``error``, ``config_error``; see also ``shown``."""
     last_contact_ms: int | None = None
     last_event_ms: int | None = None
     drift_ms: int | None = None
@@ -59,6 +64,23 @@ class TerminalState:
     users: int | None = None
     log_used: int | None = None
     log_capacity: int | None = None
+    failures: int = 0
+    """Conversations that ended in an error since the start."""
+
+    def shown(self) -> tuple[str, str | None]:
+        """State and problem as everybody else is told.
+
+        Beside the driver's states ``degraded``, when the terminal is reached but something needs a person, and
+        ``refused``, when it answers but does not let us in. That a log fills up is said here for every family.
+        """
+        problem = self.problem
+        if problem is None and self.log_capacity and (self.log_used or 0) * 100 >= self.log_capacity * ALMOST_FULL_PCT:
+            problem = "log_almost_full"
+        if self.state == "online" and problem is not None:
+            return "degraded", problem
+        if self.state == "config_error" and problem in REFUSALS:
+            return "refused", problem
+        return self.state, problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from shared.errors import ConfigError, MusterError
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 JITTER = 0.2
+START_EVERY_S = 0.02
+"""Between the first starts of two tasks, so that two hundred terminals do not all answer at one moment."""
 
 log = structlog.get_logger("gateway")
 
@@ -26,12 +28,13 @@ async def supervise(tasks: Sequence[DriverTask], draw: random.Random | None = No
     """Run all tasks until cancelled; each starts again on its own, and one that is parked waits for a person."""
     chance = draw or random.SystemRandom()
     async with asyncio.TaskGroup() as group:
-        for task in tasks:
-            group.create_task(_look_after(task, chance), name=task.name)
+        for number, task in enumerate(tasks):
+            group.create_task(_look_after(task, chance, number * START_EVERY_S), name=task.name)
 
 
-async def _look_after(task: DriverTask, draw: random.Random) -> None:
+async def _look_after(task: DriverTask, draw: random.Random, after_s: float) -> None:
     try:
+        await asyncio.sleep(after_s)
         await keep_running(task.name, task.run, draw, lambda error: _mark_failed(task, error))
     except ConfigError as error:
         log.warning("parked", task=task.name, terminals=_names(task), reason=str(error))
@@ -70,6 +73,7 @@ def _mark_failed(task: DriverTask, error: Exception) -> None:
     """Show it, unless the driver has said already what is wrong."""
     crashed = not isinstance(error, MusterError)
     for terminal in task.terminals:
+        terminal.state.failures += 1
         if crashed or terminal.state.state in ("online", "starting"):
             terminal.state.state = "error" if crashed else "offline"
         if crashed or terminal.state.problem is None:

@@ -97,7 +97,8 @@ class TerminalHealth(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     profile: str
     state: str
-    """``online``, ``offline``, ``error``, ``config_error`` or ``starting``."""
+    """``online``, ``degraded`` (reached, with a problem), ``offline``, ``refused`` (it does not let the gateway in),
+    ``error``, ``config_error`` or ``starting``."""
     last_contact_ms: WallMs | None = None
     last_event_ms: WallMs | None = None
     drift_ms: int | None = None

@@ -74,15 +74,16 @@ def health_of(
 
 def terminal_health(state: TerminalState) -> TerminalHealth:
     """What the server is told of one terminal; its configured name stands for a serial that nobody knows yet."""
+    shown, problem = state.shown()
     return TerminalHealth(
         terminal=state.serial or state.name,
         name=state.name,
         profile=state.profile,
-        state=state.state,
+        state=shown,
         last_contact_ms=state.last_contact_ms,
         last_event_ms=state.last_event_ms,
         drift_ms=state.drift_ms,
-        problem=state.problem,
+        problem=problem,
         firmware=state.firmware,
         users=state.users,
         log_used=state.log_used,

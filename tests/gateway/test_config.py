@@ -10,6 +10,7 @@ from gateway.config import (
     BrokerConfig,
     BufferConfig,
     GatewayConfig,
+    MetricsConfig,
     PushConfig,
     TerminalConfig,
     load_config,
@@ -62,7 +63,8 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, text: str, told: s
 def test_the_page_names_every_key_and_no_other() -> None:
     named = set(re.findall(r"`([a-z_.<>]+)`", " ".join(re.findall(r"^\| (.*?) \|", PAGE, re.MULTILINE))))
     flat = {
-        *(f for f in GatewayConfig.__struct_fields__ if f not in ("broker", "terminal", "push", "buffer")),
+        *(f for f in GatewayConfig.__struct_fields__ if f not in ("broker", "terminal", "push", "buffer", "metrics")),
+        "metrics.host",
         *(f"broker.{f}" for f in BrokerConfig.__struct_fields__),
         *(f"buffer.{f}" for f in BufferConfig.__struct_fields__),
         *TerminalConfig.__struct_fields__,
@@ -71,7 +73,7 @@ def test_the_page_names_every_key_and_no_other() -> None:
     }
     alarms = re.findall(r"^\| (`.*?) \|", PAGE.partition("## Alarms")[2], re.MULTILINE)
     assert named - set(re.findall(r"`([a-z_]+)`", " ".join(alarms))) == flat
-    assert set(PushConfig.__struct_fields__) == {"host", "port"}
+    assert set(PushConfig.__struct_fields__) == set(MetricsConfig.__struct_fields__) == {"host", "port"}
 
 
 def test_the_example_of_the_page_loads(tmp_path: Path) -> None:

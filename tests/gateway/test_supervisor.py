@@ -122,6 +122,28 @@ async def test_a_configuration_error_parks_and_is_not_tried_again(at_once: None)
     assert parked.runs == 1
 
 
+async def test_first_starts_are_spread_and_failures_are_counted_by_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "START_EVERY_S", 0.02)
+    monkeypatch.setattr(supervisor, "FIRST_RETRY_S", 0.001)
+    loop, begun = asyncio.get_running_loop(), []
+
+    class Noting(Counting):
+        async def __call__(self) -> None:
+            begun.append(loop.time())
+            await asyncio.Event().wait()
+
+    tasks = [task(str(number), Noting(None)) for number in range(5)]
+    bad = Counting(RetryableError("x"), enough=3)
+    tasks.append(task("bad", bad))
+    start = loop.time()
+    async with supervised(*tasks), asyncio.timeout(10):
+        await bad.reached.wait()
+    assert len(begun) == 5
+    assert all(at - start >= 0.019 * number for number, at in enumerate(begun))
+    assert tasks[-1].terminals[0].state.failures >= 2
+    assert tasks[0].terminals[0].state.failures == 0
+
+
 async def test_stopping_lets_a_conversation_end_what_it_does() -> None:
     began, done = asyncio.Event(), []
 

@@ -29,6 +29,8 @@ export function stateLook(state: string): { tone: "ok" | "warn" | "bad" | "calm"
     case "offline":
     case "error":
       return { tone: "bad", icon: "cross", text };
+    case "degraded":
+    case "refused":
     case "config_error":
       return { tone: "warn", icon: "warn", text };
     default:
