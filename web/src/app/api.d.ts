@@ -521,7 +521,7 @@ export interface components {
             };
             /**
              * Punches
-             * @description Topic day:<date>: the newest in scope, at most 50, to put in the place of ``TodayView.punches``.
+             * @description Topic day:<date>: the newest in scope, at most 20: merge by id; knowing none of them, fetch the day again.
              * @default []
              */
             punches: components["schemas"]["PunchView"][];
