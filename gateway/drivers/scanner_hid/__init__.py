@@ -1,0 +1,1 @@
+"""Barcode scanners that act as a keyboard."""

@@ -1,0 +1,1 @@
+"""Zebra scanners with packets and acknowledgements (SSI) on a serial line."""

@@ -1,0 +1,1 @@
+"""Fixed barcode scanners on the network, as TCP server or client."""
