@@ -18,6 +18,7 @@ TOP = b"\x50\x50\x82\x7d"
 CONNECT, EXIT, ENABLE, DISABLE, RESTART, POWEROFF = 1000, 1001, 1002, 1003, 1004, 1005
 REFRESH_DATA, REFRESH_OPTION, GET_VERSION, AUTH = 1013, 1014, 1100, 1102
 PREPARE_DATA, DATA, FREE_DATA, READ_BUFFERED, READ_CHUNK = 1500, 1501, 1502, 1503, 1504
+WRITE_USER = 8
 TEMPLATES, USERS, OPTIONS_READ, OPTIONS_WRITE, LOG, CLEAR_DATA, CLEAR_LOG, OPERATION_LOG = 7, 9, 11, 12, 13, 14, 15, 34
 FREE_SIZES, START_VERIFY, START_ENROLL, CANCEL_CAPTURE, STATE, PIN_WIDTH = 50, 60, 61, 62, 64, 69
 GET_TIME, SET_TIME, REGISTER_EVENTS = 201, 202, 500
@@ -414,6 +415,9 @@ class ZkTerminal:
             yield self._read_buffered(session, data)
         elif command == READ_CHUNK:
             yield from self._read_chunk(session, data)
+        elif command == WRITE_USER:
+            self._take_user(data)
+            yield OK, b""
         elif command == SET_TIME:
             self.set_clock(_decode_time(struct.unpack_from("<I", data)[0]))
             yield OK, b""
@@ -514,6 +518,19 @@ class ZkTerminal:
             "<HB8s24sIB7xx24s", user.uid, user.privilege, password, name, user.card, 1, user.user_id.encode()
         )
 
+    def _take_user(self, row: bytes) -> None:
+        """Add or replace the person with that uid; struct.error or ValueError for another size of record."""
+        if self.user_size == 28:
+            uid, privilege, password, name, card, _, _, number = struct.unpack("<HB5s8sIxBhI", row)
+            user_id = str(number)
+        else:
+            uid, privilege, password, name, card, _, text = struct.unpack("<HB8s24sIB7xx24s", row)
+            user_id = _plain(text, "ascii")
+        words = (_plain(name, self.encoding), privilege, card, _plain(password, "ascii"))
+        for known in [user.user_id for user in self.users.values() if user.uid == uid]:
+            del self.users[known]
+        self.users[user_id] = ZkUser(uid, user_id, *words)
+
     def _event(self, record: ZkRecord) -> bytes:
         layout = EVENT_FORMATS[self.event_size]
         user_id = record.user.user_id
@@ -552,6 +569,10 @@ class _Datagrams(asyncio.DatagramProtocol):
             return
         peer = self._peers.setdefault(addr, _Peer(lambda payload: transport.sendto(payload, addr), lambda: None))
         self._terminal.receive(peer, data)
+
+
+def _plain(field: bytes, encoding: str) -> str:
+    return field.split(b"\0")[0].decode(encoding)
 
 
 def _checksum(payload: bytes) -> int:

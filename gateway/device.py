@@ -168,3 +168,31 @@ class Finder(Protocol):
     async def identify(self, host: str, port: int) -> DeviceInfo | None:
         """Ask without logging in; None when it is something else. Never tries a password."""
         ...
+
+
+class Scrub(Protocol):
+    """Takes secrets and names out of one connection that is recorded."""
+
+    def feed(self, chunk: bytes, *, to_terminal: bool) -> list[bytes]:
+        """The messages that this chunk completes, without keys, passwords, names, cards, templates and photos.
+
+        DataError when it is not this family's protocol: then nothing more is recorded.
+        """
+        ...
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """A driver whose conversations may be recorded and given away."""
+
+    calls_us: bool
+    """The terminal is the one that connects."""
+
+    def scrub(self) -> Scrub:
+        """For one connection."""
+        ...
+
+
+def serves_one(driver: object) -> bool:
+    """Whether terminals of that family talk to one client at a time: drivers say so by ``one_session = True``."""
+    return bool(getattr(driver, "one_session", False))

@@ -18,6 +18,9 @@ TOP_SIZE = HEADER_SIZE = 8
 PACKET_LIMIT = 1024 * 1024
 """Longest payload believed; a client never asks for more than 0xFFC0 bytes at once."""
 
+CONNECT, EXIT, GET_VERSION, AUTH = 1000, 1001, 1100, 1102
+OPTIONS, PUT_OPTION, PUT_USER, COUNTERS, GET_TIME = 11, 12, 8, 50, 201
+READ_BUFFERED, READ_CHUNK = 1503, 1504
 PREPARE_DATA = 1500
 DATA = 1501
 OK = 2000
@@ -25,6 +28,8 @@ UNAUTHORISED = 2005
 EVENT = 500
 EVENT_ATTENDANCE = 1
 """Session field of a realtime packet that carries a punch, and the mask that asks for it."""
+LOG, USERS = 13, 9
+"""Tables in READ_BUFFERED."""
 
 SHORT, MEDIUM, LONG = 8, 16, 40
 """Sizes of a log record; longer ones begin like LONG."""
@@ -64,6 +69,17 @@ class User(NamedTuple):
     uid: int
     user: str
     name: str
+
+
+class Member(NamedTuple):
+    """A person enrolled, and the bytes of the record: they hold a password and go nowhere but back to the terminal."""
+
+    uid: int
+    user: str
+    name: str
+    card: int
+    enabled: bool
+    record: bytes
 
 
 class Counters(NamedTuple):
@@ -315,6 +331,72 @@ def decode_users(records: Bytes, size: int, encoding: str = "utf-8") -> list[Use
         User(uid, str(user) if isinstance(user, int) else _text(user), _text(name, encoding))
         for uid, name, user in rows
     ]
+
+
+class UserLayout(NamedTuple):
+    """Where things are in a user record; the password is between privilege and name."""
+
+    name: slice
+    card: slice
+    user: slice
+
+
+USER_LAYOUTS = {
+    28: UserLayout(slice(8, 16), slice(16, 20), slice(24, 28)),
+    72: UserLayout(slice(11, 35), slice(35, 39), slice(48, 72)),
+}
+PRIVILEGE, DISABLED = 2, 1
+"""Offset of the byte in both layouts, and its bit of somebody who may not punch."""
+
+
+def decode_members(records: Bytes, size: int, encoding: str = "utf-8") -> list[Member]:
+    """People enrolled, each with the whole record. DataError ``user_layout``."""
+    plain = bytes(records)
+    people = decode_users(plain, size, encoding)
+    layout = USER_LAYOUTS[size]
+    members = []
+    for index, person in enumerate(people):
+        record = plain[index * size : (index + 1) * size]
+        card = int.from_bytes(record[layout.card], "little")
+        members.append(Member(*person, card, not record[PRIVILEGE] & DISABLED, record))
+    return members
+
+
+def new_user(uid: int, user: str, size: int) -> bytes:
+    """The record of somebody without name, card, password and rights. DataError ``user_number``."""
+    layout = USER_LAYOUTS[size]
+    record = bytearray(size)
+    record[:2] = struct.pack("<H", uid)
+    if size == 28:
+        if not (user.isascii() and user.isdecimal() and 0 < int(user) < 1 << 32):
+            raise DataError(f"user number {user!r}: this terminal takes 1 to {(1 << 32) - 1}", "user_number")
+        record[layout.user] = struct.pack("<I", int(user))
+    else:
+        text = user.encode()
+        if not user.isprintable() or not 0 < len(text) < 24:
+            raise DataError(f"user number {user!r}: this terminal takes 1 to 23 bytes of text", "user_number")
+        record[39] = 1  # group
+        record[layout.user] = text.ljust(24, b"\0")
+    return bytes(record)
+
+
+def with_name_and_card(record: bytes, name: str, card: int, *, enabled: bool, encoding: str = "utf-8") -> bytes:
+    """The record with another name, card and right to punch; the rest as it was. DataError ``user_name``, ``card``."""
+    layout = USER_LAYOUTS[len(record)]
+    room = layout.name.stop - layout.name.start
+    try:
+        text = name.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise DataError(f"name {name!r} can not be written in {encoding}", "user_name") from error
+    if len(text) > room or not (name.isprintable() or not name):
+        raise DataError(f"name {name!r} has {len(text)} bytes, this terminal has room for {room}", "user_name")
+    if not 0 <= card < 1 << 32:
+        raise DataError(f"card {card}: this terminal takes 0 to {(1 << 32) - 1}", "card")
+    changed = bytearray(record)
+    changed[layout.name] = text.ljust(room, b"\0")
+    changed[layout.card] = struct.pack("<I", card)
+    changed[PRIVILEGE] = record[PRIVILEGE] & ~DISABLED if enabled else record[PRIVILEGE] | DISABLED
+    return bytes(changed)
 
 
 def _text(field: bytes, encoding: str = "utf-8") -> str:

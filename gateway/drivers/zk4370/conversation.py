@@ -4,15 +4,16 @@ import contextlib
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from gateway.drivers.zk4370 import codec
-from gateway.drivers.zk4370.codec import Counters
+from gateway.drivers.zk4370.codec import Counters, Member
 from gateway.drivers.zk4370.link import Link
 from shared.clock import DeviceSeconds, WallMs
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
 
-READ_LOG, READ_USERS, TABLE_OF_USERS = 13, 9, 5
+TABLE_OF_USERS = 5
 T = TypeVar("T")
 GOODBYE_S = 1.0
 """For each of the last words: enable, stop events, exit."""
@@ -137,7 +138,7 @@ class Conversation:
         """The log between two equal counts, with nobody punching meanwhile."""
         with self._nobody_punches():
             before = self.read_counters()
-            block = self._table(READ_LOG, 0) if before.log else bytes(4)
+            block = self._table(codec.LOG, 0) if before.log else bytes(4)
             counters = self.read_counters()
             if counters.log != before.log:
                 raise RetryableError(f"the log grew from {before.log} to {counters.log} rows while it was read")
@@ -152,15 +153,57 @@ class Conversation:
         return LogImage(records, size or codec.LONG, counters, users)
 
     def _users(self) -> dict[int, str]:
+        records, size = self._user_table()
+        users = _checked(lambda: codec.decode_users(records, size, self._layout.encoding)) if size else []
+        return {user.uid: user.user for user in users}
+
+    def members(self) -> list[Member]:
+        """Everybody enrolled, with the records to write back."""
+        records, size = self._user_table()
+        return _checked(lambda: codec.decode_members(records, size, self._layout.encoding)) if size else []
+
+    def _user_table(self) -> tuple[memoryview, int]:
+        """User records and the size of one; size 0 when nobody is enrolled."""
         count = self.read_counters().users
         if not count:
-            return {}
-        records = _checked(lambda: codec.split_table(self._table(READ_USERS, TABLE_OF_USERS)))
+            return memoryview(b""), 0
+        records = _checked(lambda: codec.split_table(self._table(codec.USERS, TABLE_OF_USERS)))
         size = len(records) // count if not len(records) % count else 0
-        if size not in (28, 72):
+        if size not in codec.USER_LAYOUTS:
             size = self._layout.user_record or size
-        users = _checked(lambda: codec.decode_users(records, size, self._layout.encoding))
-        return {user.uid: user.user for user in users}
+        return records, size
+
+    def put_member(self, user: str, name: str, card: int, *, enabled: bool) -> None:
+        """Add somebody or change name, card and right to punch; password and fingers stay. DataError for bad values."""
+        members = self.members()
+        known = next((member.record for member in members if member.user == user), None)
+        if known is None:
+            size = len(members[0].record) if members else self._layout.user_record or 72
+            known = codec.new_user(max((member.uid for member in members), default=0) + 1, user, size)
+        record = codec.with_name_and_card(known, name, card, enabled=enabled, encoding=self._layout.encoding)
+        with self._spoken("write a user"):
+            # pyzk's set_user would make the record anew, and with it the password.
+            if not self._command(codec.PUT_USER, record):
+                raise ConfigError(f"the terminal does not take user {user}; is its memory full, or is it locked?")
+            self._zk.refresh_data()
+
+    def set_clock(self, wall: datetime) -> None:
+        """Set its clock to that naive time of its zone."""
+        with self._spoken("set the clock"):
+            self._zk.set_time(wall)
+
+    def option(self, name: str) -> str | None:
+        """One of its options; None where it does not know it."""
+        with self._spoken(f"ask for {name}"):
+            self._command(codec.OPTIONS, name.encode() + b"\0")
+        answer = self.link.answer
+        data = answer.data if answer is not None and answer.command == codec.OK else b""
+        return codec.decode_option(data, name)
+
+    def _command(self, command: int, data: bytes) -> bool:
+        """Send what pyzk has no method for, or one that does too much; whether the terminal took it."""
+        answer: dict[str, Any] = vars(type(self._zk))["_ZK__send_command"](self._zk, command, data, 1024)
+        return bool(answer.get("status"))
 
     def _table(self, command: int, function: int) -> bytes:
         with self._spoken("read a table"):

@@ -8,30 +8,29 @@ import asyncio
 import importlib.util
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
+from datetime import tzinfo
 from typing import TypeVar
 
-from gateway.config import TerminalConfig
+from gateway.device import Decoded, Device, DeviceInfo
 from gateway.driver import Cursor, DriverContext, DriverTask, Terminal
 from gateway.drivers.zk4370 import codec
+from gateway.drivers.zk4370.capture import decode_capture
 from gateway.drivers.zk4370.codec import BadRow, Counters, LogRow
-from gateway.drivers.zk4370.conversation import Address, ClockReading, Conversation, Layout, LogImage
+from gateway.drivers.zk4370.conversation import ClockReading, Conversation, LogImage
 from gateway.drivers.zk4370.cursor import Place
-from gateway.drivers.zk4370.link import Link
+from gateway.drivers.zk4370.device import ZkDevice, identify, open_device
+from gateway.drivers.zk4370.reader import Reader
+from gateway.drivers.zk4370.scrub import ZkScrub
+from gateway.drivers.zk4370.settings import NAMES_GBK, NO_REALTIME, PORT, address_of, key_of, layout_of
+from gateway.drivers.zk4370.waiting import readable
 from gateway.profile import Profile, device_zone
-from shared.clock import CLOCK_SUSPECT_BEFORE_S, DeviceSeconds, WallMs
+from shared.clock import CLOCK_SUSPECT_BEFORE_S, Clocks, DeviceSeconds
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
 from shared.keys import Event
-from shared.punch import Direction, Flag, Punch
-from shared.scan import DAMAGED_RAW_LIMIT, Damaged
+from shared.punch import Punch
 
 FAMILY = "zk4370"
-PORT = 4370
-NO_REALTIME, NAMES_GBK = "no_realtime", "names_gbk"
-LAYOUTS = {"log_record", "user_record"}
 
 T = TypeVar("T")
 SLICE = 500
@@ -41,62 +40,9 @@ KEEP_ALIVE_S = 30.0
 READ_ANYWAY_S = 24 * 3600.0
 READ_HEARD_S = 600.0
 """How long realtime punches that explain a grown counter may wait for the log: reading it locks the terminal."""
+ALMOST_FULL_PCT = 90
 DRIFT_WARNING_MS = 30_000
 """Reliability.md section 6; attendance rule AR-3 corrects from here on."""
-NO_STATE_KEY = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Turns what one terminal wrote into events."""
-
-    serial: str
-    profile: Profile
-    zone: tzinfo
-
-    def punch(self, row: LogRow, drift_ms: int | None, seen_ms: int, number: int | None = None) -> Punch:
-        """A punch from the log (``number`` = its place there) or, without number, as it happened."""
-        offset_s = utc_offset_s(self.zone, row.at // 900)
-        direction = self.profile.direction(row.state)
-        flags = Flag(0) if number is not None else Flag.REALTIME
-        if row.at < CLOCK_SUSPECT_BEFORE_S:
-            flags |= Flag.CLOCK_SUSPECT
-        if row.state == NO_STATE_KEY and direction is not Direction.UNKNOWN:
-            flags |= Flag.DIRECTION_FROM_PROFILE
-        codes = (row.verify, row.state) if row.work_code is None else (row.verify, row.state, row.work_code)
-        return Punch(
-            terminal=self.serial,
-            user=row.user,
-            at_device=row.at,
-            utc_offset_s=offset_s,
-            at=(row.at - offset_s) * 1000,
-            direction=direction,
-            method=self.profile.method(row.verify),
-            raw_codes=codes,
-            native_seq=number,
-            drift_ms=drift_ms,
-            seen_ms=seen_ms,
-            flags=flags,
-        )
-
-    def damaged(self, row: BadRow, now_ms: WallMs, seen_ms: int) -> Damaged:
-        """A record that is no punch, with its bytes."""
-        return Damaged(self.serial, row.reason, row.raw[:DAMAGED_RAW_LIMIT], now_ms, seen_ms)
-
-    def drift_ms(self, reading: ClockReading) -> int | None:
-        """Terminal clock minus gateway clock; the terminal shows whole seconds, half of one is added."""
-        if reading.device is None:
-            return None
-        offset_s = utc_offset_s(self.zone, reading.device // 900)
-        return (reading.device - offset_s) * 1000 + 500 - reading.gateway_ms
-
-
-@lru_cache(maxsize=4096)
-def utc_offset_s(zone: tzinfo, quarter: int) -> int:
-    """Seconds that a wall clock in ``zone`` is ahead of UTC in that quarter of an hour; the earlier of two readings."""
-    wall = datetime.fromtimestamp(quarter * 900, UTC).replace(tzinfo=zone)
-    offset = wall.utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
 
 
 class TerminalTask:
@@ -106,8 +52,8 @@ class TerminalTask:
         config, profile = terminal.config, terminal.profile
         self._config, self._profile, self._state, self._context = config, profile, terminal.state, context
         self._zone = device_zone(profile, config.zone, terminal.site_zone)
-        self._address = _address(config, profile)
-        self._layout = _layout(profile)
+        self._address = address_of(config, profile)
+        self._layout = layout_of(profile)
         self._reader = Reader(config.serial or config.name, profile, self._zone)
         self._place = Place()
         self._log_rows: int | None = None
@@ -119,7 +65,7 @@ class TerminalTask:
 
     async def run(self) -> None:
         """Connect, read, listen until something breaks; the terminal is left enabled and its session free."""
-        talk = Conversation(self._address, self._key(), self._layout, self._context.clocks.wall_ms)
+        talk = Conversation(self._address, key_of(self._config), self._layout, self._context.clocks.wall_ms)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self._config.name)
         try:
             await self._session(talk)
@@ -235,7 +181,7 @@ class TerminalTask:
             if talk.link.heard:
                 await self._put_heard(talk)
             else:
-                await _readable(talk.link, left_ms / 1000)
+                await readable(talk.link, left_ms / 1000)
 
     async def _put_heard(self, talk: Conversation) -> None:
         heard = talk.link.heard
@@ -270,15 +216,13 @@ class TerminalTask:
             return "clock_reset"
         if 0 < counters.log_capacity <= counters.log:
             return "log_full"
+        if counters.log * 100 >= counters.log_capacity * ALMOST_FULL_PCT > 0:
+            return "log_almost_full"
         if self._drift_ms is not None and abs(self._drift_ms) > DRIFT_WARNING_MS:
             return "clock_drift"
         if self._config.serial and self._config.serial != self._reader.serial:
             return "other_serial"
         return None
-
-    def _key(self) -> int:
-        path = self._config.key_file
-        return 0 if path is None else read_key(path)
 
     async def _blocking(self, talk: Conversation, work: Callable[[], T]) -> T:
         """Its result from this terminal's thread; when cancelled the work is told to stop, and has, on return."""
@@ -299,6 +243,10 @@ class ZkDriver:
 
     family = FAMILY
     quirks = frozenset({NO_REALTIME, NAMES_GBK})
+    abilities = ZkDevice.abilities
+    one_session = True
+    ports = (PORT,)
+    calls_us = False
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task per terminal; ConfigError for settings that can not work."""
@@ -306,51 +254,21 @@ class ZkDriver:
             raise ConfigError("terminals on port 4370 need pyzk, which is not installed: pip install 'muster[zk]'")
         return [DriverTask(t.config.name, (t,), TerminalTask(t, context).run) for t in terminals]
 
+    def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
+        """Connect; ConfigError for a refused key, RetryableError when nobody answers."""
+        return open_device(terminal, clocks)
+
+    async def identify(self, host: str, port: int) -> DeviceInfo | None:
+        """Ask for serial number, model and firmware without a key; None when it is something else."""
+        return await identify(host, port)
+
+    def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
+        """What captured TCP packets or a dump of the log say."""
+        return decode_capture(data, profile, zone, terminal)
+
+    def scrub(self) -> ZkScrub:
+        """For one recorded connection."""
+        return ZkScrub()
+
 
 DRIVER = ZkDriver()
-
-
-def read_key(path: Path) -> int:
-    """The communication key in a file, 0 to 999999; ConfigError does not repeat what is in it."""
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the communication key can not be read ({type(error).__name__})") from error
-    if not text.isdecimal() or int(text) > 999_999:
-        raise ConfigError(f"{path}: expected the communication key alone, a number from 0 to 999999")
-    return int(text)
-
-
-def _address(config: TerminalConfig, profile: Profile) -> Address:
-    transport = profile.link.transport
-    if transport not in ("tcp", "udp"):
-        raise ConfigError(f"profile {config.profile}: link.transport is {transport!r}, expected tcp or udp")
-    if config.host is None:
-        raise ConfigError(f"terminal {config.name}: set `host` to its address, such as 192.168.1.201")
-    port = config.port or profile.link.port or PORT
-    return Address(config.host, port, transport == "udp", profile.link.timeout_s)
-
-
-def _layout(profile: Profile) -> Layout:
-    if unknown := set(profile.layouts) - LAYOUTS:
-        raise ConfigError(
-            f"profile {profile.brand}/{profile.model}: layouts {', '.join(sorted(unknown))} are unknown, "
-            f"expected {', '.join(sorted(LAYOUTS))}"
-        )
-    encoding = "gbk" if NAMES_GBK in profile.quirks else "utf-8"
-    return Layout(profile.layouts.get("log_record"), profile.layouts.get("user_record"), encoding)
-
-
-async def _readable(link: Link, within_s: float) -> None:
-    """Return when the link has something to read, or after that time."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    number = link.fileno()
-    loop.add_reader(number, ready.set)
-    try:
-        async with asyncio.timeout(within_s):
-            await ready.wait()
-    except TimeoutError:
-        pass
-    finally:
-        loop.remove_reader(number)

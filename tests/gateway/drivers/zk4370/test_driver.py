@@ -17,7 +17,8 @@ from emulators.zk4370 import FINGER_TEMPLATE, ZkTerminal, ZkUser
 from gateway.config import TerminalConfig
 from gateway.driver import Cursor, DriverContext, Stored, Terminal
 from gateway.drivers.zk4370.cursor import Place
-from gateway.drivers.zk4370.driver import DRIVER, read_key
+from gateway.drivers.zk4370.driver import DRIVER
+from gateway.drivers.zk4370.settings import read_key
 from shared.clock import Clocks, system_clocks
 from shared.errors import ConfigError, RetryableError
 from shared.keys import Event

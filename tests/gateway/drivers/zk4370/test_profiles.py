@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.drivers.zk4370.driver import DRIVER, LAYOUTS
+from gateway.drivers.zk4370.driver import DRIVER
+from gateway.drivers.zk4370.settings import LAYOUTS
 from gateway.profile import Profile, load_profile, profile_folder
 from shared.punch import Direction, Method
 
