@@ -6,7 +6,7 @@ from gateway.device import Decoded, HealthFact, Trouble
 from gateway.drivers.hikvision import codec
 from gateway.drivers.hikvision.codec import Bad, Item, Other
 from gateway.drivers.hikvision.events import Reader
-from gateway.drivers.hikvision.place import Place
+from gateway.transports.log_place import Place
 from shared.errors import DataError
 
 

@@ -11,9 +11,9 @@ from gateway.drivers.hikvision import codec
 from gateway.drivers.hikvision.codec import Clock, User
 from gateway.drivers.hikvision.conversation import Isapi
 from gateway.drivers.hikvision.events import Reader
-from gateway.drivers.hikvision.place import Place
 from gateway.profile import utc_offset_s
 from gateway.transports.http_client import HttpClient, RefusedError, base_url, read_account
+from gateway.transports.log_place import Place
 from shared.clock import Clocks, WallMs, device_seconds
 from shared.errors import ConfigError, MusterError
 from shared.keys import Event

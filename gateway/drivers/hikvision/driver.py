@@ -22,10 +22,10 @@ from gateway.drivers.hikvision.conversation import PAGE, Isapi, LockedError, Uns
 from gateway.drivers.hikvision.decoding import decode
 from gateway.drivers.hikvision.device import ABILITIES, client_of, drift_ms, identify, open_device
 from gateway.drivers.hikvision.events import Reader, is_suspect
-from gateway.drivers.hikvision.place import LOST_SPAN, Place
-from gateway.drivers.hikvision.push import PushServer
+from gateway.drivers.hikvision.push import push_server
 from gateway.profile import Profile, utc_offset_s
 from gateway.transports.http_client import RefusedError
+from gateway.transports.log_place import LOST_SPAN, Place
 from gateway.transports.together import together
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, Clocks, device_seconds
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
@@ -318,7 +318,7 @@ class Hikvision:
         pushing = [t for t in terminals if not t.config.host]
         found = [DriverTask(t.config.name, (t,), TerminalTask(t, context).run) for t in pulled]
         if context.push is not None and terminals:
-            found.append(DriverTask(FAMILY, pushing, PushServer(terminals, context).run))
+            found.append(DriverTask(FAMILY, pushing, push_server(terminals, context).run))
         elif pushing:
             names = ", ".join(t.config.name for t in pushing)
             raise ConfigError(f"terminals {names}: set `host` to ask them, or add [push.{FAMILY}] for their pushes")

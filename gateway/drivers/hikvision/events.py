@@ -6,8 +6,8 @@ from datetime import tzinfo
 
 from gateway.driver import Terminal
 from gateway.drivers.hikvision.codec import GRANTED, Bad, Item, Other, Row
-from gateway.drivers.hikvision.place import Place
 from gateway.profile import Profile, device_zone, utc_offset_s
+from gateway.transports.log_place import Place
 from shared.clock import MonotonicMs, WallMs
 from shared.keys import Event
 from shared.punch import Flag, Punch

@@ -12,4 +12,3 @@ async def test_the_log_becomes_punches(site: Site) -> None:
     assert await site.users(1) == ["1000"]
     site.device.punch("1001", AT + timedelta(seconds=5))
     assert await site.users(2) == ["1000", "1001"]
-    print(site.sink.punches, site.state, site.sink.cursors)

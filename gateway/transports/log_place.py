@@ -1,4 +1,4 @@
-"""Place in a terminal's log, and which part of the log to ask for next.
+"""Place in the log of a terminal that is searched by time, and which part of the log to ask for next.
 
 Never the time of an event: after a clock reset new events carry older times. What counts is where the terminal's clock
 stood when its log was last read to the end, compared with ours.
@@ -27,17 +27,19 @@ class Place:
 
     epoch: int = 0
     number: int | None = None
-    """Highest serialNo seen in this epoch."""
+    """The terminal's own highest number seen in this epoch."""
     device: DeviceSeconds | None = None
     """The terminal's clock when it was read to the end."""
     wall_ms: WallMs | None = None
     """The gateway's clock at that instant."""
     suspects: int = 0
     """Events with a lost clock in its log, as it counted them."""
+    local: bool = False
+    """Its numbers of seconds were found to be local time, not UTC (a habit of some Dahua firmware)."""
 
     def encode(self) -> bytes:
         """Bytes for the outbox."""
-        return json.dumps([1, self.epoch, self.number, self.device, self.wall_ms, self.suspects]).encode()
+        return json.dumps([1, self.epoch, self.number, self.device, self.wall_ms, self.suspects, self.local]).encode()
 
     @classmethod
     def decode(cls, value: bytes | None) -> "Place":
@@ -45,14 +47,14 @@ class Place:
         if value is None:
             return cls()
         try:
-            version, epoch, number, device, wall_ms, suspects = json.loads(value)
+            version, epoch, number, device, wall_ms, suspects, local = json.loads(value)
         except (ValueError, TypeError) as error:
             raise DataError("a cursor of another kind", "cursor") from error
         optional = (number, device, wall_ms)
         whole = all(isinstance(field, int) for field in (epoch, suspects))
         if version != 1 or not whole or not all(field is None or isinstance(field, int) for field in optional):
             raise DataError("a cursor of another version", "cursor")
-        return cls(epoch, number, device, wall_ms, suspects)
+        return cls(epoch, number, device, wall_ms, suspects, bool(local))
 
     def span(self, now: DeviceSeconds, wall_ms: WallMs) -> tuple[DeviceSeconds, DeviceSeconds]:
         """Device seconds to ask for when its clock shows ``now``: all of it at first and after a clock was set."""
