@@ -1,0 +1,1 @@
+"""Terminals that push in the FK web protocol (Realand, Hysoon, Comet, Biomax and more)."""
