@@ -9,21 +9,22 @@ from typing import TypeAlias
 
 import structlog
 
+from gateway.device import Decoded
 from gateway.driver import Cursor, DriverContext, DriverTask, Terminal, TerminalState
 from gateway.drivers.zk_adms import codec
+from gateway.drivers.zk_adms.decoding import decode_capture
+from gateway.drivers.zk_adms.events import granted_of, offset_s, punch_of
+from gateway.drivers.zk_adms.scrub import AdmsScrub
 from gateway.profile import Profile, device_zone
 from gateway.transports.http_front import Answer, Body, Head, HttpFront
 from shared.clock import device_seconds, from_ms
 from shared.errors import ConfigError, DataError, RetryableError
 from shared.keys import Event
-from shared.punch import Direction, Flag, Method, Punch
 from shared.scan import DAMAGED_RAW_LIMIT, Damaged
 
 FAMILY = "zk_adms"
 QUIRKS = frozenset({"acc"})
 """``acc``: the codes of the profile are those of the security dialect."""
-GRANTED = frozenset(range(20))
-"""Events of the security dialect that let a person in, unless the profile lists its own."""
 OFFLINE_AFTER_MS = 150_000
 """A terminal asks for commands every 10 s and pauses for 60 s after a failure."""
 LOOK_S = 10.0
@@ -78,8 +79,7 @@ class _Known:
 
     def offset_s(self, wall: datetime) -> int:
         """Offset of the device's zone at that naive device time."""
-        offset = wall.replace(tzinfo=self.zone).utcoffset()
-        return int(offset.total_seconds()) if offset is not None else 0
+        return offset_s(self.zone, wall)
 
 
 class ZkAdms:
@@ -87,6 +87,7 @@ class ZkAdms:
 
     family = FAMILY
     quirks = QUIRKS
+    calls_us = True
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all terminals; ConfigError without ``[push.zk_adms]`` and for a terminal that can not work."""
@@ -97,6 +98,14 @@ class ZkAdms:
             raise ConfigError(f"terminals {names} push, but no port is open; add [push.{FAMILY}] with host and port")
         server = AdmsServer(_listed(terminals), context)
         return [DriverTask(FAMILY, terminals, server.run)]
+
+    def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
+        """What captured HTTP messages say, or the text of one table."""
+        return decode_capture(data, profile, zone, terminal)
+
+    def scrub(self) -> AdmsScrub:
+        """For one recorded connection."""
+        return AdmsScrub()
 
 
 DRIVER = ZkAdms()
@@ -126,9 +135,8 @@ def _known_terminal(terminal: Terminal) -> _Known:
             f"profile {profile.brand}/{profile.model}: unknown quirks {sorted(strange)}, expected {sorted(QUIRKS)}"
         )
     terminal.state.serial = serial
-    granted = GRANTED if profile.codes.granted is None else frozenset(profile.codes.granted)
     zone = device_zone(profile, terminal.config.zone, terminal.site_zone)
-    return _Known(terminal, serial, zone, granted, "acc" in profile.quirks)
+    return _Known(terminal, serial, zone, granted_of(profile), "acc" in profile.quirks)
 
 
 class AdmsServer:
@@ -364,7 +372,9 @@ class AdmsServer:
     def _events(self, known: _Known, rows: Sequence[codec.Row | codec.Bad], table: str) -> list[Event]:
         seen_ms = self._context.seen_ms()
         profile = known.terminal.profile if known.acc == (table == "rtlog") else None
-        events: list[Event] = [_punch(row, known, profile, seen_ms) for row in rows if isinstance(row, codec.Row)]
+        events: list[Event] = [
+            punch_of(row, known.serial, known.zone, profile, seen_ms) for row in rows if isinstance(row, codec.Row)
+        ]
         bad = [row for row in rows if isinstance(row, codec.Bad)]
         now = self._context.clocks.wall_ms()
         events += (Damaged(known.serial, row.reason, row.raw, now, seen_ms) for row in _bounded(bad))
@@ -378,24 +388,6 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         loop.remove_reader(listener.fileno())
     for _ in range(3):
         await asyncio.sleep(0)
-
-
-def _punch(row: codec.Row, known: _Known, profile: Profile | None, seen_ms: int) -> Punch:
-    """The event of a row; without a profile of the row's dialect the codes stay numbers."""
-    offset_s = known.offset_s(row.wall)
-    return Punch(
-        terminal=known.serial,
-        user=row.user,
-        at_device=row.at_device,
-        utc_offset_s=offset_s,
-        at=(row.at_device - offset_s) * 1000,
-        direction=profile.direction(row.state) if profile else Direction.UNKNOWN,
-        method=profile.method(row.verify) if profile else Method.UNKNOWN,
-        raw_codes=row.raw_codes,
-        native_seq=row.index,
-        seen_ms=seen_ms,
-        flags=Flag.CLOCK_SUSPECT if row.clock_suspect else Flag(0),
-    )
 
 
 def _bounded(rows: Sequence[codec.Bad]) -> Iterable[codec.Bad]:
