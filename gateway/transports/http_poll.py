@@ -102,7 +102,7 @@ class PollTask(ABC):
             self.state.state, self.state.problem = "config_error", "refused"
             raise
         except DataError as error:
-            self.state.state, self.state.problem = "offline", "bad_answer"
+            self.state.state, self.state.problem = "offline", "bad_request"
             raise RetryableError(f"terminal {self.terminal.config.name}: {error}") from error
         except MusterError:
             self.state.state = "offline"

@@ -142,7 +142,7 @@ class FkServer:
             return await self._poll(pusher, call, message)
         if call.code == "send_cmd_result":
             return await self._result(pusher, call, message)
-        self._server.note(pusher, "unknown_request", f"request_code {call.code[:40]!r} is not known to this version")
+        self._server.note(pusher, "unknown_table", f"request_code {call.code[:40]!r} is not known to this version")
         return _answer("ERROR_INVALID_REQUEST_CODE", call.trans_id)
 
     # Punches
@@ -243,7 +243,9 @@ class FkServer:
             try:
                 stored = await self._take(pusher, talk, asked, message)
             except DataError as error:
-                self._server.note(pusher, error.code, str(error))
+                self._server.note(
+                    pusher, "unknown_table" if error.code == "unknown_layout" else "bad_request", str(error)
+                )
                 self._retry(talk, asked)
         if not stored:
             self._retry(talk, asked)

@@ -265,7 +265,7 @@ async def test_an_unlisted_terminal_keeps_its_punches_and_is_reported_once(site:
 async def test_an_unknown_request_stays_with_the_terminal(site: PushSite) -> None:
     answer = await device(site).send("realtime_new", b"{}")
     assert answer.code.startswith("ERROR_INVALID")
-    assert site.states[FK].problem == "unknown_request"
+    assert site.states[FK].problem == "unknown_table"
 
 
 async def test_silence_is_noticed(site: PushSite, monkeypatch: pytest.MonkeyPatch) -> None:

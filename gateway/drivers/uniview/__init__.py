@@ -1,0 +1,1 @@
+"""Uniview face terminals that push in LAPI."""
