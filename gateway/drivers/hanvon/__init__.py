@@ -1,0 +1,1 @@
+"""Hanvon face terminals: the FaceID text protocol over TCP, port 9922."""
