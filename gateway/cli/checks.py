@@ -25,7 +25,7 @@ def check(config: ConfigOption = CONFIG) -> None:
     with errors():
         settings = load_config(config)
     typer.echo(f"ok       {config}: gateway {settings.id}, {len(settings.terminal)} terminals")
-    problems = [*_check_files(settings), *_check_terminals(settings)]
+    problems = [*_check_files(settings), *terminal_problems(settings)]
     for problem in problems:
         typer.echo(f"problem  {problem}")
     for note in _unreachable(settings):
@@ -69,7 +69,7 @@ def device_problem(device: str) -> str | None:
     return None
 
 
-def _check_terminals(config: GatewayConfig) -> Iterator[str]:
+def terminal_problems(config: GatewayConfig) -> Iterator[str]:
     """What the gateway itself would say about each terminal at its start."""
     from gateway.app import build_fleet
 

@@ -123,9 +123,13 @@ class _Tables:
     def _results(self, body: bytes, _serial: str) -> Decoded:
         results, facts = codec.command_results(body)
         told = _told("facts", asdict(codec.facts_of(facts)))
-        return Decoded("devicecmd", health=(*(HealthFact("command", {**asdict(one)}) for one in results), *told))
+        return Decoded("devicecmd", health=(*(_command(one) for one in results), *told))
+
+
+def _command(result: codec.CommandResult) -> HealthFact:
+    return HealthFact("command", {"number": result.number, "code": result.code, "command": result.command})
 
 
 def _told(code: str, facts: dict[str, str | int | None]) -> tuple[HealthFact, ...]:
-    known = {name: value for name, value in facts.items() if value is not None}
+    known: dict[str, str | int | None] = {name: value for name, value in facts.items() if value is not None}
     return (HealthFact(code, known),) if known else ()

@@ -90,8 +90,8 @@ def test_what_can_not_be_read_is_a_problem_with_its_bytes() -> None:
     assert [(problem.code, problem.raw) for problem in told.problems] == [("bad_time", b"1\t2026-02-31 08:00:00")]
     assert len(told.events) == 1
     assert decode(post("ATTLOG", b"1\t2026-11-23 08:59:01\n")[:-5])[-1].problems[0].code == "cut_off"
-    told = decode(post("ATTLOG", EXAMPLE["body"].encode()) + b"garbage without an end")
-    assert (len(punches(told)), told[-1].problems[0].code) == (2, "frame")
+    before = decode(post("ATTLOG", EXAMPLE["body"].encode()) + b"garbage without an end")
+    assert (len(punches(before)), before[-1].problems[0].code) == (2, "frame")
     with pytest.raises(DataError):
         decode(b"what is this")
 
