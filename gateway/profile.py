@@ -56,6 +56,33 @@ class FrameFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """``rdm6300``: a card reader's line of twelve hexadecimal digits, the last two a checksum."""
 
 
+FILE_FIELDS = frozenset({"user", "time", "date", "clock", "direction", "method", "device", "number"})
+
+
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an export file of this model looks like."""
+
+    layout: Literal["attlog", "glg", "afd", "henry", "table", "monthly"]
+    """``table``: CSV or XLSX with a header; ``monthly``: a row an employee, a column a day, several times a cell."""
+    names: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    """Patterns of file names, without regard to case."""
+    serial_pattern: str | None = None
+    """Regular expression with the named group ``serial`` that finds the serial number in a file's name."""
+    encoding: str | None = None
+    """For bytes that are neither UTF-8 nor GB18030, or in place of GB18030 where the maker is not Chinese."""
+    date_order: Literal["ymd", "dmy", "mdy"] | None = None
+    """Where the file itself does not prove it."""
+    columns: dict[str, list[str]] = {}
+    """Headers by field: ``user``, ``time``, ``date``, ``clock``, ``direction``, ``method``, ``device``, ``number``."""
+    directions: dict[str, str] = {}
+    """Words of the file, in lower case, to our names."""
+    methods: dict[str, str] = {}
+    swapped: bool = False
+    """``attlog``: column 4 is the verify code and column 5 the state."""
+    crc: Literal["kermit", "modbus"] | None = None
+    """``afd``: verify the checksum of Portaria 671; sources contradict each other which it is."""
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a fact comes from; grade A to C as in the protocol pages."""
 
@@ -78,6 +105,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     layouts: dict[str, int] = {}
     codes: CodeMaps = CodeMaps()
     frame: FrameFacts | None = None
+    file: FileFacts | None = None
     quirks: list[str] = []
     source: Annotated[list[Source], msgspec.Meta(min_length=1)]
 
@@ -112,7 +140,7 @@ def load_profile(name: str, folder: Path | None = None) -> Profile:
         known = sorted(str(p.relative_to(root).with_suffix("")) for p in root.glob(f"{name.partition('/')[0]}/*.toml"))
         hint = f"this brand has {', '.join(known)}" if known else "see docs/reference/terminals.md"
         raise ConfigError(f"profile {name!r} does not exist; {hint}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     return profile
 
@@ -144,7 +172,21 @@ def _check_codes(profile: Profile) -> None:
             if name.upper() not in kind.__members__:
                 known = ", ".join(m.name.lower() for m in kind)
                 raise ValueError(f"codes: {name!r} is no {kind.__name__.lower()}, expected one of {known}")
+    if profile.file:
+        _check_file(profile.file)
     if profile.frame and profile.frame.pattern:
         groups = re.compile(profile.frame.pattern).groupindex
         if "code" not in groups:
             raise ValueError("frame.pattern: needs the named group (?P<code>...)")
+
+
+def _check_file(facts: FileFacts) -> None:
+    for names, kind in ((facts.methods, Method), (facts.directions, Direction)):
+        if strange := [name for name in names.values() if name.upper() not in kind.__members__]:
+            raise ValueError(f"file: {strange[0]!r} is no {kind.__name__.lower()}")
+    if strange_fields := set(facts.columns) - FILE_FIELDS:
+        raise ValueError(f"file.columns: unknown {sorted(strange_fields)}, expected {sorted(FILE_FIELDS)}")
+    if facts.serial_pattern and "serial" not in re.compile(facts.serial_pattern).groupindex:
+        raise ValueError("file.serial_pattern: needs the named group (?P<serial>...)")
+    if facts.encoding:
+        "".encode(facts.encoding)

@@ -1,0 +1,1 @@
+"""Punches from files: USB exports, clock files of the law, and tables of vendor software."""
