@@ -6,7 +6,7 @@ pages that end before the search does, CreateTime in UTC or in local time. Fault
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -168,9 +168,8 @@ class DahuaTerminal(TerminalWeb):
         except OSError:
             return 0
 
-    async def _events(self) -> AsyncIterator[bytes]:
-        async for part in self.listeners.stream(_part(b"Heartbeat", "text/plain"), self.heartbeat_s):
-            yield part
+    def _events(self) -> AsyncGenerator[bytes, None]:
+        return self.listeners.stream(_part(b"Heartbeat", "text/plain"), self.heartbeat_s)
 
     # CGI
 

@@ -7,7 +7,7 @@ import random
 import re
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -37,7 +37,7 @@ class Response:
     body: bytes = b""
     kind: str = "text/plain"
     headers: tuple[tuple[str, str], ...] = ()
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass
@@ -200,8 +200,9 @@ class TerminalWeb:
         ).encode("latin-1")
         if answer.stream is not None:
             writer.write(head)
-            async for piece in answer.stream:
-                await self._write_cut(writer, piece)
+            async with contextlib.aclosing(answer.stream) as pieces:
+                async for piece in pieces:
+                    await self._write_cut(writer, piece)
             return False
         whole = head + answer.body
         if fault == "truncated":
@@ -252,7 +253,7 @@ class Listeners:
         for queue in self._queues:
             queue.put_nowait(None)
 
-    async def stream(self, keep_alive: bytes, every_s: float) -> AsyncIterator[bytes]:
+    async def stream(self, keep_alive: bytes, every_s: float) -> AsyncGenerator[bytes, None]:
         """What is told from now on, and a keep-alive in the pauses."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._queues.add(queue)

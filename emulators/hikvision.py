@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -58,6 +58,8 @@ class HikvisionTerminal(TerminalWeb):
     keep_alive_s: float = 0.2
     busy: int = 0
     """So many searches are answered with deviceBusy."""
+    stuck: bool = False
+    """Every page of a search is its first, and there is always more."""
     wall: Callable[[], datetime] = lambda: datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=8)
     """Its clock, naive, in its zone."""
     users: dict[str, EnrolledUser] = field(default_factory=dict)
@@ -174,10 +176,8 @@ class HikvisionTerminal(TerminalWeb):
         except OSError:
             return 0
 
-    async def _alerts(self) -> AsyncIterator[bytes]:
-        keep_alive = multipart(self.heartbeat(), None, close=False)
-        async for part in self.listeners.stream(keep_alive, self.keep_alive_s):
-            yield part
+    def _alerts(self) -> AsyncGenerator[bytes, None]:
+        return self.listeners.stream(multipart(self.heartbeat(), None, close=False), self.keep_alive_s)
 
     # ISAPI
 
@@ -262,12 +262,14 @@ class HikvisionTerminal(TerminalWeb):
         self.searches.append(condition)
         rows = self._matches(condition)
         position, asked = int(str(condition["searchResultPosition"])), int(str(condition["maxResults"]))
+        position = 0 if self.stuck else position
         page = rows[position : position + min(self.page_size, asked)]
-        status = "MORE" if position + len(page) < len(rows) else "OK"
+        status = "MORE" if self.stuck or position + len(page) < len(rows) else "OK"
         if not page:
             status = "NO MORE MATCHES" if self.no_more_text else "NO MATCH"
         shown = list(page)
-        self._shuffle.shuffle(shown)
+        if not self.stuck:
+            self._shuffle.shuffle(shown)
         answer: dict[str, object] = {
             "searchID": condition["searchID"],
             "responseStatusStrg": status,

@@ -103,6 +103,8 @@ class MultipartDecoder:
             found = re.search(rb"\r?\n\r?\n", self._buffer[: HEAD_LIMIT + 4])
             if found is None:
                 if len(self._buffer) > HEAD_LIMIT:
+                    # All of it goes: looking for a boundary in it again and again would cost quadratic time.
+                    del self._buffer[:HEAD_LIMIT]
                     self._inside = False
                     return True
                 return False

@@ -199,7 +199,7 @@ class TerminalTask:
 
     async def _accept(self, items: Sequence[Item], read: "_Read") -> None:
         read.remember(items)
-        new = [item for item in items if item not in self._seen]
+        new = [item for item in items if not isinstance(item, codec.Other) and item not in self._seen]
         # Only its number tells a punch with a lost clock from another: it waits until the epoch is sure.
         read.late += (item for item in new if is_suspect(item))
         read.waiting += (item for item in new if not is_suspect(item))
