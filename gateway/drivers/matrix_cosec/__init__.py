@@ -1,0 +1,1 @@
+"""Matrix COSEC terminals and door controllers."""
