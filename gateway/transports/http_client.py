@@ -150,6 +150,7 @@ class HttpClient:
         *,
         content: bytes | None = None,
         kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
     ) -> Reply:
         """The answer to one request, whatever its status but 401.
@@ -158,7 +159,7 @@ class HttpClient:
         for more than ``limit`` bytes.
         """
         for last in (False, True):
-            reply = await self._once(method, path, params, content=content, kind=kind, limit=limit)
+            reply = await self._once(method, path, params, content=content, kind=kind, headers=headers, limit=limit)
             if reply.status != 401:
                 return reply
             # A nonce that expired under way says nothing against the password.
@@ -191,14 +192,15 @@ class HttpClient:
         *,
         content: bytes | None,
         kind: str | None,
+        headers: Mapping[str, str] | None,
         limit: int,
     ) -> Reply:
         client = self._opened()
-        headers = {"Content-Type": kind} if kind else None
+        chosen = {**({"Content-Type": kind} if kind else {}), **(headers or {})}
         with self._translated():
             async with (
                 asyncio.timeout(3 * self.timeout_s),
-                client.stream(method, path, params=params, content=content, headers=headers) as answer,
+                client.stream(method, path, params=params, content=content, headers=chosen) as answer,
             ):
                 return Reply(answer.status_code, _lower(answer.headers), await self._body(answer, limit))
 

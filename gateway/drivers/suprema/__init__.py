@@ -1,0 +1,1 @@
+"""Suprema terminals through their BioStar 2 server."""
