@@ -127,12 +127,25 @@ def profile_folder() -> Path:
     return checkout if checkout.is_dir() else package / "firmware_profiles"
 
 
+def added_profile_folders() -> list[Path]:
+    """``firmware_profiles`` in packages of third parties: entry point ``muster.profiles``, value = the package."""
+    from importlib.metadata import entry_points  # only here: few have such a package
+    from importlib.util import find_spec
+
+    found = [find_spec(entry.value) for entry in entry_points(group="muster.profiles")]
+    places = [place for spec in found if spec for place in spec.submodule_search_locations or ()]
+    return [Path(place) / "firmware_profiles" for place in places]
+
+
 def load_profile(name: str, folder: Path | None = None) -> Profile:
     """Profile ``<brand>/<model>``; ConfigError names the file, the key and what was expected."""
     root = folder or profile_folder()
     if not re.fullmatch(r"[a-z0-9_-]+/[a-z0-9_.+-]+", name):
         raise ConfigError(f"profile {name!r}: expected <brand>/<model> in lower case, such as zkteco/k40")
     path = root / f"{name}.toml"
+    if folder is None and not path.exists():
+        added = (place / f"{name}.toml" for place in added_profile_folders())
+        path = next((place for place in added if place.exists()), path)
     try:
         profile = msgspec.toml.decode(path.read_bytes(), type=Profile, strict=True)
         _check_codes(profile)

@@ -28,6 +28,8 @@ PARTS = (
     Part("demo", "muster.demo", "demo", "Run it all here, with emulated terminals and a sample company."),
     Part("replay", "muster.replay", "demo", "Feed recorded attendance or orders through emulated terminals."),
     Part("gateway", "gateway.cli", "gateway", "The process at a depot: reads terminals, keeps, sends on."),
+    Part("device", "gateway.cli.device", "gateway", "What terminals say: decode captures, record them."),
+    Part("driver", "gateway.cli.driver", "gateway", "Write a driver for a family that is not here yet."),
     Part("server", "server.cli", "server", "The centre: stores once, works out results, serves pages."),
 )
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from gateway.cli.asking import AnywayOption, NameArgument, ask
 from gateway.cli.console import CONFIG, FAILED, ConfigOption, JsonOption, print_json
-from gateway.cli.session import AnywayOption, NameArgument, ask
 from gateway.config import GatewayConfig
 from gateway.device import Ability, Device, DeviceClock
 from gateway.driver import Terminal

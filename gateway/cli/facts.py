@@ -5,7 +5,7 @@ from datetime import timedelta
 from gateway.device import Decoded
 from shared.clock import EPOCH, from_ms
 from shared.keys import Event
-from shared.punch import Direction, Flag, Method, Punch
+from shared.punch import Flag, Punch
 from shared.scan import Damaged, Scan
 
 NAIVE = EPOCH.replace(tzinfo=None)
@@ -24,15 +24,13 @@ def local(punch: Punch) -> str | None:
 def punch_facts(punch: Punch) -> dict[str, object]:
     """A punch in words; codes stay numbers."""
     return {
-        "terminal": punch.terminal,
         "user": punch.user,
         "local_time": local(punch),
         "utc": utc(punch.at),
-        "direction": None if punch.direction is Direction.UNKNOWN else punch.direction.name.lower(),
-        "method": None if punch.method is Method.UNKNOWN else punch.method.name.lower(),
+        "direction": punch.direction.name.lower(),
+        "method": punch.method.name.lower(),
         "raw_codes": list(punch.raw_codes),
         "native_seq": punch.native_seq,
-        "flags": [flag.name.lower() for flag in Flag if flag in punch.flags and flag.name],
     }
 
 
@@ -72,7 +70,8 @@ def event_facts(event: Event) -> dict[str, object]:
     """Any event, with what it is under ``event``."""
     match event:
         case Punch():
-            return {"event": "punch", **punch_facts(event)}
+            flags = [flag.name.lower() for flag in Flag if flag in event.flags and flag.name]
+            return {"event": "punch", "terminal": event.terminal, **punch_facts(event), "flags": flags}
         case Scan():
             return {"event": "scan", **scan_facts(event)}
         case Damaged():

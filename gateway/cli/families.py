@@ -9,7 +9,7 @@ from gateway.app import check_quirks, load_driver
 from gateway.config import GatewayConfig, TerminalConfig
 from gateway.device import Manager, serves_one
 from gateway.driver import Driver, Terminal, TerminalState
-from gateway.profile import Profile, load_profile, profile_folder
+from gateway.profile import Profile, added_profile_folders, load_profile, profile_folder
 from shared.errors import ConfigError, MusterError, RetryableError
 
 
@@ -21,20 +21,20 @@ def families() -> dict[str, Driver]:
     for name in sorted({entry.name for entry in entry_points(group="muster.drivers")}):
         try:
             found[name] = load_driver(name)
-        except MusterError:
+        except (MusterError, ImportError, AttributeError):
             continue  # its library is not installed: `muster gateway check` says so where it is used
     return found
 
 
 def profiles() -> Iterator[tuple[str, Profile]]:
     """All profiles by name, in order; those that do not load are left out."""
-    folder = profile_folder()
-    for path in sorted(folder.rglob("*.toml")):
-        name = str(path.relative_to(folder).with_suffix(""))
-        try:
-            yield name, load_profile(name)
-        except ConfigError:
-            continue
+    for folder in (profile_folder(), *added_profile_folders()):
+        for path in sorted(folder.glob("*/*.toml")):
+            name = str(path.relative_to(folder).with_suffix(""))
+            try:
+                yield name, load_profile(name)
+            except ConfigError:
+                continue
 
 
 def terminal_of(config: GatewayConfig, name: str) -> Terminal:

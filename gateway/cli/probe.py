@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.asking import AnywayOption
 from gateway.cli.checks import device_problem
 from gateway.cli.clock import read_clocks
 from gateway.cli.console import (
@@ -22,7 +23,6 @@ from gateway.cli.console import (
     print_json,
 )
 from gateway.cli.families import driver_of, gateway_runs, made, terminal_of
-from gateway.cli.session import AnywayOption
 from gateway.config import BrokerConfig, GatewayConfig, TerminalConfig, check_zone, load_config
 from gateway.device import Ability, Device, Finder, Manager, serves_one
 from gateway.driver import Driver, Terminal

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from gateway.cli.asking import AnywayOption, NameArgument, ask
 from gateway.cli.console import CONFIG, ConfigOption, JsonOption, errors, print_json, print_table
 from gateway.cli.facts import event_facts, local, utc
-from gateway.cli.session import AnywayOption, NameArgument, ask
 from gateway.config import GatewayConfig
 from gateway.device import Ability, Device, DeviceInfo
 from gateway.driver import Terminal

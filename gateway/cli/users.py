@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import typer
 
+from gateway.cli.asking import AnywayOption, NameArgument, ask
 from gateway.cli.console import CONFIG, ConfigOption, JsonOption, print_json, print_table
-from gateway.cli.session import AnywayOption, NameArgument, ask
 from gateway.config import GatewayConfig
 from gateway.device import Ability, Device, DeviceUser
 from gateway.driver import Terminal

@@ -245,7 +245,7 @@ class ZkDriver:
     quirks = frozenset({NO_REALTIME, NAMES_GBK})
     abilities = ZkDevice.abilities
     one_session = True
-    ports = (PORT,)
+    ports: tuple[int, ...] = (PORT,)
     calls_us = False
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
