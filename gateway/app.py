@@ -5,8 +5,8 @@ import logging
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,16 +14,18 @@ import structlog
 
 from gateway.buffer.outbox import Outbox
 from gateway.config import GatewayConfig
+from gateway.device import Ability, Device, Manager
+from gateway.directory.executor import Directory, Reach
 from gateway.driver import Driver, DriverContext, DriverTask, Sink, Terminal, TerminalState
 from gateway.health.machine import clock_synced, free_bytes, machine_id
 from gateway.health.metrics import Figures, serve
 from gateway.health.report import health_of, save
 from gateway.profile import Profile, load_profile
-from gateway.supervisor import keep_running, supervise
+from gateway.supervisor import Supervisor, keep_running
 from gateway.sync.client import SyncClient
 from gateway.sync.session import Facts
 from shared.clock import Clocks, from_ms, system_clocks
-from shared.errors import ConfigError
+from shared.errors import ConfigError, RetryableError
 from shared.wire import Health
 
 DRIVERS_STOP_S = 4.0
@@ -43,11 +45,24 @@ class Fleet:
     tasks: list[DriverTask] = field(default_factory=list)
     problems: list[tuple[TerminalState, ConfigError]] = field(default_factory=list)
     """Terminals that wait for a person, and why."""
+    terminals: list[Terminal] = field(default_factory=list)
+    """Those that work, as far as can be known before they are reached."""
+    drivers: dict[str, Driver] = field(default_factory=dict)
+    """By family."""
+    present: dict[str, Device] = field(default_factory=dict)
+    """Push terminals that can be talked to now, by serial."""
 
     def park(self, state: TerminalState, problem: str, error: ConfigError) -> None:
         """Show that this terminal waits for a person."""
         state.state, state.problem = "config_error", problem
         self.problems.append((state, error))
+
+    def show(self, serial: str, device: object | None) -> None:
+        """A push terminal can be talked to, or no longer."""
+        if isinstance(device, Device):
+            self.present[serial] = device
+        else:
+            self.present.pop(serial, None)
 
 
 async def run(config: GatewayConfig, clocks: Clocks | None = None, stop: asyncio.Event | None = None) -> None:
@@ -61,22 +76,40 @@ async def run(config: GatewayConfig, clocks: Clocks | None = None, stop: asyncio
             fleet = build_fleet(config, outbox, clocks, outbox.seen_ms)
             for state, error in fleet.problems:
                 log.warning("parked", terminal=state.name, reason=str(error))
-            link = SyncClient(config, outbox, clocks, _facts(config, outbox, clocks))
+            supervisor = Supervisor(fleet.tasks)
+            link = SyncClient(
+                config,
+                outbox,
+                clocks,
+                _facts(config, outbox, clocks),
+                commands=lambda command: directory.accept(command),  # noqa: PLW0108 - it exists only afterwards
+            )
+            directory = Directory(fleet.terminals, _reach(fleet, supervisor, clocks), link.publish_result, clocks)
             log.info("ready", gateway=config.id, terminals=len(fleet.states))
             report = _Reporter(config, outbox, fleet, link, clocks)
-            await _run_until(stop, fleet, link, report)
+            await _run_until(stop, supervisor, _Others(link, report, directory))
         finally:
             await outbox.close()
     log.info("stopped", gateway=config.id)
 
 
-async def _run_until(stop: asyncio.Event, fleet: Fleet, link: SyncClient, report: "_Reporter") -> None:
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What runs beside the drivers."""
+
+    link: SyncClient
+    report: "_Reporter"
+    directory: Directory
+
+
+async def _run_until(stop: asyncio.Event, supervisor: Supervisor, parts: _Others) -> None:
     draw = random.SystemRandom()
-    drivers = asyncio.create_task(supervise(fleet.tasks, draw), name="drivers")
+    drivers = asyncio.create_task(supervisor.run(), name="drivers")
     others = [
-        asyncio.create_task(keep_running("link", link.run, draw), name="link"),
-        asyncio.create_task(keep_running("health", report.run, draw), name="health"),
-        asyncio.create_task(report.serve_metrics(draw), name="metrics"),
+        asyncio.create_task(keep_running("link", parts.link.run, draw), name="link"),
+        asyncio.create_task(keep_running("health", parts.report.run, draw), name="health"),
+        asyncio.create_task(keep_running("directory", parts.directory.run, draw), name="directory"),
+        asyncio.create_task(parts.report.serve_metrics(draw), name="metrics"),
     ]
     try:
         await stop.wait()
@@ -112,7 +145,7 @@ def build_fleet(config: GatewayConfig, sink: Sink, clocks: Clocks, seen_ms: Call
         terminal = Terminal(terminal_config, profile, config.zone, state)
         families.setdefault(profile.family, []).append(terminal)
     for family, terminals in families.items():
-        context = DriverContext(sink, clocks, seen_ms, config.push.get(family), _discovered)
+        context = DriverContext(sink, clocks, seen_ms, config.push.get(family), _discovered, fleet.show)
         _add_family(fleet, family, terminals, context)
     return fleet
 
@@ -125,6 +158,7 @@ def _add_family(fleet: Fleet, family: str, terminals: Sequence[Terminal], contex
         for terminal in terminals:
             fleet.park(terminal.state, "no_driver", error)
         return
+    fleet.drivers[family] = driver
     good = []
     for terminal in terminals:
         try:
@@ -135,6 +169,7 @@ def _add_family(fleet: Fleet, family: str, terminals: Sequence[Terminal], contex
             fleet.park(terminal.state, "config_error", error)
     try:
         fleet.tasks.extend(driver.tasks(good, context) if good else [])
+        fleet.terminals.extend(good)
     except ConfigError as error:  # each is fine by itself, but two claim one serial or one port
         for terminal in good:
             fleet.park(terminal.state, "config_error", error)
@@ -166,6 +201,25 @@ def load_driver(family: str) -> Driver:
             f"driver {family} needs {error.name}, which is not installed: pip install 'muster[{extra}]'"
         ) from error
     return driver
+
+
+def _reach(fleet: Fleet, supervisor: Supervisor, clocks: Clocks) -> Reach:
+    """How to talk to a terminal from here: our own call where its family lets us, else over the call it has made."""
+
+    @asynccontextmanager
+    async def reach(terminal: Terminal) -> AsyncIterator[Device]:
+        driver, name = fleet.drivers[terminal.profile.family], terminal.config.name
+        if isinstance(driver, Manager):
+            async with supervisor.borrowed(name), driver.open(terminal, clocks) as device:
+                yield device
+        elif device_here := fleet.present.get(terminal.state.serial or name):
+            yield device_here
+        elif Ability.USERS in getattr(driver, "abilities", ()):
+            raise RetryableError(f"terminal {name} is not connected now")
+        else:
+            raise ConfigError(f"a terminal of family {driver.family} can not be talked to from here")
+
+    return reach
 
 
 @lru_cache(maxsize=1000)  # a device knocks every few seconds: one line each is enough

@@ -105,6 +105,8 @@ class DriverContext:
     """Where a push family listens; None when the configuration does not open a port."""
     discovered: Callable[[str, str], None] = field(default=lambda _family, _serial: None)
     """Tells of an unknown device that knocked: family, serial."""
+    present: Callable[[str, object | None], None] = field(default=lambda _serial, _device: None)
+    """Hands over a live ``gateway.device.Device`` for a push terminal that can be talked to; None when it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -24,18 +25,83 @@ def retry_delay_s(failures: int, draw: random.Random) -> float:
     return plain * (1 + JITTER * draw.random())
 
 
+class Supervisor:
+    """Runs tasks; each starts again on its own, and one that is parked waits for a person."""
+
+    def __init__(self, tasks: Sequence[DriverTask], draw: random.Random | None = None) -> None:
+        self._draw = draw or random.SystemRandom()
+        self._slots = [_Slot(task) for task in tasks]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number, slot in enumerate(self._slots):
+                after_s = number * START_EVERY_S
+                group.create_task(_look_after(slot, self._draw, after_s), name=slot.task.name)
+
+    @asynccontextmanager
+    async def borrowed(self, terminal: str) -> AsyncIterator[None]:
+        """Pause the conversation with the terminal of that name, so that the block may hold its one session.
+
+        A task that also serves others is left running: those terminals connect to us and take no session.
+        """
+        for slot in self._slots:
+            if _names(slot.task) == [terminal]:
+                async with slot.paused():
+                    yield
+                return
+        yield
+
+
+class _Slot:
+    """One task and whether it may run now."""
+
+    def __init__(self, task: DriverTask) -> None:
+        self.task = task
+        self._free = asyncio.Event()
+        self._free.set()
+        self._one = asyncio.Lock()
+        self._running: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """One conversation; what interrupts it for a while does not end it for the caller."""
+        while True:
+            await self._free.wait()
+            running = self._running = asyncio.ensure_future(self.task.run())
+            try:
+                await asyncio.wait([running])
+            except asyncio.CancelledError:
+                running.cancel()
+                await asyncio.wait([running])
+                raise
+            finally:
+                self._running = None
+            if self._free.is_set() or not running.cancelled():
+                return running.result()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        async with self._one:
+            self._free.clear()
+            try:
+                if self._running is not None:
+                    self._running.cancel()
+                    await asyncio.wait([self._running])
+                yield
+            finally:
+                self._free.set()
+
+
 async def supervise(tasks: Sequence[DriverTask], draw: random.Random | None = None) -> None:
-    """Run all tasks until cancelled; each starts again on its own, and one that is parked waits for a person."""
-    chance = draw or random.SystemRandom()
-    async with asyncio.TaskGroup() as group:
-        for number, task in enumerate(tasks):
-            group.create_task(_look_after(task, chance, number * START_EVERY_S), name=task.name)
+    """Run all tasks until cancelled."""
+    await Supervisor(tasks, draw).run()
 
 
-async def _look_after(task: DriverTask, draw: random.Random, after_s: float) -> None:
+async def _look_after(slot: _Slot, draw: random.Random, after_s: float) -> None:
+    task = slot.task
     try:
         await asyncio.sleep(after_s)
-        await keep_running(task.name, task.run, draw, lambda error: _mark_failed(task, error))
+        await keep_running(task.name, slot.run, draw, lambda error: _mark_failed(task, error))
     except ConfigError as error:
         log.warning("parked", task=task.name, terminals=_names(task), reason=str(error))
         for terminal in task.terminals:

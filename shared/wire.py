@@ -28,6 +28,10 @@ MAX_UNPACKED = 1024 * 1024
 MAX_EVENTS = 500
 """Events in one ``ev``."""
 MAX_HELLO_STREAMS = 1000
+MAX_CHANGES = 500
+"""Changes in one command."""
+MAX_RESULT_USERS = 1000
+"""Users in one part of a result."""
 STREAM_BYTES = 16
 MAX_SEQ = 2**63 - 1
 
@@ -128,6 +132,61 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     terminals: list[TerminalHealth] = []
 
 
+class DirectoryUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody at a terminal: number, name, card and whether he may punch; never templates, photos or passwords."""
+
+    number: str
+    name: str = ""
+    card: str = ""
+    enabled: bool = True
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One person to write to a terminal; nobody is ever deleted."""
+
+    user: DirectoryUser
+    before: DirectoryUser | None
+    """As the terminal must hold the person when the change comes; None when it must not know the number."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway should do at one terminal; sent again until its result is stored, so it may come twice."""
+
+    id: bytes
+    """Random, 16 bytes; the result echoes it."""
+    terminal: str
+    expires_ms: WallMs
+    """Not begun after this time."""
+    changes: list[UserChange] = []
+    """At most 500; none asks only who is enrolled."""
+
+
+class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one change."""
+
+    number: str
+    outcome: str
+    """``done``, ``changed`` (the terminal holds something else than expected: nothing was written) or ``refused``."""
+    message: str = ""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command."""
+
+    id: bytes
+    terminal: str
+    at: WallMs
+    outcome: str
+    """``done``, ``failed``, ``expired``, or ``waiting``: the terminal is not reached and will be tried again."""
+    message: str = ""
+    changes: list[ChangeResult] = []
+    users: list[DirectoryUser] = []
+    """Who is enrolled after it, part by part; only with ``done``."""
+    part: int = 0
+    parts: int = 1
+    """Messages of this result; it is complete when all are stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvHead:
     """The four items of an ``ev`` that never change."""
@@ -198,7 +257,7 @@ def decode_ev_body(head: EvHead, body: bytes) -> list[bytes]:
     return bodies
 
 
-def encode_message(body: Hello | Ack | Health) -> bytes:
+def encode_message(body: Hello | Ack | Health | Command | Result) -> bytes:
     """A ``[v, body]`` message."""
     return _encoder.encode((VERSION, _pack(body)))
 

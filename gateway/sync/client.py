@@ -19,7 +19,7 @@ from shared import topics
 from shared.clock import Clocks
 from shared.errors import ConfigError, DataError, RetryableError
 from shared.ranges import Ranges, difference, union
-from shared.wire import Ack, Health, decode_message, encode_message
+from shared.wire import Ack, Command, Health, Result, decode_message, encode_message
 
 CONNECT_S = 10.0
 PUBACK_S = 120.0
@@ -70,7 +70,10 @@ class SyncClient:
         clocks: Clocks,
         facts: Callable[[], Facts],
         draw: random.Random | None = None,
+        *,
+        commands: Callable[[Command], None] = lambda _command: None,
     ) -> None:
+        self._commands = commands
         self._config = config
         self._outbox = outbox
         self._clocks = clocks
@@ -117,6 +120,17 @@ class SyncClient:
             return False
         return True
 
+    async def publish_result(self, result: Result) -> bool:
+        """Send it if there is a link; False when it is not: the server sends the command again until it has one."""
+        if self._mqtt is None or not self.greeted:
+            return False
+        try:
+            payload = encode_message(result)
+            await self._mqtt.publish(topics.up(self._config.id, "result"), payload, qos=1, timeout=PUBACK_S)
+        except aiomqtt.MqttError:
+            return False
+        return True
+
     # --- the link ---------------------------------------------------------------------------------------------------
 
     async def _keep_linked(self) -> None:
@@ -138,7 +152,7 @@ class SyncClient:
             async with self._new_client() as client:
                 self._local_alarm = None
                 log.info("connected", protocol=self._protocol.name)
-                await client.subscribe(topics.down(self._config.id, "ack"), qos=1)
+                await client.subscribe([(topics.down(self._config.id, kind), 1) for kind in ("ack", "cmd")])
                 self._session.connected(self._clocks.mono_ms())
                 self._mqtt = client
                 async with asyncio.TaskGroup() as group:
@@ -185,12 +199,14 @@ class SyncClient:
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
+            payload = bytes(message.payload)
             try:
-                ack = decode_message(bytes(message.payload), Ack)
+                if message.topic.value == topics.down(self._config.id, "cmd"):
+                    self._commands(decode_message(payload, Command))
+                else:
+                    self._take(self._session.acknowledged(decode_message(payload, Ack), self._clocks.mono_ms()))
             except DataError as error:
-                log.warning("bad_ack", reason=str(error))
-                continue
-            self._take(self._session.acknowledged(ack, self._clocks.mono_ms()))
+                log.warning("bad_message", topic=message.topic.value, reason=str(error))
 
     def _take(self, writes: Writes) -> None:
         if writes.rejected:

@@ -30,6 +30,8 @@ BREAKS = (
     Break("gateway", {"gateway/config.py": "import gateway.profile"}),
     Break("gateway", {"gateway/profile.py": "import gateway.driver"}),
     Break("gateway", {"gateway/nobodys.py": ""}),
+    Break("gateway", {"gateway/directory/executor.py": "import gateway.sync.client"}),
+    Break("gateway", {"gateway/directory/executor.py": "import gateway.supervisor"}),
     Break("server", {"server/config.py": "import server.app"}),
     Break("server", {"server/store/__init__.py": "import server.fleet"}),
     Break("server", {"server/access/__init__.py": "import server.store"}),

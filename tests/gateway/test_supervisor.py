@@ -11,7 +11,7 @@ from gateway import supervisor
 from gateway.config import TerminalConfig
 from gateway.driver import DriverTask, Terminal, TerminalState
 from gateway.profile import load_profile
-from gateway.supervisor import retry_delay_s, supervise
+from gateway.supervisor import Supervisor, retry_delay_s, supervise
 from shared.errors import ConfigError, DataError, RetryableError
 
 Run = Callable[[], Awaitable[None]]
@@ -142,6 +142,52 @@ async def test_first_starts_are_spread_and_failures_are_counted_by_terminal(monk
     assert all(at - start >= 0.019 * number for number, at in enumerate(begun))
     assert tasks[-1].terminals[0].state.failures >= 2
     assert tasks[0].terminals[0].state.failures == 0
+
+
+async def test_a_borrowed_terminal_is_left_alone_and_resumed_at_once_while_others_go_on() -> None:
+    talking: dict[str, int] = {"a": 0, "b": 0}
+    starts: dict[str, int] = {"a": 0, "b": 0}
+
+    def of(name: str) -> DriverTask:
+        async def run() -> None:
+            starts[name] += 1
+            talking[name] += 1
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)  # logs off
+                talking[name] -= 1
+
+        return task(name, run)
+
+    tasks = [of("a"), of("b")]
+    whole = Supervisor(tasks)
+    running = asyncio.create_task(whole.run())
+    async with asyncio.timeout(20):
+        while talking != {"a": 1, "b": 1}:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        async with whole.borrowed("a"):
+            assert talking == {"a": 0, "b": 1}
+            await asyncio.sleep(0.05)
+            assert talking == {"a": 0, "b": 1}
+        while starts["a"] != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        async with whole.borrowed("nobody"):
+            assert talking == {"a": 1, "b": 1}
+    assert tasks[0].terminals[0].state.failures == 0, "a pause is no failure"
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert talking == {"a": 0, "b": 0}
+
+
+async def test_a_parked_terminal_can_be_borrowed() -> None:
+    whole = Supervisor([task("a", Counting(ConfigError("wrong key")))])
+    running = asyncio.create_task(whole.run())
+    async with asyncio.timeout(10):
+        await running
+        async with whole.borrowed("a"):
+            pass
 
 
 async def test_stopping_lets_a_conversation_end_what_it_does() -> None:

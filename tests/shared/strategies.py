@@ -5,7 +5,19 @@ from hypothesis import strategies as st
 from shared.clock import ClockAnchor
 from shared.punch import Direction, Flag, Method, Punch
 from shared.scan import Damaged, Scan, ScanKind
-from shared.wire import Ack, Health, Hello, StreamAck, StreamState, TerminalHealth
+from shared.wire import (
+    Ack,
+    ChangeResult,
+    Command,
+    DirectoryUser,
+    Health,
+    Hello,
+    Result,
+    StreamAck,
+    StreamState,
+    TerminalHealth,
+    UserChange,
+)
 
 INT = st.integers(-(2**63), 2**63 - 1)
 COUNT = st.integers(0, 2**63 - 1)
@@ -94,4 +106,24 @@ HEALTH = st.builds(
         max_size=2,
     ),
 )
-MESSAGES = HELLOS | ACKS | HEALTH
+PEOPLE = st.builds(DirectoryUser, number=TEXT, name=TEXT, card=TEXT, enabled=st.booleans())
+COMMANDS = st.builds(
+    Command,
+    id=STREAM,
+    terminal=TEXT,
+    expires_ms=INT,
+    changes=st.lists(st.builds(UserChange, user=PEOPLE, before=st.none() | PEOPLE), max_size=3),
+)
+RESULTS = st.builds(
+    Result,
+    id=STREAM,
+    terminal=TEXT,
+    at=INT,
+    outcome=TEXT,
+    message=TEXT,
+    changes=st.lists(st.builds(ChangeResult, number=TEXT, outcome=TEXT, message=TEXT), max_size=3),
+    users=st.lists(PEOPLE, max_size=3),
+    part=COUNT,
+    parts=COUNT,
+)
+MESSAGES = HELLOS | ACKS | HEALTH | COMMANDS | RESULTS

@@ -18,8 +18,9 @@ Object: TypeAlias = "dict[str, Json]"
 
 PAGE: Object = yaml.safe_load((Path(__file__).parents[2] / "docs/reference/asyncapi.yaml").read_text())
 EVENTS = (Punch, Scan, Damaged)
-MESSAGES = (wire.Hello, wire.Ack, wire.Health)
-PARTS = (wire.StreamState, wire.StreamAck, wire.TerminalHealth, ClockAnchor)
+MESSAGES = (wire.Hello, wire.Ack, wire.Health, wire.Command, wire.Result)
+DIRECTORY = (wire.DirectoryUser, wire.UserChange, wire.ChangeResult)
+PARTS = (wire.StreamState, wire.StreamAck, wire.TerminalHealth, ClockAnchor, *DIRECTORY)
 STRUCTS = (*EVENTS, *MESSAGES, *PARTS)
 NAMES = [struct.__name__ for struct in STRUCTS]
 
@@ -88,6 +89,8 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         "unpackedBytes": wire.MAX_UNPACKED,
         "eventsPerBatch": wire.MAX_EVENTS,
         "streamsPerHello": wire.MAX_HELLO_STREAMS,
+        "changesPerCommand": wire.MAX_CHANGES,
+        "usersPerResult": wire.MAX_RESULT_USERS,
         "highestSeq": wire.MAX_SEQ,
         "acceptedVersions": sorted(wire.ACCEPTED_VERSIONS),
     }

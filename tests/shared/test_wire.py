@@ -18,9 +18,11 @@ from shared.wire import (
     MAX_MESSAGE,
     MAX_UNPACKED,
     Ack,
+    Command,
     EvHead,
     Health,
     Hello,
+    Result,
     decode_ev_body,
     decode_ev_head,
     decode_event,
@@ -42,6 +44,8 @@ def decode_all(payload: bytes) -> None:
         lambda: decode_message(payload, Hello),
         lambda: decode_message(payload, Ack),
         lambda: decode_message(payload, Health),
+        lambda: decode_message(payload, Command),
+        lambda: decode_message(payload, Result),
     ]
     for decode in decoders:
         try:
