@@ -23,7 +23,10 @@ LOOK_S = 1.0
 """How often a missing device is looked for, and a full outbox asked again."""
 NOISE_AN_HOUR = 200
 """Damaged rows kept of one scanner's disturbed line: a wrong baud rate must not fill the disk that punches need."""
-DISTURBED = frozenset({"noise", "too_long", "unfinished", "bad_text", "bad_checksum", "bad_frame", "no_prefix"})
+DISTURBED = frozenset(
+    {"noise", "too_long", "unfinished", "bad_text", "bad_checksum", "bad_frame", "no_prefix"}
+    | {"bad_json", "bad_tag", "dropped", "unknown_key"}
+)
 """Reasons that count for it; a legible line that the profile does not understand is always kept."""
 HOUR_MS = 3_600_000
 PUT_EVENTS = 500

@@ -1,0 +1,1 @@
+"""Handhelds that post their scans as JSON."""
