@@ -1,0 +1,1 @@
+"""Control iD access terminals."""
