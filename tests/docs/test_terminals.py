@@ -1,13 +1,18 @@
 """What the pages say about terminals is what the gateway takes."""
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from docs.generate_terminals import PAGE, page
+from docs.generate_terminals import HOW, PAGE, SCHEMA, page
 from gateway.app import build_fleet
+from gateway.cli.schema import profile_schema
 from gateway.config import GatewayConfig, load_config
+from gateway.profile import profile_folder
 from shared.clock import system_clocks
 from tests.support.recording_sink import RecordingSink
 
@@ -33,6 +38,25 @@ def load(folder: Path, text: str) -> GatewayConfig:
 
 def test_the_list_of_terminals_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python docs/generate_terminals.py`"
+
+
+def test_the_schema_of_profiles_is_current() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == profile_schema(), "run `python docs/generate_terminals.py`"
+
+
+def test_every_profile_fits_the_schema_and_a_misspelt_key_does_not() -> None:
+    checker = Draft202012Validator(json.loads(profile_schema()))
+    folder = profile_folder()
+    for path in folder.rglob("*.toml"):
+        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+        assert [error.message for error in checker.iter_errors(facts)] == [], path
+    assert not checker.is_valid({**facts, "colour": 1})
+
+
+def test_the_list_tells_how_each_family_connects() -> None:
+    folder = profile_folder()
+    families = {tomllib.loads(path.read_text(encoding="utf-8"))["family"] for path in folder.rglob("*.toml")}
+    assert families - set(HOW) == set()
 
 
 def test_the_howto_shows_each_way_to_connect() -> None:
