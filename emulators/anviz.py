@@ -60,7 +60,7 @@ class AnvizFaults:
     truncated: int = 0
     """Answers that stop in the middle, with the connection cut."""
     doubled: int = 0
-    """Answers that are sent twice."""
+    """Answers that come a second time, in front of the next one."""
     hang_up_on_block: int = 0
     """Block reads in which the terminal goes away; the number says at which block."""
     interleaved: int = 0
@@ -135,6 +135,7 @@ class AnvizTerminal:
         self.faults = AnvizFaults()
         self._server: asyncio.Server | None = None
         self._client: _Client | None = None
+        self._copy = b""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -287,7 +288,7 @@ class AnvizTerminal:
             return
         elif faults.doubled:
             faults.doubled -= 1
-            frame += frame
+            frame, self._copy = self._copy + frame, frame
         step = self.pieces or len(frame)
         for start in range(0, len(frame), step):
             writer.write(frame[start : start + step])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from datetime import datetime
 from typing import NamedTuple
 
@@ -60,8 +60,8 @@ class Conversation:
             while self._arrived:
                 await self._put_aside(self._sound(self._arrived.popleft()))
 
-    async def _exchange(self, command: int, data: bytes, unlike: bytes | None = None) -> Frame:
-        """The answer to a command; one with the data ``unlike`` is taken only when no other comes."""
+    async def _exchange(self, command: int, data: bytes, known: Container[bytes] = ()) -> Frame:
+        """The answer to a command; one whose data are ``known``, as when it comes twice, only when no other comes."""
         while self._arrived:  # late answers to an earlier question
             await self._put_aside(self._sound(self._arrived.popleft()))
         await self._link.write(codec.encode_request(command, data), self._timeout_s)
@@ -74,13 +74,21 @@ class Conversation:
                 break
             if frame.result is None or frame.command != command:
                 await self._put_aside(frame)
-            elif unlike is not None and frame.data == unlike:
+            elif frame.data in known:
                 repeated = frame
             else:
-                return frame
+                return self._unlocked(frame)
         if repeated is not None:
             return repeated
         raise RetryableError(f"{self._link.where}: no answer to command {command:#04x}; it may serve another client")
+
+    def _unlocked(self, frame: Frame) -> Frame:
+        if frame.result == codec.LOCKED:
+            raise ConfigError(
+                f"{self._link.where}: the terminal is locked; put user:password into key_file if it wants a login, "
+                "or unlock it, then start the terminal again"
+            )
+        return frame
 
     async def _next(self, until: float) -> Frame | None:
         loop = asyncio.get_running_loop()
@@ -166,9 +174,9 @@ class Conversation:
 
     async def blocks(self, mode: int, wanted: int) -> AsyncIterator[tuple[int, list[LogRow | BadRow]]]:
         """Blocks of records with how many each holds, until ``wanted`` were read or there are no more."""
-        previous: bytes | None = None
+        known: set[bytes] = set()
         while wanted > 0:
-            frame = await self._exchange(codec.RECORDS, codec.block_request(mode), previous)
+            frame = await self._exchange(codec.RECORDS, codec.block_request(mode), known)
             if frame.result == codec.EMPTY:
                 return
             if frame.result:
@@ -178,7 +186,8 @@ class Conversation:
                 return
             yield count, rows
             wanted -= count
-            mode, previous = codec.NEXT, frame.data
+            mode = codec.NEXT
+            known.add(frame.data)
 
     async def clear_new(self, count: int) -> None:
         """Take the new flag from the first ``count`` records."""
@@ -187,9 +196,9 @@ class Conversation:
     async def users(self, layout: Layout, wanted: int) -> AsyncIterator[bytes]:
         """User records as they are, until ``wanted`` were read or there are no more."""
         mode = codec.FIRST_ALL
-        previous: bytes | None = None
+        known: set[bytes] = set()
         while wanted > 0:
-            frame = await self._exchange(layout.read, codec.block_request(mode, layout.block), previous)
+            frame = await self._exchange(layout.read, codec.block_request(mode, layout.block), known)
             if frame.result == codec.EMPTY:
                 return
             if frame.result:
@@ -203,7 +212,8 @@ class Conversation:
             for record in records:
                 yield record
             wanted -= len(records)
-            mode, previous = codec.NEXT, frame.data
+            mode = codec.NEXT
+            known.add(frame.data)
 
     async def put_user(self, record: bytes) -> None:
         """Write a user record; ConfigError says why the terminal does not take it."""

@@ -34,7 +34,7 @@ SLICE = 500
 SETTLE_S = 1.0
 """Counters lag behind each other for a second after a punch."""
 ROLL_MARGIN = 100
-"""Punches that may drop as many records from a full log between the read and the clear."""
+"""Punches that may fill a log, and drop as many of its oldest records, between the read and the clear."""
 IDENTIFY_S = 3.0
 DRIFT_WARNING_MS = 30_000
 """Reliability.md section 6."""
@@ -145,7 +145,7 @@ class TerminalTask:
             log.warning("flags_taken", terminal=self._config.name, stored=read, left=counters.new)
             return 0
         room = self._state.log_capacity
-        if room and counters.log >= room and counters.log - counters.new < ROLL_MARGIN:
+        if room and counters.log > room - ROLL_MARGIN and counters.log - counters.new < ROLL_MARGIN:
             return max(read - ROLL_MARGIN, 0)  # a full log drops its oldest: the first flags may have moved on
         return read
 

@@ -16,10 +16,13 @@ from emulators.anviz import ADMIN_PASSWORD, AnvizTerminal, AnvizUser
 from gateway.config import TerminalConfig
 from gateway.device import Ability, Decoder, Device, DeviceUser, Finder, Manager
 from gateway.driver import Cursor, DriverContext, Stored, Terminal
-from gateway.drivers.anviz import driver
+from gateway.drivers.anviz import codec, driver
+from gateway.drivers.anviz.codec import LogRow
+from gateway.drivers.anviz.conversation import Conversation
 from gateway.drivers.anviz.driver import DRIVER
 from gateway.drivers.anviz.place import Place
-from shared.clock import Clocks, system_clocks
+from gateway.transports.tcp import TcpLink
+from shared.clock import Clocks, device_seconds, system_clocks
 from shared.errors import ConfigError, RetryableError
 from shared.keys import Event
 from shared.punch import Direction, Flag, Method, Punch
@@ -274,6 +277,7 @@ async def test_flags_taken_between_read_and_clear_are_not_taken_from_what_came_a
         fill(emulator, 2, START + timedelta(hours=1))
         sink.may_commit.set()
         await until(lambda: len(sink.events) == 5 and emulator.new == 0)
+    assert [data for command, data in emulator.requests if command == CLEAR] == [bytes((2, 0, 0, 2))]
 
 
 async def test_two_gateways_on_one_terminal_store_every_punch_under_the_same_keys() -> None:
@@ -409,6 +413,16 @@ async def test_rel25_a_fault_on_the_way_loses_nothing_and_repeats_nothing(fault:
     assert getattr(emulator.faults, fault) == 0 or fault == "stale_new"
 
 
+async def test_a_block_that_comes_twice_is_not_taken_for_the_next() -> None:
+    emulator = AnvizTerminal("A1")
+    fill(emulator, 130)
+    emulator.faults.doubled = 1000
+    async with running(emulator), await TcpLink.connect("127.0.0.1", emulator.port, 1) as link:
+        talk = Conversation(link, 1)
+        read = [row async for _, rows in talk.blocks(codec.FIRST_ALL, 130) for row in rows]
+    assert [row.at for row in read if isinstance(row, LogRow)] == [device_seconds(at) for _, at in punched(emulator)]
+
+
 async def test_answers_that_come_twice_do_not_take_flags_off_unread_punches() -> None:
     emulator = AnvizTerminal("A1")
     fill(emulator, 130)
@@ -518,6 +532,17 @@ async def test_a_refused_login_parks_the_terminal_and_is_not_repeated(
     assert sum(command == 0x04 for command, _ in emulator.requests) == 1
     assert (door.state.state, door.state.problem) == ("config_error", "refused")
     assert "s3cret" not in str(refusal.value) + caplog.text
+
+
+async def test_a_terminal_that_wants_a_login_is_parked_until_it_has_one() -> None:
+    emulator = AnvizTerminal("A1", login=("admin", "12345"))
+    async with running(emulator):
+        door = configured(emulator)
+        (task,) = DRIVER.tasks([door], context(RecordingSink()))
+        with pytest.raises(ConfigError, match="user:password into key_file"):
+            await task.run()
+    assert door.state.state == "config_error"
+    assert len(emulator.requests) == 1
 
 
 @pytest.mark.parametrize("text", ["", "admin", ":x", "admin:longer than 12"])
