@@ -120,12 +120,14 @@ class User:
 
 
 def pairs_of(body: bytes) -> dict[str, str]:
-    """Keys in lower case and values of an answer, LF or CRLF; DataError ``error`` for what says that it is one."""
+    """Keys in lower case and values of an answer, LF or CRLF; DataError ``error`` for what says so."""
     if len(body) > TEXT_LIMIT:
         raise DataError(f"an answer of {len(body)} bytes", code="too_large")
     text = _text(body)
-    if text.lstrip().lower().startswith(("error", "<")):
-        raise DataError(f"the terminal answered {' '.join(text.split())[:60]!r}", code="error")
+    start = text.lstrip()[:5].lower()
+    if start == "error" or start.startswith("<"):
+        code = "error" if start == "error" else "bad_page"
+        raise DataError(f"the terminal answered {' '.join(text.split())[:60]!r}", code=code)
     pairs = (line.partition("=") for line in text.splitlines())
     return {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
 

@@ -98,11 +98,9 @@ class Cgi:
             for _ in range(PAGES_LIMIT * 10):
                 asked = codec.query("recordFinder", "doFind", [*place, ("count", HANDLE_COUNT)])
                 page = codec.page_of(await self._ask(asked))
-                if not page.items:
+                if not page.items:  # not when it is short: some give fewer rows than asked
                     return
                 yield page
-                if len(page.items) < HANDLE_COUNT:
-                    return
         finally:
             for action in ("close", "destroy"):
                 with contextlib.suppress(MusterError):

@@ -55,7 +55,7 @@ class TerminalTask:
         if strange := (set(profile.quirks) - QUIRKS) | (set(profile.layouts) - LAYOUTS):
             raise ConfigError(f"profile {config.profile}: {sorted(strange)} are unknown to family {FAMILY}")
         self._terminal, self._config, self._state, self._context = terminal, config, terminal.state, context
-        self._filter = NO_TIME_FILTER not in profile.quirks
+        self._filter = True
         self._stream = NO_STREAM not in profile.quirks
         self._reader = Reader.of(terminal, config.serial or config.name)
         self._place = Place()
@@ -92,6 +92,7 @@ class TerminalTask:
             self._place = Place()  # take everything: what is known already is recognised
         self._seen.clear()
         self._size = self._read_at_ms = None
+        self._filter = NO_TIME_FILTER not in self._terminal.profile.quirks
 
     @property
     def _key(self) -> str:
