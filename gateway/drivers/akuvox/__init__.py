@@ -1,0 +1,1 @@
+"""Akuvox intercoms and access terminals."""
