@@ -135,7 +135,7 @@ async def identify(host: str, port: int) -> DeviceInfo | None:
     scheme = "https://" if port == 443 else ""
     try:
         config = TerminalConfig(name=host, profile="", host=f"{scheme}{host}", port=port)
-        async with HttpClient(base_url(config), login="none", timeout_s=PROBE_S) as client:
+        async with HttpClient(base_url(config), login="none", timeout_s=PROBE_S, trust_any=True) as client:
             await client.get("/cgi-bin/magicBox.cgi?action=getDeviceType")
     except RefusedError as error:
         challenge = error.reply.headers.get("www-authenticate", "")

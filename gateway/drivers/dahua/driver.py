@@ -75,7 +75,7 @@ class TerminalTask:
                 await together(self._polls(cgi), self._listen(cgi))
         except ConfigError as error:
             self._state.state = "config_error"
-            self._state.problem = "account_locked" if isinstance(error, LockedError) else "refused"
+            self._state.problem = _problem_of(error)
             raise
         except MusterError:
             self._state.state = "offline"
@@ -85,7 +85,7 @@ class TerminalTask:
         info = info_of(await cgi.facts())
         serial = info.serial or self._config.serial or self._config.name
         self._reader = Reader.of(self._terminal, serial)
-        self._state.serial, self._state.firmware = serial, info.firmware
+        self._state.serial, self._state.firmware, self._state.state = serial, info.firmware, "online"
         try:
             self._place = Place.decode(await self._context.sink.cursor(self._key))
         except DataError:
@@ -275,6 +275,12 @@ class TerminalTask:
         if self._config.serial and self._config.serial != self._reader.serial:
             return "other_serial"
         return "time_base" if self._place.local and LOCAL_TIME not in self._terminal.profile.quirks else None
+
+
+def _problem_of(error: ConfigError) -> str:
+    if isinstance(error, LockedError):
+        return "account_locked"
+    return "refused" if isinstance(error, RefusedError) else "config_error"
 
 
 class _Read:

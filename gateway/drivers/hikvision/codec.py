@@ -354,6 +354,12 @@ def search_body(search: str, position: int, count: int, span: tuple[str, str] | 
     return json.dumps({"AcsEventCond": condition}).encode()
 
 
+def total_body(span: tuple[str, str]) -> bytes:
+    """A question for the number of events."""
+    condition = {"major": EVENT_MAJOR, "minor": 0, "startTime": span[0], "endTime": span[1]}
+    return json.dumps({"AcsEventTotalNumCond": condition}).encode()
+
+
 def span_of(start: DeviceSeconds, end: DeviceSeconds, offset_s: int) -> tuple[str, str]:
     """The startTime and endTime of device seconds, with the offset of the terminal's zone; not before 1970."""
     return _stamp(max(0, start), offset_s), _stamp(max(0, end), offset_s)

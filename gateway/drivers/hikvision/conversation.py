@@ -1,5 +1,6 @@
 """What a terminal is asked over ISAPI, and what its refusals mean."""
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from datetime import datetime
 from gateway.drivers.hikvision import codec
 from gateway.drivers.hikvision.codec import Clock, Item, Node, Page, Refusal, User
 from gateway.transports.http_client import HttpClient, RefusedError, Reply
+from gateway.transports.log_place import FAR_S
 from gateway.transports.multipart import MultipartDecoder, Part, boundary_of
 from shared.errors import ConfigError, DataError, RetryableError
 
@@ -17,6 +19,7 @@ PAGES_LIMIT = 20_000
 SILENCE_S = 60.0
 ACCESS = "/ISAPI/AccessControl"
 JSON = {"format": "json"}
+ALL_TIMES = codec.span_of(0, FAR_S, 0)
 
 
 class LockedError(ConfigError):
@@ -61,6 +64,14 @@ class Isapi:
             return codec.number_of(codec.child(codec.json_node(body), "UserInfoCount"), "userNumber")
         except DataError:
             return None
+
+    async def total(self, span: tuple[str, str]) -> int | None:
+        """Events of major 5 in its log; None where it does not say."""
+        with contextlib.suppress(DataError):
+            content = codec.total_body(span)
+            node = codec.json_node(await self._call("POST", f"{ACCESS}/AcsEventTotalNum", JSON, content))
+            return codec.number_of(codec.child(node, "AcsEventTotalNum"), "totalNum")
+        return None
 
     async def page(self, search: str, position: int, span: tuple[str, str] | None, granted: frozenset[int]) -> Page:
         """One page of a search."""

@@ -9,7 +9,7 @@ from gateway.device import Ability, Device, DeviceClock, DeviceInfo, DeviceUser
 from gateway.driver import Terminal
 from gateway.drivers.hikvision import codec
 from gateway.drivers.hikvision.codec import Clock, User
-from gateway.drivers.hikvision.conversation import Isapi
+from gateway.drivers.hikvision.conversation import ALL_TIMES, Isapi
 from gateway.drivers.hikvision.events import Reader
 from gateway.profile import utc_offset_s
 from gateway.transports.http_client import HttpClient, RefusedError, base_url, read_account
@@ -60,14 +60,9 @@ class HikvisionDevice(Device):
             model=codec.text_of(self._device, "model")[:80] or None,
             firmware=codec.text_of(self._device, "firmwareVersion")[:80] or None,
             users=await self._isapi.user_count(),
-            log_used=await self._events_in_log(),
+            log_used=await self._isapi.total(ALL_TIMES),
             facts={name: value for name, value in facts.items() if value},
         )
-
-    async def _events_in_log(self) -> int | None:
-        async for page in self._isapi.pages(None, self._reader.granted):
-            return page.total
-        return None
 
     async def clock(self) -> DeviceClock:
         """Its clock beside ours."""
@@ -125,7 +120,7 @@ async def identify(host: str, port: int) -> DeviceInfo | None:
     scheme = "https://" if port == 443 else ""
     try:
         config = TerminalConfig(name=host, profile="", host=f"{scheme}{host}", port=port)
-        async with HttpClient(base_url(config), login="none", timeout_s=PROBE_S) as client:
+        async with HttpClient(base_url(config), login="none", timeout_s=PROBE_S, trust_any=True) as client:
             try:
                 reply = await client.get("/ISAPI/System/deviceInfo")
             except RefusedError as error:

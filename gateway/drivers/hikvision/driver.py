@@ -18,7 +18,15 @@ from gateway.device import Ability, Decoded, Device, DeviceInfo
 from gateway.driver import Cursor, DriverContext, DriverTask, Terminal
 from gateway.drivers.hikvision import codec
 from gateway.drivers.hikvision.codec import Clock, Item
-from gateway.drivers.hikvision.conversation import PAGE, Isapi, LockedError, UnsupportedError, new_search, numbers_of
+from gateway.drivers.hikvision.conversation import (
+    ALL_TIMES,
+    PAGE,
+    Isapi,
+    LockedError,
+    UnsupportedError,
+    new_search,
+    numbers_of,
+)
 from gateway.drivers.hikvision.decoding import decode
 from gateway.drivers.hikvision.device import ABILITIES, client_of, drift_ms, identify, open_device
 from gateway.drivers.hikvision.events import Reader, is_suspect
@@ -65,7 +73,7 @@ class TerminalTask:
         self._seen: set[tuple[int, Item]] = set()
         """Numbers and rows of the last round, so that a window is not put again and again."""
         self._full_at_ms: int | None = None
-        self._total: int | None = None
+        self._state.log_capacity = profile.layouts.get("log_capacity")
 
     async def run(self) -> None:
         """Log in, read, listen until something breaks. One refused password parks the terminal: accounts lock."""
@@ -77,7 +85,7 @@ class TerminalTask:
                 await together(self._polls(isapi), self._listen(isapi))
         except ConfigError as error:
             self._state.state = "config_error"
-            self._state.problem = "account_locked" if isinstance(error, LockedError) else "refused"
+            self._state.problem = _problem_of(error)
             raise
         except MusterError:
             self._state.state = "offline"
@@ -87,7 +95,7 @@ class TerminalTask:
         device = await isapi.device()
         serial = codec.text_of(device, "serialNumber") or self._config.serial or self._config.name
         self._reader = Reader.of(self._terminal, serial)
-        self._state.serial = serial
+        self._state.serial, self._state.state = serial, "online"
         self._state.firmware = codec.text_of(device, "firmwareVersion")[:80] or None
         try:
             self._place = Place.decode(await self._context.sink.cursor(self._key))
@@ -119,6 +127,8 @@ class TerminalTask:
                 self._filter = False  # firmware 3.2.30 and others: badJsonContent
         if not self._filter:
             await self._read_by_number(isapi)
+        if self._state.log_capacity:
+            self._state.log_used = await isapi.total(ALL_TIMES)
         self._show(clock)
 
     # Reading with a time filter
@@ -152,8 +162,6 @@ class TerminalTask:
         """Put what a search finds, page by page; the place waits for the end, since rows come unsorted."""
         async for page in isapi.pages(span, self._reader.granted, position):
             await self._accept(page.items, read)
-            if span is None:
-                self._total = page.total
 
     async def _accept(self, items: Sequence[Item], read: "_Read") -> None:
         read.top = _higher(read.top, max(numbers_of(tuple(items)), default=None))
@@ -264,8 +272,6 @@ class TerminalTask:
         state = self._state
         state.state, state.drift_ms = "online", self._drift_ms
         state.last_contact_ms = self._context.clocks.wall_ms()
-        state.log_capacity = self._terminal.profile.layouts.get("log_capacity")
-        state.log_used = self._total if self._total is not None else state.log_used
         state.problem = self._problem(clock)
 
     def _problem(self, clock: Clock) -> str | None:
@@ -280,6 +286,12 @@ class TerminalTask:
         if self._config.serial and self._config.serial != self._reader.serial:
             return "other_serial"
         return None
+
+
+def _problem_of(error: ConfigError) -> str:
+    if isinstance(error, LockedError):
+        return "account_locked"
+    return "refused" if isinstance(error, RefusedError) else "config_error"
 
 
 class _Read:

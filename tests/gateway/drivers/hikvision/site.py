@@ -28,6 +28,7 @@ class Site:
     password: str = "Muster-1234"
     profile: str = FILTERED
     push: PushConfig | None = None
+    layouts: dict[str, int] = field(default_factory=dict)
     discovered: list[tuple[str, str]] = field(default_factory=list)
     terminal: Terminal | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Site:
         }
         found = terminal(TerminalConfig(**settings))  # type: ignore[arg-type]
         link = replace_link(found)
-        self.terminal = replace(found, profile=link)
+        self.terminal = replace(found, profile=msgspec.structs.replace(link, layouts=self.layouts))
         return self.terminal
 
     @property

@@ -160,6 +160,17 @@ async def test_a_live_punch_that_is_refused_comes_from_the_log(site: Site) -> No
     assert await site.users(1) == ["1000"]
 
 
+async def test_a_log_that_is_almost_full_is_a_problem(site: Site) -> None:
+    site.layouts = {"log_capacity": 100}
+    for n in range(89):
+        site.device.punch(str(n), AT + timedelta(seconds=n), live=False)
+    await site.start()
+    await until(lambda: site.state.log_used == 89)
+    assert (site.state.log_capacity, site.state.problem) == (100, None)
+    site.device.punch("90", AT + timedelta(seconds=90), live=False)
+    await until(lambda: site.state.problem == "log_almost_full")
+
+
 # The password
 
 
