@@ -66,6 +66,7 @@ def add(
 
 def replace_settings(path: Path, text: str, old: str) -> GatewayConfig:
     """Load the new text as settings and put it in place of the old; nothing is changed when it does not load."""
+    path = path.resolve()  # a link stays a link
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -80,7 +81,10 @@ def replace_settings(path: Path, text: str, old: str) -> GatewayConfig:
             settings = load_config(place)
         except ConfigError as error:
             raise ConfigError(str(error).replace(str(place), f"{path} with the new terminal")) from error
-        place.chmod(path.stat().st_mode & 0o777)
+        before = path.stat()
+        place.chmod(before.st_mode & 0o777)
+        if (before.st_uid, before.st_gid) != (os.getuid(), os.getgid()):
+            os.chown(place, before.st_uid, before.st_gid)
         if path.read_text(encoding="utf-8") != old:
             raise ConfigError(f"{path} was changed by somebody else meanwhile; try again")
         place.replace(path)

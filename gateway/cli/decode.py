@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import load_driver
 from gateway.cli.console import FAILED, errors, print_json
 from gateway.cli.facts import decoded_facts
-from gateway.cli.families import driver_of, profiles
+from gateway.cli.families import driver_of, load_driver, profiles
 from gateway.device import Decoded, Decoder, Trouble
 from gateway.profile import Profile, device_zone, load_profile
 from shared.errors import ConfigError, DataError

@@ -15,12 +15,13 @@ from gateway.cli.console import CONFIG, ConfigOption, JsonOption, errors, print_
 from gateway.cli.families import families, profiles
 from gateway.config import load_config
 from gateway.device import DeviceInfo, Finder
-from shared.errors import ConfigError
+from shared.errors import ConfigError, MusterError
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 LARGEST = 4096
 """Addresses of a /20: more take a while and are seldom meant."""
 AT_ONCE = 200
+IDENTIFY_S = 20.0
 NAMED = 3
 """Profiles named where the terminal does not tell its model."""
 
@@ -141,9 +142,11 @@ async def _who(
     if name := known.get((host, port)) or known.get((host, None)):
         return Found(host, port, candidates[0] if len(candidates) == 1 else None, DeviceInfo(), name)
     for family in candidates:
-        info = await finders[family].identify(host, port)
-        if info is not None:
-            return Found(host, port, family, info)
+        # A driver that stumbles over a stranger must not end the search.
+        with contextlib.suppress(MusterError, OSError, TimeoutError):
+            async with asyncio.timeout(IDENTIFY_S):
+                if (info := await finders[family].identify(host, port)) is not None:
+                    return Found(host, port, family, info)
     return Found(host, port, None, DeviceInfo())
 
 

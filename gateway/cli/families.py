@@ -5,12 +5,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.app import check_quirks, load_driver
 from gateway.config import GatewayConfig, TerminalConfig
 from gateway.device import Manager, serves_one
 from gateway.driver import Driver, Terminal, TerminalState
 from gateway.profile import Profile, added_profile_folders, load_profile, profile_folder
 from shared.errors import ConfigError, MusterError, RetryableError
+
+
+def load_driver(family: str) -> Driver:
+    """The driver of that family; loads the wiring of the gateway, which help can do without."""
+    from gateway import app
+
+    return app.load_driver(family)
 
 
 def families() -> dict[str, Driver]:
@@ -54,6 +60,8 @@ def made(config: TerminalConfig, zone: str) -> Terminal:
 
 def driver_of(profile: Profile) -> Driver:
     """The driver of that model, its quirks checked."""
+    from gateway.app import check_quirks
+
     driver = load_driver(profile.family)
     check_quirks(driver, profile)
     return driver

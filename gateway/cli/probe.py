@@ -111,6 +111,8 @@ async def _steps(
         yield Step("device", "fails" if problem else "works", problem or terminal.config.device, code=BAD_INPUT)
         return
     if not isinstance(driver, Manager):
+        if reached := await _reach(terminal):
+            yield reached
         for step in _reporting(terminal, settings, driver):
             yield step
         return

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.app import load_driver
 from gateway.cli.console import errors
+from gateway.cli.families import load_driver
 from gateway.device import Recorder, Scrub
 from shared.clock import from_ms, system_clocks
 from shared.errors import ConfigError, DataError, RetryableError

@@ -300,7 +300,8 @@ def _is_user(text: str) -> bool:
 
 
 def _number(text: str) -> int:
-    return int(text) if _NUMBER.fullmatch(text.strip()) else ABSENT
+    plain = text.strip()  # of more than int() does: of 1C to 1F too
+    return int(plain) if _NUMBER.fullmatch(plain) else ABSENT
 
 
 def _signed(text: str) -> int | None:

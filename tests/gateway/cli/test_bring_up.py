@@ -269,6 +269,35 @@ async def test_watch_shows_punches_as_they_happen(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["user"] == "1"
 
 
+async def test_on_a_screen_watch_is_a_live_table_and_discover_has_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    async with running(ZkTerminal("SN1", host="127.77.1.30", port=4370)) as emulator:
+        path = settings(tmp_path, door(emulator))
+        watching = asyncio.create_task(muster("watch", "door", "--count", "1", "--config", path))
+        await until(lambda: any(command == 500 for command, _ in emulator.requests))
+        emulator.punch("[bold]1", START)
+        done = await watching
+        assert "door: live" in done.output
+        assert "[bold]1" in done.output
+        done = await muster("discover", "127.77.1.30/32", "--config", tmp_path / "none.toml")
+    assert "connecting" in done.stderr
+    assert "zkteco/k40" in done.stdout
+
+
+async def test_a_linked_settings_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    real = settings(tmp_path / "etc")
+    link = tmp_path / "gateway.toml"
+    link.symlink_to(real)
+    done = await muster("add", "door", "--profile", "zkteco/k40", "--host", "192.0.2.1", "--config", link)
+    assert done.exit_code == 0, done.output
+    assert link.is_symlink()
+    assert [one.name for one in load_config(real).terminal] == ["door"]
+
+
 async def test_what_a_family_can_not_do_is_said(tmp_path: Path) -> None:
     path = settings(tmp_path, '\n[[terminal]]\nname = "gate"\nprofile = "solution/x903"\nserial = "CK1"\n')
     for words in (["info"], ["watch"], ["users", "list"], ["clock", "set"], ["pull", "--dry-run"]):

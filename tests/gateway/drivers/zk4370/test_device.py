@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -213,3 +214,16 @@ async def test_sec11_a_recording_holds_no_key_name_card_or_password(
     assert [e.user for one in told for e in one.events if isinstance(e, Punch)] == ["1001"]
     assert {"users": 8} in [fact.detail for one in told for fact in one.health]
     assert all(not one.problems for one in told)
+
+
+def test_sec33_ten_thousand_damaged_captures_raise_only_data_errors() -> None:
+    draw = Random(33)
+    good = packets(CAPTURES / "worked-example.hex")
+    for _ in range(10_000):
+        data = bytearray(good[: draw.randrange(len(good) + 1)])
+        for _ in range(draw.randrange(4) if data else 0):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        with suppress(DataError):
+            DRIVER.decode(bytes(data), K40, SHANGHAI, "door")
+        with suppress(DataError):
+            list(DRIVER.scrub().feed(bytes(data), to_terminal=draw.random() < 0.5))

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -96,6 +97,12 @@ def test_what_can_not_be_read_is_a_problem_with_its_bytes() -> None:
         decode(b"what is this")
 
 
+@pytest.mark.parametrize("strange", ["\x1c", "\x1d", "\x1e", "\x1f", "\x0b", "\x0c"])
+def test_a_separator_before_a_number_is_no_crash(strange: str) -> None:
+    (told,) = decode(post("ATTLOG", f"1\t2026-11-23 08:59:01\t{strange}0\t1\n".encode()))
+    assert [p.raw_codes for p in punches([told])] == [(1, 0)]
+
+
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 def test_sec11_a_recording_holds_no_name_card_password_template_or_token(step: int) -> None:
     user = b"USER PIN=1\tName=WANG\tPasswd=PASS\tCard=998877\nFP PIN=1\tTMP=dGVtcGxhdGU\n"
@@ -127,3 +134,16 @@ def test_hostile_captures_raise_only_data_errors(noise: bytes, at: int, byte: in
             decode(data)
         with suppress(DataError):
             DRIVER.scrub().feed(data, to_terminal=bool(at % 2))
+
+
+def test_sec33_ten_thousand_damaged_captures_raise_only_data_errors() -> None:
+    draw = Random(33)
+    good = post("ATTLOG", EXAMPLE["body"].encode()) + post("rtlog", RTLOG.encode())
+    for _ in range(10_000):
+        data = bytearray(good[: draw.randrange(len(good) + 1)])
+        for _ in range(draw.randrange(4) if data else 0):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        with suppress(DataError):
+            decode(bytes(data))
+        with suppress(DataError):
+            list(DRIVER.scrub().feed(bytes(data), to_terminal=draw.random() < 0.5))
