@@ -1,0 +1,1 @@
+"""Axis network door controllers."""
