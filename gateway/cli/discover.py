@@ -22,6 +22,8 @@ LARGEST = 4096
 """Addresses of a /20: more take a while and are seldom meant."""
 AT_ONCE = 200
 IDENTIFY_S = 20.0
+PAUSE_S = 0.2
+"""Small terminals take that long to notice that a connection has ended, and serve one at a time."""
 NAMED = 3
 """Profiles named where the terminal does not tell its model."""
 
@@ -142,6 +144,7 @@ async def _who(
     if name := known.get((host, port)) or known.get((host, None)):
         return Found(host, port, candidates[0] if len(candidates) == 1 else None, DeviceInfo(), name)
     for family in candidates:
+        await asyncio.sleep(PAUSE_S)
         # A driver that stumbles over a stranger must not end the search.
         with contextlib.suppress(MusterError, OSError, TimeoutError):
             async with asyncio.timeout(IDENTIFY_S):

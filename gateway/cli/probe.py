@@ -30,6 +30,8 @@ from shared.clock import system_clocks
 from shared.errors import ConfigError, MusterError
 
 REACH_S = 3.0
+PAUSES_S = (0.2, 1.0)
+"""Small terminals take that long to notice that a connection has ended, and serve one at a time."""
 DRIFT_S = 30
 ALMOST_FULL_PCT = 90
 MARKS = {"works": "ok     ", "fails": "PROBLEM", "note": "note   "}
@@ -171,7 +173,12 @@ def _address(terminal: Terminal) -> tuple[str | None, int | None]:
 
 async def _speaks(terminal: Terminal, finder: Finder) -> Step:
     host, port = _address(terminal)
-    found = await finder.identify(host or "", port or 0)
+    found = None
+    for pause_s in PAUSES_S:
+        await asyncio.sleep(pause_s)
+        if (found := await finder.identify(host or "", port or 0)) is not None:
+            break
+    await asyncio.sleep(PAUSES_S[0])
     if found is None:
         model = f"{terminal.profile.brand} {terminal.profile.model}"
         fix = f"is it a {model}? `muster gateway discover {host}/32` asks all families"
