@@ -7,6 +7,7 @@ is kept of an answer never holds them.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.clock import DeviceSeconds, device_seconds
@@ -33,6 +34,8 @@ CARD_TYPES = {
 }
 _BLANKS = b" \t\r\n\0"
 _KEY_END = re.compile(rb"[=)]")
+_WHOLE_FIELD = re.compile(rb'[ \t\r\n\0]*(\w{1,64})[ \t\r\n\0]*=[ \t\r\n\0]*"([^"]{0,1024})"')
+"""What nearly every field looks like, when all of it is there; the rest is read piece by piece."""
 _TIME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) +(\d{1,2}):(\d{1,2}):(\d{1,2})\Z", re.ASCII)
 _CURLY = (b"\xe2\x80\x9c", b"\xe2\x80\x9d", b"\xa1\xb0", b"\xa1\xb1")
 """Typographic quotes in UTF-8 and GBK."""
@@ -235,6 +238,11 @@ class AnswerReader:
 
     def _in_key(self, data: bytes, at: int) -> int:
         """Between fields and inside a key, up to its equals sign or the closing bracket."""
+        while not self._key and (whole := _WHOLE_FIELD.match(data, at)):
+            self._add(whole[1], whole[2])
+            at = whole.end()
+        if at == len(data):
+            return at
         match = _KEY_END.search(data, at)
         stop = len(data) if match is None else match.start()
         self._key += data[at:stop].translate(None, _BLANKS)
@@ -268,7 +276,7 @@ class AnswerReader:
         raise DataError(f"expected a quote after {bytes(self._key[:20])!r}=", "syntax")
 
     def _open(self, at: int) -> int:
-        self._drop = DROPPED.match(self._key.decode("latin-1")) is not None
+        self._drop = _key_of(bytes(self._key))[1]
         self._state = self._in_value
         return at
 
@@ -305,13 +313,23 @@ class AnswerReader:
         return next(halves, 0)
 
     def _close(self) -> None:
-        if len(self._fields) >= FIELD_LIMIT:
-            raise DataError(f"an answer of more than {FIELD_LIMIT} fields", "oversize")
-        value = "" if self._drop else decode_text(bytes(self._value), self._encoding)
-        self._fields.append(Field(decode_text(bytes(self._key), self._encoding), value))
+        self._add(bytes(self._key), bytes(self._value))
         self._key.clear()
         self._value.clear()
         self._state = self._in_key
+
+    def _add(self, key: bytes, value: bytes) -> None:
+        if len(self._fields) >= FIELD_LIMIT:
+            raise DataError(f"an answer of more than {FIELD_LIMIT} fields", "oversize")
+        name, dropped = _key_of(key)
+        self._fields.append(Field(name, "" if dropped else decode_text(value, self._encoding)))
+
+
+@lru_cache(maxsize=256)
+def _key_of(raw: bytes) -> tuple[str, bool]:
+    """A key as text, and whether its values are drained."""
+    name = decode_text(raw)
+    return name, DROPPED.match(name) is not None
 
 
 def decode_text(raw: bytes, encoding: str = "gbk") -> str:
