@@ -31,6 +31,7 @@ PARTS = (
     Part("device", "gateway.cli.device", "gateway", "What terminals say: decode captures, record them."),
     Part("driver", "gateway.cli.driver", "gateway", "Write a driver for a family that is not here yet."),
     Part("server", "server.cli", "server", "The centre: stores once, works out results, serves pages."),
+    Part("attendance", "server.cli.attendance", "server", "The attendance rules, tried on a file of cases."),
 )
 
 # A part parses its own words, --help included.

@@ -1,104 +1,136 @@
-"""One record from the punches of one shift, or of one date without shift (AR-9, AR-10, AR-13 to AR-17, AR-21)."""
+"""The record of one shift (AR-10, AR-13 to AR-17, AR-19, AR-21, AR-28)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import timedelta
 
-from server.attendance.assign import Assigned, Kept, Window
-from server.attendance.facts import Absence
-from server.attendance.pairing import Sides, one_sided, pair
-from server.attendance.policy import Policy
-from server.attendance.record import DayRecord, Explanation, Minutes, Status
-from server.attendance.schedule import MINUTE_MS, Schedule
-from server.attendance.spans import Minute, Spans, after, before, common, length, union, without
+from server.attendance import overtime
+from server.attendance.assign import Assigned
+from server.attendance.demand import Demand, demand_of
+from server.attendance.explain import explain, punch_flags
+from server.attendance.kept import Kept
+from server.attendance.overtime import Overtime
+from server.attendance.pairing import Sides, pair
+from server.attendance.record import DayRecord, Minutes, Status
+from server.attendance.rounding import rounded
+from server.attendance.schedule import minute_of
+from server.attendance.seam import FLAG as SEAM
+from server.attendance.spans import Minute, Spans, after, before, common, length, union
+from server.attendance.terms import Terms
 
 LEAVE_EDGE_MIN = 30
 """A punch this near to an end of a leave is no doubt about it (AR-17)."""
-UNAPPROVED_MIN = 30
-"""Presence after a shift from which the lack of a request is worth a flag (AR-29)."""
+NOON = "12:00"
+"""A time of AR-19 before it is in the night after the attendance date."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Demand:
-    """What a shift asks of a person once approved absences are cut out (AR-13)."""
+class Judged:
+    """Punches of a shift, paired."""
 
-    schedule: Schedule
-    remaining: Spans
-    leave: Spans
-    leave_min: int
-    trip_min: int
+    assigned: Assigned
+    demand: Demand
+    sides: Sides | None
+    """None when nobody came, or nobody had to."""
 
-    @property
-    def start(self) -> Minute:
-        """Effective start; ``remaining`` must not be empty."""
-        return self.remaining[0][0]
-
-    @property
-    def end(self) -> Minute:
-        """Effective end."""
-        return self.remaining[-1][1]
-
-    @property
-    def required(self) -> int:
-        """Minutes at work, at the site or away."""
-        return length(self.remaining) + self.trip_min
+    def spans(self) -> Spans:
+        """Time present."""
+        return union(self.sides.spans) if self.sides is not None else ()
 
 
-def shift_record(
-    assigned: Assigned, part: int, absences: Iterable[Absence], policy: Policy, now: Minute | None
-) -> DayRecord | None:
-    """Record of a shift; None before its window opens. ``now`` is None when every shift is over."""
-    window, punches = assigned.window, assigned.punches
+def judge(assigned: Assigned, terms: Terms) -> Judged | None:
+    """Sides of a shift; None before its window opens."""
+    window, punches, now = assigned.window, assigned.punches, terms.now
     if now is not None and 2 * now < window.first2 and not punches:
         return None
     schedule = window.schedule
-    if schedule.plan.flex is not None:
-        schedule = schedule.started_at(punches[0].minute if punches else schedule.start)
-    demand = _demand(schedule, absences)
-    if not demand.remaining or not punches:
+    moves = schedule.plan.flex is not None and bool(punches)
+    demand = demand_of(schedule.started_at(punches[0].minute) if moves else schedule, terms)
+    if not punches or not _anything_to_judge(demand, terms):
+        return Judged(assigned, demand, None)
+    span = (demand.start, demand.end) if demand.remaining else (demand.schedule.start, demand.schedule.end)
+    paired = pair(punches, *span, terms.policy, may_go_on=now is not None and now < span[1])
+    sides = rounded(paired, terms.zone, terms.policy)
+    if moves and sides is not paired:
+        demand = demand_of(schedule.started_at(sides.first.minute), terms)
+    return Judged(assigned, demand, sides if _anything_to_judge(demand, terms) else None)
+
+
+def shift_record(judged: Judged, part: int, terms: Terms) -> DayRecord:
+    """Record of a shift under standard or comprehensive hours."""
+    demand, sides, now = judged.demand, judged.sides, terms.now
+    presence = judged.spans()
+    if sides is None:
         status, minutes = _without_presence(demand, now)
-        return _record(assigned, part, demand, status, minutes=minutes, sides=None)
-    may_go_on = now is not None and now < demand.end
-    sides = pair(punches, demand.start, demand.end, policy, may_go_on=may_go_on)
-    waits = now is not None and (now < demand.end if sides.lone_in is None else 2 * now <= window.last2)
-    minutes = _grace(_spent(demand, sides, tail_open=waits), policy)
-    status = _status(minutes, sides, waits=waits)
-    return _record(assigned, part, demand, status, minutes=minutes, sides=sides)
+    else:
+        window = judged.assigned.window
+        waits = now is not None and (now < demand.end if sides.lone_in is None else 2 * now <= window.last2)
+        minutes = _spent(demand, sides, presence, tail_open=waits)
+        if minutes.late or minutes.early:
+            minutes = _exempted(minutes, _late_allowed(judged, part, terms), terms)
+        status = _status(minutes, sides, waits=waits)
+    came = sides is not None or demand.trip_min > 0
+    extra = overtime.of_shift(demand.schedule, presence, judged.assigned.window.requests, terms, came=came)
+    minutes = _with_statutory(minutes, judged, presence, terms)
+    return record_of(judged, part, status, with_overtime(minutes, extra), terms, extra=extra)
 
 
-def free_record(day: date, punches: Sequence[Kept], policy: Policy) -> DayRecord:
-    """Record of a date without shift on which somebody punched."""
-    alone = one_sided(punches, policy)
-    first, last = punches[0], punches[-1]
-    used = (first.id,) if alone else (first.id, last.id)
-    flags = {"orphan_punch"} if alone else set()
-    if not alone and last.minute - first.minute >= UNAPPROVED_MIN:
-        flags.add("ot_unapproved")
-    rules = {"AR-9"} | ({"AR-29"} if "ot_unapproved" in flags else set())
+def record_of(
+    judged: Judged, part: int, status: Status, minutes: Minutes, terms: Terms, *, extra: Overtime = overtime.NONE
+) -> DayRecord:
+    """A shift's record with its flags and explanation."""
+    assigned, sides = judged.assigned, judged.sides
+    punches = assigned.punches
+    flags = punch_flags(punches) | extra.flags
+    if minutes.gap:
+        flags.add("mid_gap")
+    if judged.demand.trip:
+        flags.add("trip")
+    if assigned.outside:
+        flags.add("outside_window")
+    if terms.leave and _deep_in(terms.leave, punches):
+        flags.add("punch_during_leave")
+    if sides is not None and "AR-11" in sides.rules:
+        flags.add(SEAM)
+    allowance = "AR-19" if minutes.exempt and _late_allowed(judged, part, terms) and _came_late(judged) else None
+    if allowance:
+        flags.add("late_leave_exempt")
+    rules = _rules(judged, minutes, extra, terms)
+    everybody = (*punches, *assigned.outside) if assigned.outside else punches
+    used = sides.used if sides is not None else frozenset[int]()
     return DayRecord(
-        day,
-        0,
-        None,
-        "off",
-        first_ms=first.true_ms,
-        last_ms=None if alone else last.true_ms,
-        flags=_sorted(flags | _punch_flags(punches)),
-        explanation=_explain(punches, frozenset(used), (), rules),
+        assigned.window.schedule.date,
+        part,
+        assigned.window.schedule.plan.id,
+        status,
+        minutes,
+        first_ms=sides.first.true_ms if sides is not None and sides.lone_out is None else None,
+        last_ms=sides.last.true_ms if sides is not None and sides.lone_in is None else None,
+        flags=tuple(sorted(flags)),
+        explanation=explain(everybody, used, flags, rules, held=assigned.held, waiting=assigned.waiting),
     )
 
 
-def _demand(schedule: Schedule, absences: Iterable[Absence]) -> _Demand:
-    known, net = list(absences), schedule.net
-    if not known:
-        return _Demand(schedule, net, (), 0, 0)
-    leave = common(net, union(_span(a) for a in known if a.kind == "leave"))
-    at_site = without(net, leave)  # leave wins over a trip at the same time
-    trip = common(at_site, union(_span(a) for a in known if a.kind == "trip"))
-    whole_leave = union(_span(a) for a in known if a.kind == "leave")
-    return _Demand(schedule, without(at_site, trip), whole_leave, length(leave), length(trip))
+def with_overtime(minutes: Minutes, extra: Overtime) -> Minutes:
+    """Overtime on top of what is there (AR-28)."""
+    if not extra.total:
+        return minutes
+    return replace(
+        minutes,
+        ot_15=extra.ot_15,
+        ot_20=extra.ot_20,
+        ot_30=minutes.ot_30 + extra.ot_30,
+        comp=extra.comp,
+        extra=extra.extra,
+    )
 
 
-def _without_presence(demand: _Demand, now: Minute | None) -> tuple[Status, Minutes]:
+def _anything_to_judge(demand: Demand, terms: Terms) -> bool:
+    """Whether presence matters: without fixed hours it does at any time (AR-32)."""
+    return bool(demand.remaining) or terms.policy.system == "untimed"
+
+
+def _without_presence(demand: Demand, now: Minute | None) -> tuple[Status, Minutes]:
     """AR-16: nobody came, or nobody had to."""
     missing = length(demand.remaining)
     base = Minutes(required=demand.required, worked=demand.trip_min, leave=demand.leave_min)
@@ -109,17 +141,18 @@ def _without_presence(demand: _Demand, now: Minute | None) -> tuple[Status, Minu
     return "absent", replace(base, absent=missing)
 
 
-def _spent(demand: _Demand, sides: Sides, *, tail_open: bool) -> Minutes:
+def _spent(demand: Demand, sides: Sides, presence: Spans, *, tail_open: bool) -> Minutes:
     """AR-14, AR-15: every remaining minute before, between and after the sides goes to one field."""
     first, last = sides.first.minute, sides.last.minute
     lead = length(before(demand.remaining, first))
     tail = length(after(demand.remaining, max(first, last)))
     between = before(after(demand.remaining, first), last)
-    present = length(common(between, union(sides.spans)))
+    present = length(common(between, presence))
     tail_pends = sides.lone_in is not None or tail_open
+    trip = demand.trip_min
     return Minutes(
-        required=demand.required,
-        worked=present + demand.trip_min,
+        required=length(demand.remaining) + trip,
+        worked=present + trip,
         late=0 if sides.lone_out else lead,
         early=0 if tail_pends else tail,
         gap=length(between) - present,
@@ -128,12 +161,39 @@ def _spent(demand: _Demand, sides: Sides, *, tail_open: bool) -> Minutes:
     )
 
 
-def _grace(minutes: Minutes, policy: Policy) -> Minutes:
-    """AR-14: up to the grace minutes are exempt, above it all of them count."""
-    late = 0 if minutes.late <= policy.late_grace_min else minutes.late
-    early = 0 if minutes.early <= policy.early_grace_min else minutes.early
+def _exempted(minutes: Minutes, allowed_min: int, terms: Terms) -> Minutes:
+    """AR-19, then AR-14: what is left is exempt up to the grace; above it all of it counts."""
+    late = minutes.late - min(minutes.late, allowed_min)
+    late = 0 if late <= terms.policy.late_grace_min else late
+    early = 0 if minutes.early <= terms.policy.early_grace_min else minutes.early
     exempt = minutes.late - late + minutes.early - early
-    return replace(minutes, late=late, early=early, exempt=exempt)
+    return replace(minutes, late=late, early=early, exempt=exempt) if exempt else minutes
+
+
+def _late_allowed(judged: Judged, part: int, terms: Terms) -> int:
+    """AR-19: minutes that the person may come late, having left late on the date before."""
+    rule = terms.policy.late_leave
+    if rule is None or part:
+        return 0
+    day_before = judged.assigned.window.schedule.date - timedelta(days=1)
+    left = terms.left.get(day_before)
+    on = day_before if rule.after >= NOON else day_before + timedelta(days=1)
+    return rule.shift_min if left is not None and left >= minute_of(on, rule.after, terms.zone) else 0
+
+
+def _came_late(judged: Judged) -> bool:
+    sides = judged.sides
+    return sides is not None and sides.lone_out is None and bool(before(judged.demand.remaining, sides.first.minute))
+
+
+def _with_statutory(minutes: Minutes, judged: Judged, presence: Spans, terms: Terms) -> Minutes:
+    """AR-28: work scheduled on a statutory date, to the minute."""
+    if not terms.calendar.statutory or not minutes.worked:
+        return minutes
+    demand = judged.demand
+    done = union((*common(demand.remaining, presence), *demand.trip))
+    holiday = length(overtime.statutory_part(done, demand.schedule.date, terms))
+    return replace(minutes, worked=minutes.worked - holiday, holiday_work=holiday, ot_30=holiday)
 
 
 def _status(minutes: Minutes, sides: Sides, *, waits: bool) -> Status:
@@ -146,82 +206,22 @@ def _status(minutes: Minutes, sides: Sides, *, waits: bool) -> Status:
     return "early" if minutes.early else "normal"
 
 
-def _record(
-    assigned: Assigned, part: int, demand: _Demand, status: Status, *, minutes: Minutes, sides: Sides | None
-) -> DayRecord:
-    window, punches = assigned.window, assigned.punches
-    flags = _punch_flags(punches)
-    flags |= {"mid_gap"} if minutes.gap else set()
-    flags |= {"trip"} if demand.trip_min else set()
-    flags |= {"outside_window"} if assigned.outside else set()
-    flags |= {"punch_during_leave"} if _deep_in(demand.leave, punches) else set()
-    extra = length(after(union(sides.spans), demand.schedule.end)) if sides is not None else 0
-    flags |= {"ot_unapproved"} if extra >= UNAPPROVED_MIN else set()
-    rules = _rules(window, demand, minutes, sides, flags)
-    outs = sides is not None and sides.lone_in is None
-    ins = sides is not None and sides.lone_out is None
-    return DayRecord(
-        window.schedule.date,
-        part,
-        window.schedule.plan.id,
-        status,
-        minutes,
-        first_ms=sides.first.true_ms if sides is not None and ins else None,
-        last_ms=sides.last.true_ms if sides is not None and outs else None,
-        flags=_sorted(flags),
-        explanation=_explain(
-            (*punches, *assigned.outside), sides.used if sides else frozenset(), tuple(assigned.held), rules
-        ),
-    )
-
-
-def _rules(window: Window, demand: _Demand, minutes: Minutes, sides: Sides | None, flags: set[str]) -> set[str]:
+def _rules(judged: Judged, minutes: Minutes, extra: Overtime, terms: Terms) -> set[str]:
+    demand, sides = judged.demand, judged.sides
     applied = {
-        "AR-8": window.cut,
-        "AR-9": "outside_window" in flags,
-        "AR-13": bool(demand.leave_min or demand.trip_min),
+        "AR-8": judged.assigned.window.cut,
+        "AR-13": bool(demand.leave_min or demand.trip),
         "AR-14": bool(minutes.late or minutes.early or minutes.exempt),
         "AR-15": bool(minutes.worked),
         "AR-16": sides is None,
-        "AR-17": "punch_during_leave" in flags,
         "AR-18": demand.schedule.plan.flex is not None,
-        "AR-29": "ot_unapproved" in flags,
+        "AR-28": bool(minutes.holiday_work),
+        "AR-32": terms.policy.system == "untimed",
     }
-    return {"AR-7", "AR-21", *(rule for rule, used in applied.items() if used), *([sides.rule] if sides else [])}
-
-
-def _punch_flags(punches: Iterable[Kept]) -> set[str]:
-    flags = set()
-    for punch in punches:
-        flags |= {"duplicate_dropped"} if punch.merged else set()
-        flags |= {"clock_drift_corrected"} if punch.corrected_clock else set()
-        flags |= {"corrected"} if punch.correction else set()
-    return flags
-
-
-def _explain(punches: Sequence[Kept], used: frozenset[int], held: tuple[int, ...], rules: set[str]) -> Explanation:
-    flags = _punch_flags(punches)
-    rules = rules | {
-        rule
-        for rule, flag in (("AR-1", "corrected"), ("AR-3", "clock_drift_corrected"), ("AR-5", "duplicate_dropped"))
-        if flag in flags
-    }
-    return Explanation(
-        used=tuple(sorted(used)),
-        merged=tuple(sorted(number for punch in punches for number in punch.merged)),
-        held=tuple(sorted(held)),
-        ignored=tuple(sorted(punch.id for punch in punches if punch.id not in used)),
-        rules=tuple(sorted(rules, key=lambda rule: int(rule.removeprefix("AR-")))),
-    )
+    rules = {rule for rule, used in applied.items() if used}
+    rules.update(("AR-7", "AR-21"), extra.rules, sides.rules if sides is not None else ())
+    return rules
 
 
 def _deep_in(leave: Spans, punches: Iterable[Kept]) -> bool:
     return any(a + LEAVE_EDGE_MIN < p.minute < b - LEAVE_EDGE_MIN for p in punches for a, b in leave)
-
-
-def _span(absence: Absence) -> tuple[Minute, Minute]:
-    return absence.from_ms // MINUTE_MS, absence.to_ms // MINUTE_MS
-
-
-def _sorted(flags: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(flags))

@@ -1,20 +1,28 @@
 """The attendance engine: a pure function from what is known of one person to day records.
 
-Same input, any arrival order, any number of replays: same output. Built so far: AR-1 to AR-10, AR-12 to AR-18, AR-21,
-AR-22, AR-36 and the flag of AR-29; the rules of overtime, holidays, seams and closing take further fields of ``Facts``
-and ``Policy`` and steps of their own.
+Same input, any arrival order, any number of replays: same output.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from server.attendance.assign import assign, keep, windows
-from server.attendance.day import free_record, shift_record
+from server.attendance.assign import Assigned, add_without_effect, assign, local_date
+from server.attendance.day import Judged, judge, shift_record
 from server.attendance.facts import Facts, Shift
+from server.attendance.free import free_record
+from server.attendance.kept import Kept, keep
+from server.attendance.limits import flag_long_days
 from server.attendance.policy import DEFAULT, Policy
 from server.attendance.record import DayRecord
+from server.attendance.requested import Requested, in_force
 from server.attendance.schedule import MINUTE_MS, lay_out
+from server.attendance.seam import close_seams, seams
+from server.attendance.spans import Minute
+from server.attendance.terms import Terms, spans_of_absences
+from server.attendance.untimed import untimed_record
+from server.attendance.windows import windows
 from shared.clock import WallMs
 
 
@@ -31,21 +39,29 @@ def compute(
     ``facts`` must reach two days beyond ``dates`` on both sides. At ``now_ms`` a shift may be running: who is not there
     yet is ``not_yet`` until it ends, who is there has minutes pending until the window closes. Without it, all is over.
     """
-    kept = keep(facts.punches, policy)
-    laid_out = windows([lay_out(shift, zone) for shift in set(facts.shifts)], policy)
-    shifts, free = assign(laid_out, kept, facts.punches, zone)
-    now = None if now_ms is None else now_ms // MINUTE_MS
-    records: list[DayRecord] = []
-    parts: dict[date, int] = {}
-    for assigned in shifts:
-        day = assigned.window.schedule.date
-        part = parts[day] = parts.get(day, -1) + 1
+    requests = in_force(facts.overtime)
+    laid_out = windows([lay_out(shift, zone) for shift in set(facts.shifts)], policy, requests)
+    shifts, free = assign(laid_out, keep(facts.punches, policy), zone, policy, requests)
+    add_without_effect(shifts, facts.punches, policy)
+    terms = Terms(
+        zone,
+        policy,
+        facts.calendar,
+        leave=spans_of_absences(facts.absences, "leave"),
+        trips=spans_of_absences(facts.absences, "trip"),
+        requests=requests,
+        now=None if now_ms is None else now_ms // MINUTE_MS,
+        left=_left(shifts, free) if policy.late_leave else {},
+    )
+    parts, wanted = _parts(shifts, dates)
+    judged = _judged(shifts, wanted, terms)
+    make = untimed_record if policy.system == "untimed" else shift_record
+    records = [make(judged[at], parts[at], terms) for at in wanted if at in judged]
+    by_date = _free_requests(shifts, terms) if requests else {}
+    for day, punches in free.items():
         if dates is None or day in dates:
-            record = shift_record(assigned, part, facts.absences, policy, now)
-            records += [record] if record is not None else []
-    days = ((day, punches) for day, punches in free.items() if dates is None or day in dates)
-    records.extend(free_record(day, punches, policy) for day, punches in days)
-    return sorted(records, key=lambda record: (record.date, record.part))
+            records.append(free_record(day, punches, tuple(by_date.get(day, ())), terms))
+    return flag_long_days(sorted(records, key=_order), policy)
 
 
 def turning_points(shift: Shift, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[WallMs, WallMs, WallMs]:
@@ -54,3 +70,53 @@ def turning_points(shift: Shift, zone: ZoneInfo, policy: Policy = DEFAULT) -> tu
     end = schedule.end + schedule.room
     opens, closed = schedule.start - policy.window_before_min, end + policy.window_after_min + 1
     return opens * MINUTE_MS, end * MINUTE_MS, closed * MINUTE_MS
+
+
+def _order(record: DayRecord) -> tuple[date, int]:
+    return record.date, record.part
+
+
+def _parts(shifts: Sequence[Assigned], dates: Collection[date] | None) -> tuple[list[int], list[int]]:
+    """Number of each shift within its date, and the positions of those asked for."""
+    parts: list[int] = []
+    wanted: list[int] = []
+    of_date: dict[date, int] = {}
+    for position, assigned in enumerate(shifts):
+        day = assigned.window.schedule.date
+        of_date[day] = of_date.get(day, -1) + 1
+        parts.append(of_date[day])
+        if dates is None or day in dates:
+            wanted.append(position)
+    return parts, wanted
+
+
+def _judged(shifts: Sequence[Assigned], wanted: Iterable[int], terms: Terms) -> dict[int, Judged]:
+    """Shifts that began, by position, their seams closed (AR-11): those asked for and all with a seam."""
+    closing = seams([assigned.window for assigned in shifts], terms.policy)
+    positions = {*wanted, *closing, *(position + 1 for position in closing)} if closing else wanted
+    found = {at: judged for at in positions if (judged := judge(shifts[at], terms)) is not None}
+    if closing:
+        sides = {at: judged.sides for at, judged in found.items()}
+        for at in close_seams(closing, lambda at: shifts[at].window.schedule, sides):
+            found[at] = replace(found[at], sides=sides[at])
+    return found
+
+
+def _left(shifts: Iterable[Assigned], free: Mapping[date, Sequence[Kept]]) -> dict[date, Minute]:
+    """Last punch of each attendance date (AR-19)."""
+    found = {day: punches[-1].minute for day, punches in free.items()}
+    for assigned in shifts:
+        if assigned.punches:
+            day = assigned.window.schedule.date
+            found[day] = max(found.get(day, 0), assigned.punches[-1].minute)
+    return found
+
+
+def _free_requests(shifts: Iterable[Assigned], terms: Terms) -> dict[date, list[Requested]]:
+    """Requests that belong to no shift, by the local date on which they start."""
+    owned = {request for assigned in shifts for request in assigned.window.requests}
+    found: dict[date, list[Requested]] = {}
+    for request in terms.requests:
+        if request not in owned:
+            found.setdefault(local_date(request.start * MINUTE_MS, terms.zone), []).append(request)
+    return found

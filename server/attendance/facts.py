@@ -1,15 +1,15 @@
 """What the engine is given about one person."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from server.attendance.calendar import PLAIN, Calendar
 from shared.clock import WallMs
 from shared.punch import Direction
 
 AbsenceKind: TypeAlias = Literal["leave", "trip"]
-DayType: TypeAlias = Literal["workday", "restday", "statutory"]
+Standing: TypeAlias = Literal["approved", "pending", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,12 @@ class Punch:
     """Rule that holds it."""
     correction: bool = False
     """Added by a person (AR-1)."""
-    approved: bool = True
-    """False for a correction nobody has approved."""
+    standing: Standing = "approved"
+    """Other than approved only for a correction or an unverified punch."""
+    unverified: bool = False
+    """From a phone whose clock nobody vouches for (AR-41)."""
+    known_ms: WallMs | None = None
+    """When it was received, or decided upon if it needed that; None: before any closing (AR-34)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,24 @@ class Absence:
     kind: AbsenceKind
     from_ms: WallMs
     to_ms: WallMs
+    known_ms: WallMs | None = None
+    """When it was decided; None: before any closing."""
+    cancelled_ms: WallMs | None = None
+    """When it was taken back (AR-17); it counts only in what was closed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class OvertimeRequest:
+    """Overtime that was approved."""
+
+    from_ms: WallMs
+    to_ms: WallMs
+    to_comp: bool = False
+    """To be banked as compensatory leave (AR-27)."""
+    known_ms: WallMs | None = None
+    """When it was decided; None: before any closing."""
+    cancelled_ms: WallMs | None = None
+    """When it was taken back; it counts only in what was closed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +96,5 @@ class Facts:
     shifts: tuple[Shift, ...] = ()
     punches: tuple[Punch, ...] = ()
     absences: tuple[Absence, ...] = ()
-    calendar: Mapping[date, DayType] = field(default_factory=dict)
-    """The company's exceptions; read by the overtime rules."""
+    overtime: tuple[OvertimeRequest, ...] = ()
+    calendar: Calendar = PLAIN

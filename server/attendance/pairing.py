@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.attendance.assign import Kept
+from server.attendance.kept import Kept
 from server.attendance.policy import Policy
 from server.attendance.spans import Minute, Span
+
+SCHEDULED = -1
+"""Instead of a punch's id: nobody punched, the scheduled time stands (AR-11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Sides:
     """An OUT before everything else: its IN is missing."""
     lone_in: Kept | None = None
     """An IN after everything else: its OUT is missing."""
-    rule: str = "AR-12"
+    rules: tuple[str, ...] = ("AR-12",)
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -28,7 +31,8 @@ class Sides:
     def used(self) -> frozenset[int]:
         """Ids of the punches that are a side."""
         ends = [punch.id for pair in self.pairs for punch in pair]
-        return frozenset(ends + [punch.id for punch in (self.lone_in, self.lone_out) if punch is not None])
+        ends += [punch.id for punch in (self.lone_in, self.lone_out) if punch is not None]
+        return frozenset(number for number in ends if number != SCHEDULED)
 
     @property
     def first(self) -> Kept:
@@ -52,16 +56,11 @@ def pair(punches: Sequence[Kept], start: Minute, end: Minute, policy: Policy, *,
     if len(punches) == 1 or (policy.pairing == "first_last" and _close(punches, policy)):
         first, last = punches[0], punches[-1]
         came = may_go_on or abs(first.minute - start) <= abs(last.minute - end)
-        return Sides(lone_in=first, rule="AR-10") if came else Sides(lone_out=last, rule="AR-10")
+        return Sides(lone_in=first, rules=("AR-10",)) if came else Sides(lone_out=last, rules=("AR-10",))
     if policy.pairing == "first_last":
         return Sides(((punches[0], punches[-1]),))
     pairs = tuple(zip(punches[::2], punches[1::2], strict=False))
     return Sides(pairs, lone_in=punches[-1] if len(punches) % 2 else None)
-
-
-def one_sided(punches: Sequence[Kept], policy: Policy) -> bool:
-    """Whether these punches are only one side of a presence (AR-10)."""
-    return len(punches) == 1 or _close(punches, policy)
 
 
 def _close(punches: Sequence[Kept], policy: Policy) -> bool:

@@ -6,11 +6,23 @@ from typing import Literal, TypeAlias
 
 from shared.clock import WallMs
 
-RULE_VERSION = "attendance-1"
+RULE_VERSION = "attendance-2"
 """Changes whenever the same input may give another record."""
 
 Status: TypeAlias = Literal[
-    "normal", "late", "early", "late_early", "missing_in", "missing_out", "absent", "leave", "off", "not_yet"
+    "normal",
+    "late",
+    "early",
+    "late_early",
+    "missing_in",
+    "missing_out",
+    "absent",
+    "leave",
+    "untimed",
+    "off",
+    "rest_ot",
+    "holiday_ot",
+    "not_yet",
 ]
 
 UNFINISHED: frozenset[Status] = frozenset(("normal", "late", "early", "late_early"))
@@ -19,7 +31,10 @@ UNFINISHED: frozenset[Status] = frozenset(("normal", "late", "early", "late_earl
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """Where the required minutes of a shift went; all but ``leave`` add up to ``required`` (AR-21)."""
+    """Where the required minutes of a shift went: ``worked`` to ``exempt`` add up to ``required`` (AR-21).
+
+    Overtime comes on top; ``ot_30`` includes ``holiday_work`` (AR-28).
+    """
 
     required: int = 0
     worked: int = 0
@@ -31,6 +46,13 @@ class Minutes:
     pending: int = 0
     exempt: int = 0
     leave: int = 0
+    ot_15: int = 0
+    ot_20: int = 0
+    ot_30: int = 0
+    comp: int = 0
+    """Class 2.0, banked as compensatory leave."""
+    extra: int = 0
+    """Beyond the shifts under comprehensive hours; a class is theirs only at the end of the period (AR-31)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +77,8 @@ class DayRecord:
     status: Status
     minutes: Minutes = Minutes()
     first_ms: WallMs | None = None
-    """Corrected instant of the first side, if it is an IN."""
+    """Corrected instant of the first side, if it is an IN; the scheduled one where a seam was filled (AR-11)."""
     last_ms: WallMs | None = None
-    """Corrected instant of the last side, if it is an OUT."""
+    """Corrected instant of the last side, if it is an OUT; the scheduled one where a seam was filled."""
     flags: tuple[str, ...] = ()
     explanation: Explanation = field(default_factory=Explanation)
