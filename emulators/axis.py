@@ -55,7 +55,9 @@ class AxisController(TerminalWeb):
         self._row = 0
 
     def public(self, request: Request) -> Response | None:
-        """Nothing but a stranger's path needs no login."""
+        """A few properties, and a stranger's path, need no login."""
+        if b"getAllUnrestrictedProperties" in request.body:
+            return self._info()
         return None if request.path.startswith(("/vapix/", "/axis-cgi/")) else Response(404, b"not here")
 
     async def respond(self, request: Request) -> Response:
@@ -63,13 +65,16 @@ class AxisController(TerminalWeb):
         if self.forbidden:
             return Response(403, b"Forbidden")
         if request.path == "/axis-cgi/basicdeviceinfo.cgi":
-            told = {"SerialNumber": self.serial, "ProdNbr": "A1601", "Version": "1.84.4"}
-            return _json({"apiVersion": "1.0", "data": {"propertyList": told}})
+            return self._info()
         if request.path == "/vapix/pacs":
             return _json({"User": [{"token": "u1", "Name": "WANG WEI"}]})
         if request.path == "/vapix/eventlogger":
             return self._events(json.loads(request.body)["axlog:FetchEvents3"])
         return Response(404, b"not here")
+
+    def _info(self) -> Response:
+        told = {"SerialNumber": self.serial, "ProdNbr": "A1601", "Version": "1.84.4"}
+        return _json({"apiVersion": "1.0", "data": {"propertyList": told}})
 
     def _events(self, asked: dict[str, object]) -> Response:
         rows = [told for told in self.log if "AccessGranted" in json.dumps(told)]

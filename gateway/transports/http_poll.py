@@ -4,9 +4,6 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
-
-import msgspec
 
 from gateway.config import TerminalConfig
 from gateway.driver import DriverContext, Terminal, TerminalState
@@ -15,7 +12,8 @@ from gateway.transports.source import Source, problem_of
 from shared.clock import DeviceSeconds
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
 
-Answer = TypeVar("Answer")
+IDENTIFY_S = 2.0
+IDENTIFY_LIMIT = 64 * 1024
 
 
 class HttpLogin:
@@ -125,6 +123,18 @@ class PollTask(ABC):
         self.state.problem = problem
 
 
+async def ask_stranger(host: str, port: int, path: str, question: bytes | None = None) -> bytes | None:
+    """What a device answers to somebody who does not log in; None when it does not, or when nobody is there."""
+    name = f"[{host}]" if ":" in host else host
+    try:
+        async with HttpClient(f"http://{name}:{port}", timeout_s=IDENTIFY_S) as client:
+            method = "GET" if question is None else "POST"
+            reply = await client.request(method, path, content=question, limit=IDENTIFY_LIMIT)
+    except MusterError:
+        return None
+    return reply.body if reply.status == 200 else None
+
+
 def checked(reply: Reply, what: str) -> bytes:
     """The body of a sound answer; ConfigError for what an account may not do, RetryableError for the rest."""
     if reply.status == 200:
@@ -132,11 +142,3 @@ def checked(reply: Reply, what: str) -> bytes:
     if reply.status == 403:
         raise ConfigError(f"{what}: forbidden; give the account the right to read events")
     raise RetryableError(f"{what}: status {reply.status}, expected 200")
-
-
-def decode_json(body: bytes, kind: type[Answer]) -> Answer:
-    """A JSON body as ``kind``; DataError when it is something else."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"answer is not what was expected: {str(error)[:120]}", code="bad_answer") from error

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from gateway.config import TerminalConfig
 from gateway.driver import Driver, Terminal, TerminalState
@@ -22,6 +24,7 @@ class PollSite:
     password: str | None = "Muster-1234"
     serial: str | None = "CFG0001"
     host: str = "127.0.0.1"
+    timeout_s: float = 10.0
     sink: RecordingSink = field(default_factory=RecordingSink)
     clock: TurnedClock = field(default_factory=TurnedClock)
     state: TerminalState = field(default_factory=lambda: TerminalState("", ""))
@@ -41,8 +44,9 @@ class PollSite:
                 poll_s=0.02,
             )
         )
+        link = msgspec.structs.replace(found.profile.link, timeout_s=self.timeout_s)
         self.state = found.state
-        return found
+        return replace(found, profile=msgspec.structs.replace(found.profile, link=link))
 
     async def run(self) -> None:
         """The driver's task until it ends; its error comes out."""

@@ -10,10 +10,10 @@ from gateway.drivers.akuvox import codec
 from gateway.drivers.akuvox.codec import Bad, Row
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
-from gateway.transports.http_poll import HttpLogin, PollTask, checked
+from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
 from gateway.transports.source import Once, Source, check_quirks, put_rows
 from shared.clock import Clocks
-from shared.errors import DataError, RetryableError
+from shared.errors import DataError, MusterError, RetryableError
 from shared.keys import Event
 from shared.punch import Method, Punch
 
@@ -130,6 +130,7 @@ class Akuvox:
     family = FAMILY
     quirks = QUIRKS
     abilities = AkuvoxDevice.abilities
+    ports = (80,)
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task per terminal; ConfigError for settings that can not work."""
@@ -140,6 +141,17 @@ class Akuvox:
         """Connect; ConfigError for a refused login, RetryableError when nobody answers."""
         async with HttpLogin(terminal, PROBE).client() as client:
             yield AkuvoxDevice(client, terminal, clocks)
+
+    async def identify(self, host: str, port: int) -> DeviceInfo | None:
+        """What it says of itself without a login; None when it says nothing, or is something else."""
+        answer = await ask_stranger(host, port, PROBE)
+        try:
+            told = codec.decode_info(answer) if answer is not None else None
+        except MusterError:
+            return None
+        if told is None or told.serial is None or told.model is None:
+            return None
+        return DeviceInfo(serial=told.serial, model=told.model, firmware=told.firmware)
 
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """What one captured answer of doorlog/get or system/info says; DataError when it is none."""

@@ -128,6 +128,8 @@ class _Users(msgspec.Struct):
 # Questions
 
 INFO = b'{"apiVersion":"1.0","method":"getAllProperties"}'
+INFO_WITHOUT_LOGIN = b'{"apiVersion":"1.0","method":"getAllUnrestrictedProperties"}'
+"""Vendor's VAPIX pages: what a stranger may know."""
 USERS = b'{"pacsaxis:GetUserList":{}}'
 
 

@@ -12,10 +12,10 @@ from gateway.drivers.axis import codec
 from gateway.drivers.axis.codec import Access, Bad, Page, Place, Row
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
-from gateway.transports.http_poll import HttpLogin, PollTask, checked
+from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
 from gateway.transports.source import Source, check_quirks, put_rows
 from shared.clock import Clocks
-from shared.errors import DataError, RetryableError
+from shared.errors import DataError, MusterError, RetryableError
 from shared.keys import Event
 from shared.punch import Punch
 
@@ -155,6 +155,7 @@ class Axis:
     family = FAMILY
     quirks = QUIRKS
     abilities = AxisDevice.abilities
+    ports = (80,)
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task per controller; ConfigError for settings that can not work."""
@@ -165,6 +166,17 @@ class Axis:
         """Connect; ConfigError for a refused login, RetryableError when nobody answers."""
         async with HttpLogin(terminal, INFO).client() as client:
             yield AxisDevice(client, terminal, clocks)
+
+    async def identify(self, host: str, port: int) -> DeviceInfo | None:
+        """What it says of itself without a login; None when it says nothing, or is something else."""
+        answer = await ask_stranger(host, port, INFO, codec.INFO_WITHOUT_LOGIN)
+        try:
+            told = codec.decode_info(answer) if answer is not None else None
+        except MusterError:
+            return None
+        if told is None or told.serial is None or told.model is None:
+            return None
+        return DeviceInfo(serial=told.serial, model=told.model, firmware=told.firmware)
 
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """What one captured answer of the event logger or of basicdeviceinfo says; DataError when it is none."""

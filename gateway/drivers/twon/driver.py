@@ -14,7 +14,7 @@ from gateway.drivers.twon import codec
 from gateway.drivers.twon.codec import Access, Bad, Place, RefusalError, Row, Sessions
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
-from gateway.transports.http_poll import HttpLogin, PollTask, checked
+from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
 from gateway.transports.source import Once, Source, check_quirks, put_rows
 from shared.clock import Clocks
 from shared.errors import DataError, MusterError, RetryableError
@@ -72,7 +72,7 @@ class TwonTask(PollTask):
     """Keeps one terminal read."""
 
     def __init__(self, terminal: Terminal, context: DriverContext) -> None:
-        super().__init__(FAMILY, terminal, context, PROBE, max(terminal.profile.link.timeout_s, WAIT_S + 10.0))
+        super().__init__(FAMILY, terminal, context, PROBE, WAIT_S + terminal.profile.link.timeout_s)
         check_quirks(terminal.profile, QUIRKS)
         self._sessions = Sessions()
         self._place = Place()
@@ -206,6 +206,7 @@ class Twon:
     family = FAMILY
     quirks = QUIRKS
     abilities = TwonDevice.abilities
+    ports = (80,)
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task per terminal; ConfigError for settings that can not work."""
@@ -214,8 +215,19 @@ class Twon:
     @asynccontextmanager
     async def open(self, terminal: Terminal, clocks: Clocks) -> AsyncIterator[Device]:
         """Connect; ConfigError for a refused login, RetryableError when nobody answers."""
-        async with HttpLogin(terminal, PROBE, WAIT_S + 10.0).client() as client:
+        async with HttpLogin(terminal, PROBE, WAIT_S + terminal.profile.link.timeout_s).client() as client:
             yield TwonDevice(client, terminal, clocks)
+
+    async def identify(self, host: str, port: int) -> DeviceInfo | None:
+        """What it says of itself without a login; None when it says nothing, or is something else."""
+        answer = await ask_stranger(host, port, PROBE)
+        try:
+            told = codec.decode_info(answer) if answer is not None else None
+        except MusterError:
+            return None
+        if told is None or told.serial is None or not (told.model or "").startswith("2N"):
+            return None
+        return DeviceInfo(serial=told.serial, model=told.model, firmware=told.firmware)
 
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """What one captured answer of log/pull, system/info or system/status says; DataError when it is none."""

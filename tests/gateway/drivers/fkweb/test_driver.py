@@ -238,7 +238,7 @@ async def test_f20_two_terminals_with_one_serial_lose_nothing(site: PushSite) ->
     assert {punch.user for punch in site.sink.punches} == {f"{n}-{k}" for n in range(2) for k in range(10)}
 
 
-async def test_sec11_no_biometrics(site: PushSite) -> None:
+async def test_sec11_no_biometrics(site: PushSite, capsys: pytest.CaptureFixture[str]) -> None:
     secret = b"TEMPLATE-OR-PICTURE"
     one = device(site, picture=True)
     one.punch("1", AT)
@@ -250,6 +250,7 @@ async def test_sec11_no_biometrics(site: PushSite) -> None:
     assert secret not in stored
     assert b"FACE-PICTURE" not in stored
     assert secret.decode() not in repr(site.states)
+    assert secret.decode() not in "".join(capsys.readouterr())
 
 
 async def test_an_unlisted_terminal_keeps_its_punches_and_is_reported_once(site: PushSite) -> None:

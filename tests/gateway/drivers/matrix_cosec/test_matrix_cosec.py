@@ -364,3 +364,17 @@ def test_sec33_codec_fuzz() -> None:
 @pytest.mark.long
 def test_sec33_codec_fuzz_long() -> None:
     attack(100_000)
+
+
+@pytest.mark.parametrize("fault", ["drip", "deaf"])
+async def test_f20_a_terminal_that_does_not_finish_is_left(site: PollSite, device: MatrixTerminal, fault: str) -> None:
+    fill(device, 3)
+    site.timeout_s = 0.3
+    device.faults.append(fault)  # type: ignore[arg-type]
+    began = time.monotonic()
+    with pytest.raises(RetryableError):
+        await site.run()
+    assert time.monotonic() - began < 10
+    assert site.state.state == "offline"
+    site.timeout_s = 10.0
+    await site.running(lambda: bool(site.sink.punches))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emulators.twon import SECRET, TwonTerminal
 from gateway.device import Ability
-from gateway.drivers.twon import codec
+from gateway.drivers.twon import codec, driver
 from gateway.drivers.twon.codec import Access, Bad, Other, Place, Sessions
 from gateway.drivers.twon.driver import DRIVER
 from gateway.profile import load_profile, profile_folder
@@ -282,3 +282,31 @@ def test_sec33_codec_fuzz() -> None:
 @pytest.mark.long
 def test_sec33_codec_fuzz_long() -> None:
     attack(100_000)
+
+
+@pytest.mark.parametrize("fault", ["drip", "deaf"])
+async def test_f20_a_terminal_that_does_not_finish_is_left(
+    site: PollSite, device: TwonTerminal, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "WAIT_S", 0)
+    device.punch("u", UTC_S)
+    site.timeout_s = 0.3
+    device.faults.append(fault)  # type: ignore[arg-type]
+    began = time.monotonic()
+    with pytest.raises(RetryableError):
+        await site.run()
+    assert time.monotonic() - began < 10
+    assert site.state.state == "offline"
+    site.timeout_s = 10.0
+    await site.running(lambda: bool(site.sink.punches))
+
+
+async def test_it_is_recognised_only_when_it_speaks_without_a_login(device: TwonTerminal) -> None:
+    assert await DRIVER.identify("127.0.0.1", device.port) is None
+    assert device.login.wrong == 0
+    device.login.check = lambda *_: None  # type: ignore[method-assign]
+    found = await DRIVER.identify("127.0.0.1", device.port)
+    assert found is not None
+    assert found.model == "2N IP Verso"
+    await device.stop()
+    assert await DRIVER.identify("127.0.0.1", device.port) is None

@@ -193,7 +193,7 @@ async def test_f20_garbage_and_broken_messages_harm_no_other(site: PushSite) -> 
     assert [punch.user for punch in site.sink.punches] == ["1000"]
 
 
-async def test_sec11_no_biometrics(site: PushSite) -> None:
+async def test_sec11_no_biometrics(site: PushSite, capsys: pytest.CaptureFixture[str]) -> None:
     one = device(site)
     one.punch("1000", UTC_S)
     await running(one, 1)
@@ -201,9 +201,11 @@ async def test_sec11_no_biometrics(site: PushSite) -> None:
     for cut in range(10, len(body), 97):
         await one.send(VERIFICATION, body[:cut])
     stored = bytes(site.sink.raw)
+    logged = "".join(capsys.readouterr())
     for secret in (PICTURE[:12], IDENTITY, "WANG WEI"):
         assert secret.encode() not in stored
         assert secret not in repr(site.states)
+        assert secret not in logged
 
 
 async def test_an_unlisted_terminal_keeps_its_records_and_is_reported_once(site: PushSite) -> None:
