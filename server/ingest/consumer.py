@@ -10,7 +10,7 @@ import aiomqtt
 import structlog
 
 from server.config import BrokerConfig, ServerConfig, broker_password
-from server.ingest import watch
+from server.ingest import orders, watch
 from server.ingest.gaps import GapWatch
 from server.ingest.inbox import Inbox, Message
 from server.ingest.session import read_batch, refused
@@ -21,7 +21,7 @@ from server.store.ingest_store import ingest_store
 from shared.clock import Clocks
 from shared.errors import ConfigError, DataError
 from shared.topics import down, parse_up
-from shared.wire import Ack, Health, Hello, decode_message, encode_message
+from shared.wire import Ack, Health, Hello, Result, decode_message, encode_message
 
 SUBSCRIPTION = "gw/+/up/#"
 SHARED_SUBSCRIPTION = f"$share/muster/{SUBSCRIPTION}"
@@ -44,7 +44,7 @@ async def consume(db: Database, config: ServerConfig, clocks: Clocks) -> None:
     """Take in what gateways send until cancelled; what was received by then is committed and acked."""
     consumer = Consumer(db, clocks)
     tasks = [asyncio.create_task(consumer.work()) for _ in range(WORKERS[db.dialect])]
-    tasks += [asyncio.create_task(consumer.publish()), asyncio.create_task(_look(db, clocks))]
+    tasks += [asyncio.create_task(work) for work in (consumer.publish(), consumer.send_commands(), _look(db, clocks))]
     receiving = asyncio.create_task(receive(consumer, config.broker))
     try:
         done, _ = await asyncio.wait([receiving, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -108,6 +108,7 @@ class Consumer:
     def __init__(self, db: Database, clocks: Clocks) -> None:
         self.client: aiomqtt.Client | None = None
         self.inbox = Inbox()
+        self._db = db
         self._ingest = Ingest(db, ingest_store(db))
         self._clocks = clocks
         self._acks: asyncio.Queue[tuple[str, Ack]] = asyncio.Queue(1_000)
@@ -145,6 +146,8 @@ class Consumer:
                         sent.append((message.gateway, read_batch(message.payload)))
                     case "hello":
                         await self._greet(message, decode_message(message.payload, Hello))
+                    case "result":
+                        await self._keep_result(message, decode_message(message.payload, Result))
                     case "health":
                         health[message.gateway] = decode_message(message.payload, Health)
                     case _:
@@ -199,6 +202,24 @@ class Consumer:
             await self._until_done(lambda: self._ingest.keep_health(health, self._clocks.wall_ms()))
         except Exception:
             log.exception("health_dropped", gateways=sorted(health))
+
+    async def _keep_result(self, message: Message, result: Result) -> None:
+        now_ms = self._clocks.wall_ms()
+        await self._until_done(lambda: orders.keep_result(self._db, message.gateway, result, now_ms))
+
+    async def send_commands(self) -> None:
+        """Send what terminals are to do, for ever; what was not sent or not answered comes again."""
+        while True:
+            await asyncio.sleep(orders.EVERY_S)
+            client = self.client
+            if client is None:
+                continue
+            for gateway, command in await self._until_done(lambda: orders.due(self._db, self._clocks.wall_ms())):
+                try:
+                    await client.publish(down(gateway, "cmd"), encode_message(command), qos=1)
+                except aiomqtt.MqttError as error:
+                    log.info("command_not_sent", gateway=gateway, reason=str(error))
+                    break
 
     async def _refuse(self, message: Message, code: str) -> None:
         log.warning("message_refused", gateway=message.gateway, kind=message.kind, code=code)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.ingest.session import CONFLICT, FOREIGN, Batch, Known, Reject, Run, Seen, covered, greet, refused, seen_of
 from server.ingest.session import take as take_batches
-from server.store import fleet_queries, ingest_queries
+from server.store import command_queries, fleet_queries, ingest_queries
 from server.store.change_queries import note_changes
 from server.store.database import Database
 from server.store.fleet_queries import AlarmDetail
@@ -84,6 +84,7 @@ class Ingest:
             before = await fleet_queries.note_seen(
                 connection, gateway, now_ms, machine=hello.machine, software=hello.software
             )
+            await command_queries.send_again(connection, gateway)
             rows = await self._locked(connection, {(gateway, state.stream) for state in hello.streams})
             greeting = greet({key[1]: _known(row) for key, row in rows.items()}, hello)
             await ingest_queries.advance_streams(

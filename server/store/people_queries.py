@@ -116,6 +116,25 @@ async def unmatched_rows(connection: AsyncConnection, scope: Scope) -> list[Unma
     return sorted(merged, key=lambda row: -row.punches)
 
 
+@dataclass(frozen=True, slots=True)
+class NumberRow:
+    """A number that terminals of a group know an employee by."""
+
+    user_code: str
+    name: str
+    left_on: dt.date | None
+
+
+async def number_rows(connection: AsyncConnection, scope: Scope, user_group: str) -> list[NumberRow]:
+    """Numbers of a group that are mapped to somebody in scope, in order."""
+    joined = terminal_users.join(employees, employees.c.id == terminal_users.c.employee)
+    which = select(terminal_users.c.user_code, employees.c.name, employees.c.left_on).select_from(joined)
+    rows = await connection.execute(
+        which.where(terminal_users.c.user_group == user_group, visible(scope)).order_by(terminal_users.c.user_code)
+    )
+    return [NumberRow(*row) for row in rows]
+
+
 async def employee_of_user(connection: AsyncConnection, scope: Scope, user_group: str, user_code: str) -> str | None:
     """Who the number on these terminals is mapped to; None for nobody, or nobody in scope."""
     joined = terminal_users.join(employees, employees.c.id == terminal_users.c.employee)

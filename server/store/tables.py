@@ -113,6 +113,33 @@ alarms = Table(
     Index("ix_alarms_open", "kind", "subject", unique=True, **_where("cleared_ms IS NULL")),
 )
 
+commands = Table(  # what gateways are to do at terminals, kept for ever as the record of who wrote whom where
+    "commands",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("terminal", Text, ForeignKey("terminals.serial"), nullable=False),
+    Column("changes", JSON, nullable=False),  # shared.wire.UserChange as builtins; none asks only who is enrolled
+    Column("actor", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),  # none until sent, and again when its gateway greets
+    Column("outcome", Text, nullable=False),  # open | waiting | done | failed | expired
+    Column("message", Text, nullable=False),
+    Column("result_ms", BigInteger),
+    Column("results", JSON, nullable=False),  # shared.wire.ChangeResult as builtins
+    Index("ix_commands_terminal_created", "terminal", "created_ms"),
+    Index("ix_commands_open", "expires_ms", **_where("outcome IN ('open', 'waiting')")),
+)
+
+command_users = Table(  # who was enrolled after a command, part by part as it came
+    "command_users",
+    metadata,
+    Column("command", LargeBinary(16), ForeignKey("commands.id"), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("users", JSON, nullable=False),  # shared.wire.DirectoryUser as builtins
+    PrimaryKeyConstraint("command", "part"),
+)
+
 # --- ingest: written in one transaction, hot path -------------------------------------------------------------------
 
 streams = Table(
