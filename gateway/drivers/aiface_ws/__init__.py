@@ -1,0 +1,1 @@
+"""Timmy, AiFace and other terminals that push JSON over a WebSocket."""
