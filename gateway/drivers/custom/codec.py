@@ -170,7 +170,7 @@ def _kept(raw: msgspec.Raw) -> bytes:
     return msgspec.json.encode({k: v for k, v in fields.items() if k in _FIELDS and len(bytes(v)) <= _FIELD_BYTES})
 
 
-def punch_of(entry: PunchEntry, device: str, drift_ms: int, seen_ms: int) -> Punch:
+def punch_of(entry: PunchEntry, device: str, drift_ms: int | None, seen_ms: int) -> Punch:
     """The event; the wall second is that of the device's own zone."""
     second, offset = device_seconds(entry.at.replace(tzinfo=None)), entry.at.utcoffset() or timedelta()
     offset_s = int(offset.total_seconds())

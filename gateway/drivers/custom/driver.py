@@ -4,17 +4,23 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from gateway.device import Decoded, Trouble
 from gateway.driver import DriverContext, DriverTask, Terminal
+from gateway.drivers.custom.codec import punch_of, read_message, scan_of
 from gateway.drivers.custom.intake import FAMILY, Intake, Refusal, encode, key_lines
+from gateway.profile import Profile
 from gateway.transports import http_front
 from gateway.transports.http_front import Body, Head, HttpFront, listening
 from gateway.transports.together import together
 from shared.errors import ConfigError, DataError, RetryableError
+from shared.keys import Event
+from shared.scan import ScanKind
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -52,6 +58,16 @@ class Custom:
             door = MqttDoor(host, port, group, context)
             tasks.append(DriverTask(f"{FAMILY} {host}:{port}", group, door.run))
         return tasks
+
+    def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:  # noqa: ARG002
+        """What one message says, signed or not, with or without the line of its signature before it."""
+        if not data.lstrip().startswith(b"{"):
+            data = data.partition(b"\n")[2]
+        message = read_message(data)
+        events: list[Event] = [punch_of(entry, message.device, None, 0) for entry in message.punches]
+        events += [scan_of(entry, message.device, ScanKind.UNKNOWN, 0) for entry in message.scans]
+        problems = tuple(Trouble(bad.code, f"{bad.place}: {bad.text}", bad.raw) for bad in message.bad)
+        return [Decoded("events", tuple(events), problems=problems)]
 
 
 DRIVER = Custom()

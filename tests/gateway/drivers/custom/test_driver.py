@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiomqtt
 import pytest
@@ -16,8 +17,10 @@ from gateway.config import PushConfig, TerminalConfig
 from gateway.driver import Terminal
 from gateway.drivers.custom.driver import DRIVER
 from gateway.drivers.custom.intake import OFFLINE_AFTER_MS, Intake
+from gateway.profile import load_profile
 from shared.clock import from_ms
-from shared.errors import ConfigError, RetryableError
+from shared.errors import ConfigError, DataError, RetryableError
+from shared.punch import Punch
 from shared.scan import ScanKind
 from tests.support.loopback import free_port
 from tests.support.mosquitto import Mosquitto
@@ -291,6 +294,20 @@ async def test_a_broker_that_is_away_is_tried_again(tmp_path: Path) -> None:
     (task,) = DRIVER.tasks(depot.terminals, context(depot.sink, depot.clock))
     with pytest.raises(RetryableError, match="broker 127"):
         await task.run()
+
+
+def test_a_captured_message_is_decoded_with_or_without_its_signature() -> None:
+    device = CustomDevice("gate", KEY)
+    device.punch("1007", AT)
+    device.punch("", AT)
+    body, signature = device.message(NOW)
+    profile, zone = load_profile("generic/custom"), ZoneInfo("Asia/Shanghai")
+    for data in (body, f"{signature}\n".encode() + body):
+        (told,) = DRIVER.decode(data, profile, zone, "x")
+        assert [event.terminal for event in told.events if isinstance(event, Punch)] == ["gate"]
+        assert [problem.code for problem in told.problems] == ["bad_entry"]
+    with pytest.raises(DataError):
+        DRIVER.decode(b"garbage", profile, zone, "x")
 
 
 def test_now_of_the_tests_is_that_of_the_sink() -> None:
