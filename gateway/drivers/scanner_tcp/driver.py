@@ -134,7 +134,8 @@ class Callers:
         self.desks = desks
         self._context = context
         self._push = context.push
-        self._serving: dict[str, asyncio.Task[None]] = {}
+        self._serving: dict[str, asyncio.StreamWriter] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._strangers: set[str] = set()
 
     async def run(self) -> None:
@@ -147,7 +148,7 @@ class Callers:
             await asyncio.Event().wait()
         finally:
             server.close()
-            for task in self._serving.values():
+            for task in self._tasks:
                 task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -160,16 +161,18 @@ class Callers:
             writer.close()
             return
         if (before := self._serving.get(peer)) is not None:
-            before.cancel()  # a scanner that was switched off and on again: its old connection is dead
-        self._serving[peer] = task
+            before.close()  # a scanner that was switched off and on again; what it had sent is still committed
+        self._serving[peer] = writer
+        self._tasks.add(task)
         try:
             await listen(desk, reader, writer)
         except OSError:
             pass
         except asyncio.CancelledError:
-            pass  # by a newer connection or the end of the program: asyncio 3.11 would report the task as failed
+            pass  # at the end of the program: asyncio 3.11 would report the task as failed
         finally:
             writer.close()
-            if self._serving.get(peer) is task:
+            self._tasks.discard(task)
+            if self._serving.get(peer) is writer:
                 del self._serving[peer]
                 desk.lost("no_contact", "the scanner closed the connection")

@@ -225,6 +225,18 @@ async def test_a_link_on_a_stick_leads_nowhere(tmp_path: Path) -> None:
     assert stick.sink.events == []
 
 
+async def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("root:secret\n")
+    (tmp_path / "1_attlog.dat").symlink_to(secret)
+    facts = secret.stat()
+    with pytest.raises(OSError, match="symbolic"):
+        driver.read_bytes(tmp_path / "1_attlog.dat", driver.Seen("1_attlog.dat", facts.st_size, facts.st_mtime_ns))
+    assert Stick(tmp_path).folder._list() == set()
+    (tmp_path / "stick" / "2_attlog.dat").symlink_to(secret)
+    assert Stick(tmp_path).folder._list() == set()
+
+
 async def test_the_task_finds_a_file_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "SETTLE_S", 0.02)
     stick = Stick(tmp_path, poll_s=0.02)

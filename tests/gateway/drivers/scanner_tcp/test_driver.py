@@ -115,11 +115,30 @@ async def test_reads_of_a_scanner_that_connects_become_scans(calling: tuple[TcpS
 async def test_a_second_connection_replaces_the_first(calling: tuple[TcpScanner, Gate]) -> None:
     first, gate = calling
     await until(lambda: gate.terminal.state.state == "online")
+    reader, writer = await asyncio.open_connection("127.0.0.1", first._gateway_port)
     second = TcpScanner(gateway_port=first._gateway_port)
     await second.start()
     await second.scan("YT2")
     await until(lambda: gate.codes == ["YT2"])
+    assert await reader.read() == b"", "the older connection is closed"
+    writer.close()
     assert gate.terminal.state.state == "online"
+    await second.stop()
+
+
+async def test_a_second_connection_loses_nothing_of_the_first(
+    calling: tuple[TcpScanner, Gate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station, "LOOK_S", 0.02)
+    first, gate = calling
+    gate.sink.refusing = True
+    await first.scan("YT1")
+    await until(lambda: gate.sink.refused > 0)
+    second = TcpScanner(gateway_port=first._gateway_port)
+    await second.start()
+    await second.scan("YT2")
+    gate.sink.refusing = False
+    await until(lambda: sorted(gate.codes) == ["YT1", "YT2"])
     await second.stop()
 
 
