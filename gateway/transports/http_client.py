@@ -161,14 +161,14 @@ class HttpClient:
         RefusedError for a login that is not taken, RetryableError when nobody answers in time, DataError ``too_large``
         for more than ``limit`` bytes.
         """
-        for last in (False, True):
+        for _ in range(2):
             reply = await self._once(method, path, params, content=content, kind=kind, headers=headers, limit=limit)
             if reply.status != 401:
                 return reply
-            # A nonce that expired under way says nothing against the password.
-            if last or not _is_stale(reply):
-                break
-        raise self._refused(reply)
+            if not _is_stale(reply):
+                raise self._refused(reply)
+        # A nonce that expired under way says nothing against the password.
+        raise RetryableError(f"{self.base}: every login is out of date before it arrives")
 
     @asynccontextmanager
     async def stream(

@@ -57,6 +57,13 @@ async def test_an_expired_nonce_is_no_refusal() -> None:
     assert device.login.stale_sent >= 4
 
 
+async def test_a_nonce_that_is_never_fresh_enough_is_no_refusal_either() -> None:
+    async with web(DigestLogin(nonce_uses=0)) as device, client(device.port) as http:
+        with pytest.raises(RetryableError, match="out of date"):
+            await http.get("/ISAPI/x")
+    assert device.login.wrong == 0
+
+
 async def test_no_password_goes_to_a_terminal_that_asks_for_it_in_clear() -> None:
     seen: list[bytes] = []
 
