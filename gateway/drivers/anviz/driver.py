@@ -20,6 +20,7 @@ from gateway.drivers.anviz.conversation import KEEP_ALIVE_S, ClockReading, Conve
 from gateway.drivers.anviz.device import AnvizDevice
 from gateway.drivers.anviz.place import Place
 from gateway.drivers.anviz.reader import Reader
+from gateway.drivers.anviz.scrub import AnvizScrub
 from gateway.drivers.anviz.settings import PORT, address_of, connect, layout_of, log_in
 from gateway.profile import Profile, device_zone
 from gateway.transports.tcp import TcpLink
@@ -232,6 +233,8 @@ class AnvizDriver:
     family = FAMILY
     quirks: frozenset[str] = frozenset()
     abilities = AnvizDevice.abilities
+    one_session = True
+    calls_us = False
     ports = (PORT,)
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
@@ -261,6 +264,10 @@ class AnvizDriver:
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """What captured frames say, binary or as lines of hexadecimal; DataError when none is in it."""
         return decode_capture(data, profile, zone, terminal)
+
+    def scrub(self) -> AnvizScrub:
+        """For one recorded connection."""
+        return AnvizScrub()
 
 
 DRIVER = AnvizDriver()

@@ -186,6 +186,7 @@ class HanvonDriver:
     family = FAMILY
     quirks: frozenset[str] = frozenset()
     abilities = HanvonDevice.abilities
+    one_session = True
     ports = (PORT,)
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:

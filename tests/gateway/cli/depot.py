@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from typer.testing import CliRunner, Result
 
@@ -38,8 +40,19 @@ def door(emulator: ZkTerminal, more: str = "", profile: str = "zkteco/k40") -> s
     return f'\n[[terminal]]\nname = "door"\nprofile = "{profile}"\n{where}{more}'
 
 
+class Emulator(Protocol):
+    """What all emulators that listen have."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+E = TypeVar("E", bound=Emulator)
+
+
 @asynccontextmanager
-async def running(emulator: ZkTerminal) -> AsyncIterator[ZkTerminal]:
+async def running(emulator: E) -> AsyncIterator[E]:
     await emulator.start()
     try:
         yield emulator
@@ -61,3 +74,24 @@ async def answered(*words: str | Path, code: int = 0) -> Any:
 
 def nowhere() -> str:
     return f'\n[[terminal]]\nname = "door"\nprofile = "zkteco/k40"\nhost = "127.0.0.1"\nport = {free_port()}\n'
+
+
+@asynccontextmanager
+async def recording(family: str, to: tuple[str, int], out: Path, *more: str) -> AsyncIterator[int]:
+    """The proxy as a process; its port. It ends with Ctrl-C."""
+    port = free_port()
+    code = "from gateway.cli.device import app; app()"
+    words = ["record", "--listen", str(port), "--to", f"{to[0]}:{to[1]}", "--out", str(out), *more]
+    if family:
+        words += ["--family", family]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *words, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    try:
+        assert b"listening" in await asyncio.wait_for(process.stderr.readline(), 30)
+        yield port
+    finally:
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0

@@ -3,11 +3,8 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from gateway.config import TerminalConfig
 from gateway.drivers.zk4370.driver import DRIVER
 from shared.clock import system_clocks
 from shared.errors import ConfigError
-from tests.support.loopback import free_port
+from tests.gateway.cli.depot import recording
 from tests.support.recording_sink import terminal
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -117,27 +114,6 @@ def test_addresses_are_taken_apart() -> None:
 
 
 # record
-
-
-@asynccontextmanager
-async def recording(family: str, to: tuple[str, int], out: Path, *more: str) -> AsyncIterator[int]:
-    """The proxy as a process; its port. It ends with Ctrl-C."""
-    port = free_port()
-    code = "from gateway.cli.device import app; app()"
-    words = ["record", "--listen", str(port), "--to", f"{to[0]}:{to[1]}", "--out", str(out), *more]
-    if family:
-        words += ["--family", family]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, *words, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    try:
-        assert b"listening" in await asyncio.wait_for(process.stderr.readline(), 30)
-        yield port
-    finally:
-        process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0
 
 
 async def test_a_recorded_pull_decodes_and_holds_no_secrets(tmp_path: Path) -> None:
