@@ -123,6 +123,8 @@ class FkTerminal:
         """Code and parameter of every command."""
         self.clock = datetime(2026, 11, 23, 8, 59, 1)  # noqa: DTZ001  # a terminal's clock has no zone
         self.users: list[str] = []
+        self.capacity: int | None = None
+        """Punches that fit into the log; None on firmware that does not tell."""
         self.live = live
         self.faults: list[Fault] = []
         self.log_faults: list[Fault] = []
@@ -219,7 +221,8 @@ class FkTerminal:
             told = {"user_id_count": len(self.users), "one_user_id_size": size, "user_id_array": "BIN_1"}
             body = self._body(told, data)
         elif code == "GET_DEVICE_STATUS":
-            body = self._body({"user_count": len(self.users), "fp_count": 0, "total_log_count": len(self.log)})
+            counters: dict[str, object] = {"user_count": len(self.users), "total_log_count": len(self.log)}
+            body = self._body(counters | ({"total_log_max": self.capacity} if self.capacity else {}))
         elif code == "SET_TIME":
             self.clock = datetime.strptime(json.loads(parameter)["time"], "%Y%m%d%H%M%S")  # noqa: DTZ007
         return await self.send("send_cmd_result", body, {"trans_id": number, "cmd_return_code": "OK"})

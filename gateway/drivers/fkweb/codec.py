@@ -24,7 +24,8 @@ from gateway.transports.source import wall_second
 from shared.clock import DeviceSeconds, MonotonicMs
 from shared.errors import DataError
 
-JSON_LIMIT = 256 * 1024
+JSON_LIMIT = 4 * 1024 * 1024
+"""Bytes of the JSON; some firmware puts its picture there as text."""
 RAW_LIMIT = 1024
 """Bytes kept of a message that can not be read; a picture begins behind them."""
 BODY_LIMIT = 8 * 1024 * 1024

@@ -74,8 +74,7 @@ class Bad:
 Row: TypeAlias = Event | Bad
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
+class _Element(NamedTuple):
     name: str
     text: str
 
@@ -174,19 +173,22 @@ def _number(text: str) -> int:
 def _elements(body: bytes) -> list[_Element]:
     """Elements in the order in which they begin, each with its own text; entities and declarations are refused."""
     parser = expat.ParserCreate()
-    found: list[_Element] = []
+    parser.buffer_text = True
+    names: list[str] = []
+    texts: list[str] = []
+    known: dict[str, str] = {}
     open_at: list[int] = []
 
     def begin(name: str, _attributes: dict[str, str]) -> None:
-        if len(open_at) >= DEPTH_LIMIT or len(found) >= ELEMENTS_LIMIT:
+        if len(open_at) >= DEPTH_LIMIT or len(names) >= ELEMENTS_LIMIT:
             raise DataError("XML is too deep or too long", code="too_large")
-        open_at.append(len(found))
-        found.append(_Element(re.sub("[-_]", "", name).lower()[:40], ""))
+        open_at.append(len(names))
+        names.append(known.setdefault(name, name.replace("-", "").replace("_", "").lower()[:40]))
+        texts.append("")
 
     def text(data: str) -> None:
-        if open_at:
-            element = found[open_at[-1]]
-            found[open_at[-1]] = _Element(element.name, (element.text + data.strip())[:TEXT_LIMIT])
+        if open_at and (data := data.strip()):
+            texts[open_at[-1]] = (texts[open_at[-1]] + data)[:TEXT_LIMIT]
 
     def refuse(*_: object) -> None:
         raise DataError("XML with a document type", code="bad_answer")
@@ -200,7 +202,7 @@ def _elements(body: bytes) -> list[_Element]:
         parser.Parse(body, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise DataError(f"XML can not be read: {error}", code="bad_answer") from error
-    return found
+    return [_Element(name, told) for name, told in zip(names, texts, strict=True)]
 
 
 # Cursor

@@ -162,6 +162,10 @@ def test_a_picture_with_braces_is_not_part_of_the_json() -> None:
     assert codec.decode_glog(body) == Row("1000", SECOND, 0x40000000, 0x01000000)
 
 
+def test_a_large_picture_inside_the_json_costs_no_punch() -> None:
+    assert isinstance(codec.decode_glog(glog(log_image="A" * 1_000_000)), Row)
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -179,6 +179,17 @@ async def test_a_drift_is_measured_by_the_clock_and_not_mended(site: PushSite) -
     assert all(code != "SET_TIME" for code, _ in one.commands)
 
 
+@pytest.mark.parametrize(("capacity", "problem"), [(None, None), (100, None), (10, "log_almost_full"), (9, "log_full")])
+async def test_a_log_that_fills_up_is_told_in_time(site: PushSite, capacity: int | None, problem: str | None) -> None:
+    one = device(site, live=False)
+    one.users, one.capacity = ["1"], capacity
+    for n in range(9):
+        one.punch("1", AT + timedelta(seconds=n))
+    for _ in range(5):
+        await one.ask()
+    assert site.states[FK].problem == problem
+
+
 async def test_f20_a_factory_reset_loses_nothing(site: PushSite) -> None:
     one = device(site, live=False)
     one.users = ["1"]
