@@ -33,7 +33,7 @@ def muster(*words: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_part() -> None:
     done = muster("--help")
     assert done.returncode == 0
-    assert all(name in done.stdout for name in ("demo", "replay", "gateway", "server"))
+    assert all(name in done.stdout for name in ("demo", "replay", "gateway", "device", "driver", "server"))
 
 
 def test_help_loads_none_of_the_parts() -> None:
@@ -67,7 +67,7 @@ def test_misuse_exits_with_2(words: list[str]) -> None:
     assert muster(*words).returncode == 2
 
 
-@pytest.mark.parametrize("part", ["gateway", "server"])
+@pytest.mark.parametrize("part", ["gateway", "device", "driver", "server"])
 def test_a_part_shows_its_own_help(part: str) -> None:
     done = muster(part, "--help")
     assert (done.returncode, f"Usage: muster {part}" in done.stdout) == (0, True), done.stderr

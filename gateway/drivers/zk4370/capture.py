@@ -81,13 +81,17 @@ class _Conversation:
             try:
                 told.append(self._packet(codec.decode_packet(payload)))
             except DataError as error:
-                told.append(Decoded("broken", problems=(Trouble(error.code, str(error), payload),)))
+                told.append(Decoded("broken", problems=(Trouble(error.code, str(error), self._shown(payload)),)))
         if rest := data[used:]:
-            told.append(Decoded("rest", problems=(_why_lost(rest),)))
+            told.append(Decoded("rest", problems=(_why_lost(rest, self._shown(rest)),)))
         if self._block:
             text = f"a table ends after {len(self._block)} bytes"
             told.append(Decoded("rest", problems=(Trouble("short_table", text),)))
         return told
+
+    def _shown(self, raw: bytes) -> bytes:
+        """Bytes that may be shown: in other tables than the log there are names, passwords and templates."""
+        return raw if self._table in (None, codec.LOG) else b""
 
     def _packet(self, packet: Packet) -> Decoded:
         if packet.command == codec.EVENT and len(packet.data) >= SMALLEST_EVENT:
@@ -171,12 +175,12 @@ def _payloads(data: bytes) -> Iterator[bytes]:
         yield data[start:at]
 
 
-def _why_lost(rest: bytes) -> Trouble:
+def _why_lost(rest: bytes, shown: bytes) -> Trouble:
     try:
         FrameDecoder().feed(rest)
     except DataError as error:
-        return Trouble(error.code, str(error), rest)
-    return Trouble("cut_off", f"{len(rest)} bytes of a packet that is cut off", rest)
+        return Trouble(error.code, str(error), shown)
+    return Trouble("cut_off", f"{len(rest)} bytes of a packet that is cut off", shown)
 
 
 def _log(records: bytes, size: int, users: dict[int, str], reader: Reader) -> Decoded:

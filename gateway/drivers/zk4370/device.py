@@ -14,7 +14,7 @@ from gateway.drivers.zk4370 import codec
 from gateway.drivers.zk4370.codec import FrameDecoder, LogRow, Packet
 from gateway.drivers.zk4370.conversation import Conversation, Identity
 from gateway.drivers.zk4370.reader import Reader
-from gateway.drivers.zk4370.settings import address_of, key_of, layout_of
+from gateway.drivers.zk4370.settings import NO_REALTIME, address_of, key_of, layout_of
 from gateway.drivers.zk4370.waiting import readable
 from gateway.profile import device_zone
 from gateway.transports.tcp import TcpLink
@@ -126,6 +126,8 @@ class ZkDevice(Device):
 
     async def watch(self) -> AsyncIterator[Event]:
         """Punches as they happen, until the conversation is closed."""
+        if NO_REALTIME in self._terminal.profile.quirks:
+            raise ConfigError("this firmware does not report punches as they happen; look at its log instead (pull)")
         await self._blocking(self._talk.register)
         link = self._talk.link
         while True:

@@ -238,6 +238,11 @@ class TerminalTask:
             raise
 
 
+def _check_pyzk() -> None:
+    if importlib.util.find_spec("zk") is None:
+        raise ConfigError("terminals on port 4370 need pyzk, which is not installed: pip install 'muster[zk]'")
+
+
 class ZkDriver:
     """Terminals on port 4370."""
 
@@ -250,12 +255,12 @@ class ZkDriver:
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task per terminal; ConfigError for settings that can not work."""
-        if importlib.util.find_spec("zk") is None:
-            raise ConfigError("terminals on port 4370 need pyzk, which is not installed: pip install 'muster[zk]'")
+        _check_pyzk()
         return [DriverTask(t.config.name, (t,), TerminalTask(t, context).run) for t in terminals]
 
     def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
         """Connect; ConfigError for a refused key, RetryableError when nobody answers."""
+        _check_pyzk()
         return open_device(terminal, clocks)
 
     async def identify(self, host: str, port: int) -> DeviceInfo | None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from emulators.zk4370 import FINGER_TEMPLATE, ZkTerminal, ZkUser
 from gateway.config import TerminalConfig
@@ -110,6 +112,20 @@ async def test_the_log_is_read_and_punches_are_watched() -> None:
         await watching.aclose()  # type: ignore[attr-defined]
 
 
+async def test_a_firmware_without_realtime_says_so() -> None:
+    emulator = ZkTerminal("SN1")
+    await emulator.start()
+    config = TerminalConfig(name="door", profile="zkteco/iclock260-6.4.1", host=emulator.host, port=emulator.port)
+    plain = terminal(config)
+    tcp = replace(
+        plain, profile=structs.replace(plain.profile, link=structs.replace(plain.profile.link, transport="tcp"))
+    )
+    async with DRIVER.open(tcp, system_clocks()) as device:
+        with pytest.raises(ConfigError, match="does not report"):
+            await anext(device.watch())
+    await emulator.stop()
+
+
 async def test_a_wrong_key_and_a_silent_terminal_are_told_apart() -> None:
     with pytest.raises(ConfigError, match="communication key"):
         async with opened(key=123):
@@ -162,6 +178,17 @@ def test_a_dump_of_the_log_decodes_with_and_without_its_size() -> None:
         assert [event.user for event in told.events if isinstance(event, Punch)] == ["1000", "1000"]
     with pytest.raises(DataError):
         DRIVER.decode(b"what is this", K40, SHANGHAI, "door")
+
+
+def test_sec11_what_is_shown_of_a_broken_user_table_holds_no_names() -> None:
+    ask = codec.encode_packet(codec.READ_BUFFERED, 1, 1, bytes.fromhex("01 0900 05000000 00000000"))
+    record = codec.with_name_and_card(codec.new_user(1, "1000", 72), "SECRET", 7, enabled=True)
+    answer = codec.encode_packet(codec.DATA, 1, 1, len(record).to_bytes(4, "little") + record)
+    wrong = answer[:2] + b"\0\0" + answer[4:]
+    for data in (codec.encode_frame(wrong), codec.encode_frame(answer)[:-1], codec.encode_frame(answer)):
+        told = DRIVER.decode(codec.encode_frame(ask) + data, K40, SHANGHAI, "door")
+        assert "SECRET" not in str(told)
+        assert len(told) >= 2
 
 
 @given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 255))
