@@ -19,7 +19,7 @@ _LONG = struct.Struct("<H24sB4sB8s")
 
 def read_attlog(data: bytes, facts: FileFacts) -> Sheet:
     """``<id>_attlog.dat``: text with TABs, or binary records of black-and-white firmware."""
-    if data and b"\t" not in data[:256] and data[0] not in b" 0123456789\xef\xff":
+    if b"\0" in data[:64] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _binary_attlog(data)
     rows: list[Row] = []
     rejects: list[Reject] = []

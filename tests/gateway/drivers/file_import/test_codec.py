@@ -63,6 +63,13 @@ def test_binary_attlog_of_40_and_16_bytes() -> None:
         read(struct.pack("<HB4sB", 1, 1, stamp, 0) * 3, "zkteco/usb-attlog")
 
 
+def test_a_binary_record_is_known_whatever_its_first_byte_is() -> None:
+    stamp = struct.pack("<I", 0x33855C55)
+    for uid in (0x20, 0x31, 0x09):
+        record = struct.pack("<H24sB4sB8s", uid, b"1000", 1, stamp, 0, b"\0\0\0\0\xff\0\0\0")
+        assert read(record, "zkteco/usb-attlog").rows[0].user == "1000"
+
+
 # --- GLG ------------------------------------------------------------------------------------------------------------
 
 HEADERS = [
