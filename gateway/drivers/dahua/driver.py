@@ -42,7 +42,7 @@ RECONNECT_S = 3.0
 DRIFT_WARNING_MS = 30_000
 ALMOST_FULL_PCT = 90
 READ_ANYWAY_MS = 600_000
-"""Without a time filter: how often the whole log is read although it has as many rows as before."""
+"""How often the log is looked through although it has as many rows as before."""
 
 log = structlog.get_logger("gateway")
 
@@ -111,28 +111,29 @@ class TerminalTask:
         size = await cgi.size()
         if self._filter:
             try:
-                await self._read_span(cgi, device_seconds(wall), now_ms)
+                await self._read_span(cgi, device_seconds(wall), now_ms, size)
             except UnsupportedError as error:
                 log.info("no time filter", terminal=self._config.name, reason=str(error))
-                self._filter = False
+                self._filter, self._size = False, None
         if not self._filter:
             await self._read_handle(cgi, size)
         self._show(wall, size)
 
     # Reading by time
 
-    async def _read_span(self, cgi: Cgi, now: int, now_ms: int) -> None:
+    async def _read_span(self, cgi: Cgi, now: int, now_ms: int, size: int | None) -> None:
         """All that the window, or the whole log, holds; then what was written while the clock was lost."""
         await self._find_time_base(cgi, now)
         read = _Read()
         await self._take(cgi, self._span(now, now_ms), read)
         suspects = self._place.suspects
-        if self._place.device is not None and now >= CLOCK_SUSPECT_BEFORE_S:
+        if self._place.device is not None and now >= CLOCK_SUSPECT_BEFORE_S and not self._is_unchanged(size):
             page = await cgi.page(LOST_SPAN)
             found = len(page.items) if page.found is None else max(page.found, len(page.items))
             if found != suspects:
                 await self._take(cgi, LOST_SPAN, read)
             suspects = found
+            self._size, self._read_at_ms = size, self._context.clocks.mono_ms()
         if self._begins_anew(read):
             await self._take(cgi, (0, FAR_S), read := _Read())
         place = self._place
@@ -171,11 +172,9 @@ class TerminalTask:
 
     async def _read_handle(self, cgi: Cgi, size: int | None) -> None:
         """The whole log through a handle, when it has grown or not been read for a while."""
-        mono_ms = self._context.clocks.mono_ms()
-        recent = self._read_at_ms is not None and mono_ms - self._read_at_ms < READ_ANYWAY_MS
-        if recent and size is not None and size == self._size:
+        if self._is_unchanged(size):
             return
-        read = _Read()
+        mono_ms, read = self._context.clocks.mono_ms(), _Read()
         async for page in cgi.handle_pages():
             await self._accept(page.items, read)
         if self._begins_anew(read):
@@ -187,6 +186,11 @@ class TerminalTask:
         self._size, self._read_at_ms = size, mono_ms
 
     # What both share
+
+    def _is_unchanged(self, size: int | None) -> bool:
+        """Whether the log has as many rows as when it was last looked through, not long ago: a full log has always."""
+        recent = self._read_at_ms is not None and self._context.clocks.mono_ms() - self._read_at_ms < READ_ANYWAY_MS
+        return recent and size is not None and size == self._size
 
     def _begins_anew(self, read: "_Read") -> bool:
         """Whether the terminal counts from 1 again; then a new epoch has begun and all of its log is new."""
