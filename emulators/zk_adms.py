@@ -74,6 +74,9 @@ class AdmsTerminal:
         self.acknowledged = 0
         """Punches that the server has acknowledged at least once."""
         self.posts = 0
+        self.people: dict[str, tuple[str, str]] = {}
+        """Name and card by number."""
+        self.user_capacity = 3000
         self.commands: list[str] = []
         """Every command received, without its id."""
         self.clock: datetime | None = None
@@ -244,9 +247,27 @@ class AdmsTerminal:
             self._greeted = False
         elif word == "CLEAR":
             self.log.clear()
+        elif command.startswith("DATA QUERY USERINFO"):
+            rows = "".join(
+                f"USER PIN={number}\tName={name}\tPri=0\tPasswd=SECRET-PASSWORD\tCard={card}\tGrp=1\tTZ=1\n"
+                for number, (name, card) in self.people.items()
+            )
+            rows += "FP PIN=1\tFID=0\tSize=14\tValid=1\tTMP=FINGER-TEMPLATE\n"
+            if not (await self.upload("OPERLOG", rows.encode(), OpStamp="9999")).ok:
+                return
+        elif command.startswith("DATA UPDATE USERINFO"):
+            code = self._write(_fields(command))
         elif word != "REBOOT":
             code = -22
         await self.request("POST", "devicecmd", {}, f"ID={number}&Return={code}&CMD={word}\n{body}".encode())
+
+    def _write(self, fields: dict[str, str]) -> int:
+        number = fields.get("PIN", "")
+        if number not in self.people and len(self.people) >= self.user_capacity:
+            return -1001
+        name, card = self.people.get(number, ("", ""))
+        self.people[number] = (fields.get("Name", name), fields.get("Card", card))
+        return 0
 
     # HTTP as a small firmware speaks it
 
@@ -291,6 +312,12 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     body = await reader.readexactly(int(headers["content-length"]))
     return Answer(int(lines[0].split(" ")[1]), headers, body.decode())
+
+
+def _fields(command: str) -> dict[str, str]:
+    """``DATA UPDATE USERINFO`` and its fields, which a TAB separates."""
+    parts = command.split(" ", maxsplit=3)[3].split("\t")
+    return {name: value for name, _, value in (part.partition("=") for part in parts)}
 
 
 def _options(text: str) -> dict[str, str]:

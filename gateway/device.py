@@ -74,6 +74,8 @@ class Device:
 
     family = "device"
     abilities: frozenset[Ability] = frozenset()
+    at_once = 1
+    """Users that may be put at one time."""
 
     async def info(self) -> DeviceInfo:
         """What the terminal says of itself."""

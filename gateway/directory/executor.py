@@ -173,8 +173,17 @@ async def _work(device: Device, changes: Sequence[UserChange]) -> tuple[list[Cha
         words = {Ability.USERS: "list its people", Ability.WRITE_USERS: "take people from here"}
         raise ConfigError(f"a {device.family} terminal can not {words[min(missing)]}")
     enrolled = {user.number: user for user in await device.users()}
-    done = [await _change(device, enrolled.get(change.user.number), change) for change in changes]
-    after = await device.users() if any(one.outcome == "done" for one in done) else list(enrolled.values())
+    done: list[ChangeResult] = []
+    for start in range(0, len(changes), device.at_once):  # a line that breaks ends it, and what is left is tried again
+        part = changes[start : start + device.at_once]
+        found = await asyncio.gather(
+            *(_change(device, enrolled.get(change.user.number), change) for change in part), return_exceptions=True
+        )
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+            done.append(one)
+    after = await device.users() if any(result.outcome == "done" for result in done) else list(enrolled.values())
     return done, [_of_device(user) for user in after]
 
 

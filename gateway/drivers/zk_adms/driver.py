@@ -14,6 +14,7 @@ from gateway.driver import Cursor, DriverContext, DriverTask, Terminal, Terminal
 from gateway.drivers.zk_adms import codec
 from gateway.drivers.zk_adms.decoding import decode_capture
 from gateway.drivers.zk_adms.events import granted_of, offset_s, punch_of
+from gateway.drivers.zk_adms.people import ABILITIES, AdmsDevice, Orders
 from gateway.drivers.zk_adms.scrub import AdmsScrub
 from gateway.profile import Profile, device_zone
 from gateway.transports.http_front import Answer, Body, Head, HttpFront
@@ -65,7 +66,11 @@ class _Known:
     greeted: bool = False
     """Got its options in this run, so it knows the stamps that are stored now."""
     commands: list[str] = field(default_factory=lambda: ["INFO"])
-    """Waiting to be asked for; only INFO and CHECK exist here."""
+    """Waiting to be asked for: INFO and CHECK."""
+    orders: Orders = field(default_factory=Orders)
+    """What else it is asked, by people who wait for the answer."""
+    present: bool = False
+    """Can be talked to, and the gateway knows."""
     last_number: int = 0
     last_contact_mono_ms: int | None = None
     refused: bool = False
@@ -88,6 +93,7 @@ class ZkAdms:
     family = FAMILY
     quirks = QUIRKS
     calls_us = True
+    abilities = ABILITIES
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all terminals; ConfigError without ``[push.zk_adms]`` and for a terminal that can not work."""
@@ -192,6 +198,9 @@ class AdmsServer:
             last, noted = known.last_contact_mono_ms, known.noted_mono_ms
             if last is not None and now - last > OFFLINE_AFTER_MS:
                 known.state.state = "offline"
+                if known.present:
+                    known.present = False
+                    self._context.present(known.serial, None)
             if noted is not None and now - noted > NOTE_MS:
                 known.state.problem = known.noted_mono_ms = None
 
@@ -239,6 +248,9 @@ class AdmsServer:
         known.last_contact_mono_ms = self._context.clocks.mono_ms()
         known.state.last_contact_ms = self._context.clocks.wall_ms()
         known.state.state = "online"
+        if not known.present and not known.acc:  # the security dialect has commands of its own, which are not built
+            known.present = True
+            self._context.present(known.serial, AdmsDevice(known.orders))
 
     # Handshake and commands
 
@@ -268,6 +280,7 @@ class AdmsServer:
             # Greeted by an earlier run: what it takes for stored may be more than there is, so let it greet again.
             known.greeted = True
             known.commands.insert(0, "CHECK")
+        known.commands += known.orders.fetch(known.last_number + len(known.commands) + 1)
         lines = [f"C:{n}:{command}" for n, command in enumerate(known.commands, known.last_number + 1)]
         known.last_number += len(lines)
         known.commands.clear()
@@ -277,7 +290,8 @@ class AdmsServer:
         results, facts = codec.command_results(await body.read(FACTS_LIMIT))
         _learn(known.state, codec.facts_of(facts))
         for result in results:
-            if result.code:
+            ours = known.orders.done(result.number, result.code)
+            if result.code and not ours:
                 name = known.terminal.config.name
                 log.warning("command failed", terminal=name, command=result.command, code=result.code)
         return Answer(200, "OK")
@@ -292,6 +306,8 @@ class AdmsServer:
         table = query.get("table", "").upper()
         if handler := self._tables.get(table):
             return await handler(known, query, body)
+        if table == "USERINFO" and known.orders.people is not None:
+            return Answer(200, f"OK: {await self._people(known, body)}")
         rows = await body.drain()
         if table in DRAINED:
             return Answer(200, f"OK: {rows}" if table in COUNTED else "OK")
@@ -299,9 +315,17 @@ class AdmsServer:
 
     async def _upload(self, known: _Known, query: dict[str, str], body: Body) -> Answer:
         """Users, templates and pictures of the security dialect."""
+        if known.orders.people is not None and not known.acc and "tablename" not in query:
+            return Answer(200, f"OK: {await self._people(known, body)}")  # the answer to DATA QUERY
         rows = await body.drain()
         name = query.get("tablename", "").lower()
         return Answer(200, f"{name}={_count(query, rows)}") if name in UPLOADS else self._refuse(known, name)
+
+    async def _people(self, known: _Known, body: Body) -> int:
+        """Rows of people that somebody asked for; how many lines there were."""
+        text = await body.read()
+        known.orders.told(text)
+        return len(codec.lines_of(text))
 
     def _refuse(self, known: _Known, table: str) -> Answer:
         """A table that might hold punches: it stays with the terminal until a later version knows it."""
@@ -331,7 +355,9 @@ class AdmsServer:
 
     async def _operations(self, known: _Known, query: dict[str, str], body: Body) -> Answer:
         """Health facts only: no row of this table is kept, so the stamp alone is."""
-        count, operations = codec.operations(await body.read())
+        text = await body.read()
+        known.orders.told(text)
+        count, operations = codec.operations(text)
         now = device_seconds(from_ms(self._context.clocks.wall_ms()).astimezone(known.zone))
         for operation in operations:
             if operation.code in OPERATIONS and operation.wall is not None:
