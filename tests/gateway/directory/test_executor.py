@@ -111,8 +111,11 @@ class World:
         async with self.running():
             for one in commands:
                 self.directory.accept(one)
-            await until(lambda: bool(self.told) and self.told[-1].outcome != "waiting")
-        return self.told[-1]
+            await until(lambda: bool(self._final(commands[-1])))
+        return self._final(commands[-1])[0]
+
+    def _final(self, one: Command) -> list[Result]:
+        return [result for result in self.told if result.id == one.id and result.outcome != "waiting"]
 
 
 @pytest.fixture(autouse=True)
