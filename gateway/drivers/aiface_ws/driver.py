@@ -26,6 +26,8 @@ class AifaceWs:
     family = FAMILY
     quirks = QUIRKS
     abilities: frozenset[Ability] = ABILITIES
+    one_session = True
+    """A terminal calls one address: while the gateway runs it is there."""
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all terminals; ConfigError without ``[push.aiface_ws]``."""

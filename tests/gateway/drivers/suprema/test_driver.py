@@ -167,17 +167,19 @@ async def test_an_expired_session_is_renewed_without_losing_a_punch(key: Path) -
 
 
 async def test_events_that_a_device_delivers_late_are_found_by_the_gap_in_its_numbers(key: Path) -> None:
-    server = BioStarServer()
+    server = BioStarServer(devices=("1", "2"))
     fill(server, 5, START)
     sink = RecordingSink()
     async with running(server), driven(configured(server, key), sink):
         await until(lambda: len(sink.events) == 5)
+        server.punch("99", START + timedelta(days=2), device="2")  # the other device goes on, and so does the place
+        await until(lambda: len(sink.events) == 6)
         await polled(server, 3)
-        server.skip(server.devices[0], 3)
-        for n in (6, 7, 8):  # off the network it went on; now it is back and delivers yesterday's events in their order
-            server.deliver_late(str(n), START + timedelta(hours=n), n)
-        server.punch("9", START + timedelta(days=2))
-        await until(lambda: len(sink.events) == 9)
+        server.skip("1", 3)
+        for n in (6, 7, 8):  # now the first is back and delivers in order what it has kept
+            server.deliver_late(str(n), START + timedelta(hours=n), n, device="1")
+        server.punch("9", START + timedelta(days=2), device="1")
+        await until(lambda: len(sink.events) == 10)
     assert seen(sink) == punched(server)
 
 
