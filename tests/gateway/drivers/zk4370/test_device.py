@@ -243,10 +243,11 @@ async def test_sec11_a_recording_holds_no_key_name_card_or_password(
     assert all(not one.problems for one in told)
 
 
-def test_sec33_ten_thousand_damaged_captures_raise_only_data_errors() -> None:
+@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_sec33_damaged_captures_raise_only_data_errors(count: int) -> None:
     draw = Random(33)
     good = packets(CAPTURES / "worked-example.hex")
-    for _ in range(10_000):
+    for _ in range(count):
         data = bytearray(good[: draw.randrange(len(good) + 1)])
         for _ in range(draw.randrange(4) if data else 0):
             data[draw.randrange(len(data))] = draw.randrange(256)

@@ -136,10 +136,11 @@ def test_hostile_captures_raise_only_data_errors(noise: bytes, at: int, byte: in
             DRIVER.scrub().feed(data, to_terminal=bool(at % 2))
 
 
-def test_sec33_ten_thousand_damaged_captures_raise_only_data_errors() -> None:
+@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_sec33_damaged_captures_raise_only_data_errors(count: int) -> None:
     draw = Random(33)
     good = post("ATTLOG", EXAMPLE["body"].encode()) + post("rtlog", RTLOG.encode())
-    for _ in range(10_000):
+    for _ in range(count):
         data = bytearray(good[: draw.randrange(len(good) + 1)])
         for _ in range(draw.randrange(4) if data else 0):
             data[draw.randrange(len(data))] = draw.randrange(256)
