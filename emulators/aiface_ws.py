@@ -76,6 +76,8 @@ class AifaceTerminal:
     batch: int = 2
     faults: Faults = field(default_factory=Faults)
     path: str = "/pub/chat"
+    pongs: bool = True
+    """Answers the pings of a WebSocket."""
     pushes: bool = True
     """Sends rows on its own; else they wait for getnewlog."""
 
@@ -91,6 +93,7 @@ class AifaceTerminal:
         self.asked: list[dict[str, Any]] = []
         self.refused = 0
         self.registered = False
+        self.connections = 0
         self.clock_offset = timedelta(0)
         self._index = 0
         self._page = 0
@@ -213,6 +216,7 @@ class AifaceTerminal:
     async def _connected(self) -> None:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         self._writer = writer
+        self.connections += 1
         try:
             key = base64.b64encode(os.urandom(16)).decode()
             writer.write(
@@ -297,6 +301,9 @@ class AifaceTerminal:
             data = await reader.readexactly(size)
             if first & 0x0F == 8:
                 return
+            if first & 0x0F == 9 and self.pongs and self._writer is not None:
+                async with self._one:
+                    self._writer.write(_frame(10, data, last=True))
             if first & 0x0F != 1:
                 continue
             said = json.loads(data)

@@ -10,7 +10,15 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from gateway.transports.http_front import HEAD_TIMEOUT_S, Body, HttpFront, _read_head, parse_head
+from gateway.transports.http_front import (
+    HEAD_TIMEOUT_S,
+    REQUEST_TIMEOUT_S,
+    Answer,
+    Body,
+    HttpFront,
+    _read_head,
+    parse_head,
+)
 from gateway.transports.http_front import Handler as HttpHandler
 from shared.clock import WallMs
 from shared.errors import ConfigError, DataError, RetryableError
@@ -22,7 +30,10 @@ FIRST_LIMIT = 256 * 1024
 """Bytes of a message of somebody who has not said yet who he is."""
 MESSAGE_LIMIT = 8 * 1024 * 1024
 """Bytes of one message: fifty rows with pictures."""
+POST_LIMIT = 2 * 1024 * 1024
+"""Bytes of a post to the HTTP twin."""
 CONNECTIONS = 512
+PINGS = 3
 PIECE = 65_536
 
 
@@ -37,12 +48,14 @@ class Socket:
         self._ready: list[bytes] = []
 
     async def receive(self) -> bytes | None:
-        """The next message, whole; None when the terminal has closed or is silent for too long."""
+        """The next message, empty for a mere sign of life; None when the terminal has closed or fallen silent."""
         from websockets.frames import Opcode
 
         while not self._ready:
             for event in self._protocol.events_received():
                 data, opcode = getattr(event, "data", b""), getattr(event, "opcode", None)
+                if opcode is Opcode.PONG:
+                    self._ready.append(b"")
                 if opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                     continue
                 self._parts += data
@@ -72,20 +85,32 @@ class Socket:
         self._writer.close()
 
     async def _feed(self) -> bool:
-        """Read once; False at the end."""
+        """Read once, asking for a sign of life in silence; False at the end."""
         try:
-            async with asyncio.timeout(self._silence_s):
-                piece = await self._reader.read(PIECE)
-        except (TimeoutError, OSError):
-            return False
-        if not piece:
-            return False
-        self._protocol.receive_data(piece)
-        try:
+            piece = await self._read()
+            if not piece:
+                return False
+            self._protocol.receive_data(piece)
             await self._flush()
         except OSError:
             return False
         return True
+
+    async def _read(self) -> bytes:
+        """Bytes, none at the end or after ``PINGS`` questions without an answer."""
+        from websockets.exceptions import InvalidState
+
+        for _ in range(PINGS):
+            try:
+                async with asyncio.timeout(self._silence_s / PINGS):
+                    return await self._reader.read(PIECE)
+            except TimeoutError:
+                try:
+                    self._protocol.send_ping(b"")
+                except InvalidState:
+                    return b""
+                await self._flush()
+        return b""
 
     async def _flush(self) -> None:
         """Write what the protocol has to say: pongs, closes, messages."""
@@ -139,10 +164,14 @@ class SocketFront(HttpFront):
             writer.close()
 
     async def _serve_request(self, raw: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = parse_head(raw)
-        answer = await self._handler(head, Body(head, reader, writer))
-        writer.write(self._encode(answer))
-        await writer.drain()
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            try:
+                head = parse_head(raw)
+                answer = await self._handler(head, Body(head, reader, writer))
+            except DataError as error:
+                answer = Answer(413 if error.code == "too_large" else 400, error.code)
+            writer.write(self._encode(answer))
+            await writer.drain()
 
     async def _serve_socket(self, raw: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         protocol = _library().ServerProtocol(max_size=FIRST_LIMIT, logger=_quiet())

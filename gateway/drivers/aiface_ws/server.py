@@ -15,7 +15,7 @@ from gateway.drivers.aiface_ws.conversation import Conversation
 from gateway.drivers.aiface_ws.events import events_of, has_stranger_events
 from gateway.transports.http_front import Answer, Body, Head, listening
 from gateway.transports.push_server import LOOK_S, Pusher, PushServer
-from gateway.transports.websocket import MESSAGE_LIMIT, Socket, SocketFront
+from gateway.transports.websocket import POST_LIMIT, Socket, SocketFront
 from shared.errors import DataError, MusterError, RetryableError
 from shared.scan import Damaged
 
@@ -24,6 +24,8 @@ SILENCE_S = 180.0
 """``reg`` comes every 20 s at least until answered, and serves as heartbeat."""
 RECONCILE_S = 900.0
 """How often the terminal is asked for rows that it has not sent."""
+OUR_CLOCK_LOST_MS = 1_735_689_600_000
+"""2025-01-01: a gateway that has just lost power must not turn the clocks of its terminals back."""
 API = "/pub/api"
 MET_LIMIT = 1000
 """Rows that can not be read and are remembered."""
@@ -86,6 +88,9 @@ class AifaceServer(PushServer):
         reading: asyncio.Task[None] | None = None
         try:
             while (data := await socket.receive()) is not None:
+                if not data:
+                    self.meet(talk.serial)
+                    continue
                 said = await self.answer(data, talk)
                 if said is not None:
                     await socket.send(said)
@@ -106,7 +111,7 @@ class AifaceServer(PushServer):
         if head.method != "POST" or head.path.rstrip("/") != API:
             await body.drain()
             return Answer(404, "no such call")
-        said = await self.answer(await body.read(MESSAGE_LIMIT), None)
+        said = await self.answer(await body.read(POST_LIMIT), None)
         return Answer(200, said, "application/json") if said is not None else Answer(503, "not stored, send again")
 
     async def answer(self, data: bytes, talk: Conversation | None) -> str | None:
@@ -132,7 +137,7 @@ class AifaceServer(PushServer):
         if message.name == "sendqrcode":
             return codec.answer("sendqrcode", access=0)
         if message.name == "senduser":
-            return codec.answer("senduser", cloudtime=self._cloudtime(pusher))
+            return codec.answer("senduser", **self._time(pusher))
         return codec.answer(message.name)
 
     def _register(self, pusher: Pusher, message: Message, talk: Conversation | None) -> str:
@@ -148,7 +153,7 @@ class AifaceServer(PushServer):
             talk.socket.trust()
             self.live[pusher.serial] = talk
             self.called.set()
-        return codec.answer("reg", cloudtime=self._cloudtime(pusher), nosenduser=True)
+        return codec.answer("reg", **self._time(pusher), nosenduser=True)
 
     async def _rows(self, pusher: Pusher, message: Message) -> str | None:
         items = codec.items_of(message, stranger_events=has_stranger_events(pusher.source))
@@ -185,7 +190,7 @@ class AifaceServer(PushServer):
         fields: dict[str, codec.Json] = {} if count is None else {"count": count}
         if index is not None:
             fields["logindex"] = index
-        return codec.answer("sendlog", **fields, cloudtime=self._cloudtime(pusher))
+        return codec.answer("sendlog", **fields, **self._time(pusher))
 
     async def _broken(self, data: bytes, talk: Conversation | None, error: DataError) -> str | None:
         """A message that is no JSON: its log rows go to a person, and the terminal may go on."""
@@ -200,7 +205,7 @@ class AifaceServer(PushServer):
             return None
         if rest.name == "sendlog":
             return self._stored(pusher, rest.count, rest.index)
-        return codec.answer(rest.name, cloudtime=self._cloudtime(pusher))
+        return codec.answer(rest.name, **self._time(pusher))
 
     async def _reconcile(self, pusher: Pusher, talk: Conversation) -> None:
         """Read the whole log once, then from time to time what the terminal takes for new."""
@@ -221,9 +226,12 @@ class AifaceServer(PushServer):
                 log.info("log not read", terminal=pusher.terminal.config.name, reason=str(error))
             await asyncio.sleep(self._reconcile_s)
 
-    def _cloudtime(self, pusher: Pusher) -> str:
-        """What the terminal's clock should show: it sets itself by this."""
-        return f"{pusher.source.wall_at(self.context.clocks.wall_ms()):{codec.TIME_FORMAT}}"
+    def _time(self, pusher: Pusher) -> dict[str, codec.Json]:
+        """What the terminal's clock should show: it sets itself by this. Nothing while our own clock is lost."""
+        now_ms = self.context.clocks.wall_ms()
+        if now_ms < OUR_CLOCK_LOST_MS:
+            return {}
+        return {"cloudtime": f"{pusher.source.wall_at(now_ms):{codec.TIME_FORMAT}}"}
 
 
 def _key(pusher: Pusher) -> str:

@@ -198,6 +198,41 @@ async def test_rel25_a_wrong_clock_is_shown(site: Site) -> None:
         assert abs((site.state.drift_ms or 0) - 3 * 3_600_000) < 3000
 
 
+async def test_a_gateway_whose_own_clock_is_lost_sets_no_clock(site: Site) -> None:
+    site.clock.wall_ms = 5_000
+    async with site.calling(count=2) as one:
+        await done(site, one, 2)
+        assert abs(one.clock_offset) < timedelta(seconds=3)
+    assert all("cloudtime" not in answer for answer in one.answers)
+
+
+@pytest.mark.parametrize("pongs", [True, False])
+async def test_a_silent_terminal_is_asked_for_a_sign_of_life(
+    site: Site, monkeypatch: pytest.MonkeyPatch, pongs: bool
+) -> None:
+    monkeypatch.setattr(server, "SILENCE_S", 0.15)
+    await site.restart()
+    site.sink.cursors[KEY] = Place(complete=True).encode()
+    async with site.calling(deaf=True, pongs=pongs) as one:
+        await until(lambda: one.registered)
+        connected = one.connections
+        if pongs:
+            site.clock.advance(60_000)
+            await until(lambda: site.state.last_contact_ms == site.clock.wall_ms)
+            await asyncio.sleep(0.4)
+            assert one.connections == connected
+        else:
+            await until(lambda: one.connections > connected)
+
+
+async def test_a_post_that_is_too_large_or_broken_is_refused(site: Site) -> None:
+    for head, status in ((b"Content-Length: 9000000", b"413"), (b"Content-Length: x", b"400")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(b"POST /pub/api HTTP/1.1\r\n" + head + b"\r\n\r\n")
+        assert status in await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+
+
 # The log is read again
 
 
