@@ -404,6 +404,7 @@ export const en: Dictionary = {
       serial_twice: "Two terminals with one serial number. Check the gateway's settings.",
       switched_off: "The terminal was switched off. Check its power.",
       buffer_refused: "The gateway can not store more; the data stays in the terminal. Free its disk.",
+      bad_signature: "Messages in this device's name are not signed with its key. Check its key_file.",
       bad_request: "The terminal sends what can not be read. Check that the profile is the right one.",
       unknown_table: "The terminal sends an unknown kind of data, which stays in it. Update the gateway.",
       alarm: "The terminal raised an alarm, such as tampering. Have a look at it.",
