@@ -1,6 +1,5 @@
 """SEC-35: a gateway listens nowhere unless its settings say so, and then on this machine only."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def gateway(folder: Path, further: str) -> Iterator[int]:
 def listeners(pid: int) -> set[tuple[str, int]]:
     """Addresses on which the process accepts connections, as the kernel tells."""
     folder = Path(f"/proc/{pid}/fd")
-    sockets = {os.readlink(folder / name) for name in os.listdir(folder) if (folder / name).is_symlink()}
+    sockets = {str(handle.readlink()) for handle in folder.iterdir() if handle.is_symlink()}
     found = set()
     for table in ("tcp", "tcp6"):
         path = Path(f"/proc/{pid}/net/{table}")
