@@ -146,6 +146,12 @@ def test_a_model_whose_inout_is_always_0_tells_no_direction() -> None:
     assert told.events[0].direction is Direction.UNKNOWN  # type: ignore[union-attr]
 
 
+def test_a_date_without_leading_zeros_is_read() -> None:
+    found = item(time="2026-1-5 8:09:01")
+    assert isinstance(found, Row)
+    assert found.at_device == int(datetime(2026, 1, 5, 8, 9, 1, tzinfo=UTC).timestamp())
+
+
 @pytest.mark.parametrize(
     "time", [None, "", 5, "2026-13-01 00:00:00", "0000-00-00 00:00:00", "2026-11-23", "9999-01-01 00:00:00"]
 )
