@@ -31,7 +31,7 @@ def gateways(life: Life, push_port: int) -> list[Gateway]:
     return [
         Gateway("余杭仓网关", "d1", (pulls[0], dock)),
         Gateway("萧山仓网关", "d2", (pulls[1], deliveries)),
-        Gateway("钱塘仓网关", "d3", tuple(pushes), push_port),
+        Gateway("钱塘仓网关", "d3", tuple(pushes), {"zk_adms": push_port}),
     ]
 
 

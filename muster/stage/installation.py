@@ -5,7 +5,7 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,16 +37,18 @@ class Device:
     """Terminals of one group share their user numbers."""
     kind: Literal["terminal", "scanner"] = "terminal"
     settings: dict[str, str | int | float] = field(default_factory=dict)
+    key: str = ""
+    """What stands in its key file; without it there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway and its devices; ``push_port`` is where its ADMS terminals knock, None without any."""
+    """A gateway and its devices; ``push_ports`` says, by family, where terminals that call it knock."""
 
     name: str
     site: str
     devices: tuple[Device, ...]
-    push_port: int | None = None
+    push_ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +208,24 @@ def _run_server(settings: Path) -> tuple[str, ...]:
 
 def _write_gateway(home: Path, made: "Credentials", plan: Gateway, zone: str, broker: "BrokerConfig") -> Path:
     home.mkdir(parents=True)
-    secret = home / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(made.password + "\n")
+    _write_secret(home / "password", made.password)
     lines = [
         f"id = {json.dumps(made.gateway)}", 'data = "outbox"', f"zone = {json.dumps(zone)}", "health_s = 2.0",
         "[broker]", f"host = {json.dumps(broker.host)}", f"port = {broker.port}", 'password_file = "password"',
     ]  # fmt: skip
-    if plan.push_port is not None:
-        lines += ["[push.zk_adms]", f"host = {json.dumps(HOST)}", f"port = {plan.push_port}"]
-    for device in plan.devices:
+    for family, port in plan.push_ports.items():
+        lines += [f"[push.{json.dumps(family)}]", f"host = {json.dumps(HOST)}", f"port = {port}"]
+    for number, device in enumerate(plan.devices, start=1):
         table = {"name": device.name, "serial": device.serial, "profile": device.profile, **device.settings}
+        if device.key:
+            table["key_file"] = f"terminal-{number}.key"
+            _write_secret(home / f"terminal-{number}.key", device.key)
         lines += ["[[terminal]]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())]
     settings = home / "gateway.toml"
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return settings
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text + "\n")
