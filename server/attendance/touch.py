@@ -1,4 +1,4 @@
-"""Which days have to be computed again after something changed."""
+"""Which days have to be computed again after something changed (AR-33)."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -8,17 +8,19 @@ from server.attendance.policy import DEFAULT, Policy
 from shared.clock import WallMs, from_ms
 
 _LONGEST_SHIFT = timedelta(hours=25)  # 24 h on the wall, one more when the clocks go back
+_DAY = timedelta(days=1)
 
 
 def touched_dates(true_ms: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[date, ...]:
     """Local dates whose result a punch at that instant can change, in order.
 
-    That is every date on which a shift could start whose window (AR-7) holds the instant, and the date itself.
+    That is every date on which a shift could start whose window (AR-7) holds the instant, the date itself, and the
+    following one: the shift before decides on a seam (AR-11) and on coming late (AR-19).
     """
     at = from_ms(true_ms)
     earliest_start = at - timedelta(minutes=policy.window_after_min) - _LONGEST_SHIFT
     latest_start = at + timedelta(minutes=policy.window_before_min)
-    return tuple(_days(earliest_start.astimezone(zone).date(), latest_start.astimezone(zone).date()))
+    return tuple(_days(earliest_start.astimezone(zone).date(), latest_start.astimezone(zone).date() + _DAY))
 
 
 def dates_near_roster(day: date) -> tuple[date, ...]:
@@ -26,7 +28,18 @@ def dates_near_roster(day: date) -> tuple[date, ...]:
 
     A shift may end late on the next day, so the punches of the day after that can fall into its window.
     """
-    return tuple(_days(day - timedelta(days=1), day + timedelta(days=2)))
+    return tuple(_days(day - _DAY, day + 2 * _DAY))
+
+
+def dates_near_span(from_ms_: WallMs, to_ms_: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[date, ...]:
+    """Dates whose result an absence or an overtime request can change: a request moves windows of neighbours (AR-7)."""
+    first, last = touched_dates(from_ms_, zone, policy)[0], touched_dates(to_ms_, zone, policy)[-1]
+    return tuple(_days(first - _DAY, last + _DAY))
+
+
+def dates_near_calendar(day: date) -> tuple[date, ...]:
+    """Dates whose result changes with the type of ``day``: minutes after midnight belong to the date before (AR-25)."""
+    return tuple(_days(day - _DAY, day))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

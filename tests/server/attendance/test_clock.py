@@ -52,12 +52,12 @@ def test_late_upload_is_no_reason_to_hold() -> None:
 @pytest.mark.parametrize(
     ("local", "first", "last"),
     [
-        ("2026-03-02T08:55", 1, 2),  # a night shift of the day before may end late in the morning
-        ("2026-03-02T18:00", 1, 2),
-        ("2026-03-02T22:30", 1, 3),  # a shift that starts at midnight opens at 22:00
-        ("2026-03-03T00:20", 1, 3),
+        ("2026-03-02T08:55", 1, 3),  # a night shift of the day before may end late in the morning
+        ("2026-03-02T18:00", 1, 3),
+        ("2026-03-02T22:30", 1, 4),  # a shift that starts at midnight opens at 22:00
+        ("2026-03-03T00:20", 1, 4),
     ],
 )
-def test_a_punch_touches_the_dates_whose_shifts_it_could_belong_to(local: str, first: int, last: int) -> None:
+def test_a_punch_touches_the_dates_of_its_possible_shifts_and_the_next(local: str, first: int, last: int) -> None:
     at_ms = to_ms(datetime.fromisoformat(f"{local}+08:00"))
     assert touched_dates(at_ms, SHANGHAI) == tuple(date(2026, 3, day) for day in range(first, last + 1))

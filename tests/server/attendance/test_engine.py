@@ -2,20 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from server.attendance.engine import compute, turning_points
-from server.attendance.facts import Absence, Facts, Punch, Shift, ShiftPlan
+from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch, Shift, ShiftPlan
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord
-from server.attendance.schedule import lay_out
-from server.attendance.spans import length
-from server.attendance.touch import dates_near_roster, touched_dates
+from server.attendance.touch import touched_dates
 from shared.clock import to_ms
 from shared.punch import Direction
 
@@ -143,102 +138,48 @@ def test_punches_on_a_free_date_make_an_off_record() -> None:
     assert (record.status, record.flags, record.explanation.used) == ("off", ("orphan_punch",), (1,))
 
 
-# --- properties -----------------------------------------------------------------------------------------------------
-
-_dates = st.integers(0, 3).map(lambda number: date(2026, 3, 28) + timedelta(days=number))
-_shifts = st.lists(st.builds(Shift, _dates, st.sampled_from(PLANS)), max_size=5, unique=True)
-_start = to_ms(datetime(2026, 3, 27, 12, tzinfo=BERLIN))
-_seconds = st.one_of(st.integers(0, 6 * 86_400), st.integers(0, 6 * 48).map(lambda half_hours: half_hours * 1_800))
+# --- what one date has to do with the next --------------------------------------------------------------------------
 
 
-@st.composite
-def _facts(draw: st.DrawFn) -> Facts:
-    moments = draw(st.lists(st.tuples(_seconds, st.sampled_from(list(Direction)), st.integers(0, 9)), max_size=14))
-    punches = []
-    for number, (seconds, direction, doubt) in enumerate(moments):
-        at_ms = _start + seconds * 1_000
-        true_ms = None if doubt == 0 else at_ms - 60_000 if doubt == 1 else at_ms
-        punches.append(Punch(number, at_ms, true_ms, direction, "AR-3" if doubt == 0 else None))
-    leave = draw(st.lists(st.tuples(st.sampled_from(["leave", "trip"]), _seconds, st.integers(60, 40_000)), max_size=2))
-    absences = [Absence(k, _start + s * 1_000, _start + (s + n) * 1_000) for k, s, n in leave]  # type: ignore[arg-type]
-    return Facts(tuple(draw(_shifts)), tuple(punches), tuple(absences))
+def test_coming_to_a_night_shift_may_close_the_seam_of_the_next_morning() -> None:
+    early = ShiftPlan("A", "06:00", "14:00")
+    shifts = (Shift(MONDAY, NIGHT), Shift(MONDAY + timedelta(days=1), early))
+    out, came = punch(1, "03 14:01"), punch(2, "02 21:55")
+    before = compute(Facts(shifts, (out,)), SHANGHAI)
+    after = compute(Facts(shifts, (out, came)), SHANGHAI)
+    assert [record.status for record in before] == ["absent", "missing_in"]
+    assert [record.status for record in after] == ["normal", "normal"]
+    assert {record.date for record in after} <= set(touched_dates(at("02 21:55"), SHANGHAI))
 
 
-_policies = st.builds(
-    Policy,
-    pairing=st.sampled_from(["first_last", "alternating", "directional"]),
-    late_grace_min=st.sampled_from([0, 5]),
-    early_grace_min=st.sampled_from([0, 30]),
-)
-_now = st.one_of(st.none(), _seconds.map(lambda seconds: _start + seconds * 1_000))
+def test_a_filled_seam_shows_the_scheduled_time_and_uses_no_punch() -> None:
+    shifts = (Shift(MONDAY, ShiftPlan("A", "06:00", "14:00")), Shift(MONDAY, ShiftPlan("B", "14:00", "22:00")))
+    first, second = compute(Facts(shifts, (punch(1, "02 05:55"), punch(2, "02 22:01"))), SHANGHAI)
+    assert (first.last_ms, second.first_ms) == (at("02 14:00"), at("02 14:00"))
+    assert (first.explanation.used, second.explanation.used) == ((1,), (2,))
+    assert "AR-11" in first.explanation.rules
 
 
-@settings(max_examples=300)
-@given(_facts(), _policies, _now)
-def test_no_minute_is_lost_or_counted_twice(facts: Facts, policy: Policy, now_ms: int | None) -> None:
-    """AR-21."""
-    for record in compute(facts, BERLIN, policy, now_ms=now_ms):
-        m = record.minutes
-        assert m.required == m.worked + m.holiday_work + m.late + m.early + m.gap + m.absent + m.pending + m.exempt
-        assert min(m.worked, m.late, m.early, m.gap, m.absent, m.pending, m.exempt, m.leave) >= 0
-        shift = next((s for s in facts.shifts if (s.date, s.plan.id) == (record.date, record.shift)), None)
-        assert m.required + m.leave == (length(lay_out(shift, BERLIN).net) if shift else 0)
+def test_approved_overtime_through_the_night_keeps_its_last_punch_from_the_next_shift() -> None:
+    """The middle of the shifts would be 01:30."""
+    shifts = (Shift(MONDAY, DAY), Shift(MONDAY + timedelta(days=1), DAY))
+    asked = OvertimeRequest(at("02 18:00"), at("03 06:30"))
+    punches = (punch(1, "02 08:55"), punch(2, "03 06:35"), punch(3, "03 08:55"), punch(4, "03 18:00"))
+    first, second = compute(Facts(shifts, punches, overtime=(asked,)), SHANGHAI)
+    assert (first.status, first.minutes.ot_15) == ("normal", 750)
+    assert (second.status, second.minutes.ot_15) == ("normal", 0)
 
 
-@settings(max_examples=200)
-@given(_facts(), _policies, st.randoms(use_true_random=False))
-def test_order_and_replay_change_nothing(facts: Facts, policy: Policy, random: Random) -> None:
-    punches, shifts = [*facts.punches, *facts.punches[::2]], list(facts.shifts)
-    random.shuffle(punches)
-    random.shuffle(shifts)
-    again = replace(facts, punches=tuple(punches), shifts=tuple(shifts))
-    assert compute(again, BERLIN, policy) == compute(facts, BERLIN, policy)
+def test_a_waiting_punch_is_listed_with_its_rule() -> None:
+    phone = replace(punch(2, "02 18:00"), unverified=True, standing="pending")
+    (record,) = compute(Facts((Shift(MONDAY, DAY),), (punch(1, "02 08:55"), phone)), SHANGHAI)
+    assert record.explanation.ignored == (2,)
+    assert "AR-41" in record.explanation.rules
 
 
-@settings(max_examples=200)
-@given(_facts(), _policies)
-def test_each_punch_of_a_record_has_one_fate(facts: Facts, policy: Policy) -> None:
-    fates = [
-        number
-        for record in compute(facts, BERLIN, policy)
-        for fate in (
-            record.explanation.used,
-            record.explanation.merged,
-            record.explanation.held,
-            record.explanation.ignored,
-        )
-        for number in fate
-    ]
-    assert len(fates) == len(set(fates))
-    counting = {punch.id for punch in facts.punches if punch.true_ms is not None}
-    assert counting <= set(fates), "no punch that counts may vanish"
-
-
-@settings(max_examples=200)
-@given(_facts(), st.integers(0, 13))
-def test_a_punch_changes_no_day_that_it_does_not_touch(facts: Facts, which: int) -> None:
-    if which >= len(facts.punches) or facts.punches[which].true_ms is None:
-        return
-    gone = facts.punches[which]
-    touched = touched_dates(gone.true_ms or 0, BERLIN)
-    less = replace(facts, punches=tuple(p for p in facts.punches if p is not gone))
-    apart = [[r for r in compute(f, BERLIN) if r.date not in touched] for f in (facts, less)]
-    near = {p.id for p in facts.punches if p.true_ms and abs(p.true_ms - (gone.true_ms or 0)) < 15 * 60_000}
-    if near == {gone.id}:  # a chain of merged punches may cross midnight, one kept for another
-        assert apart[0] == apart[1]
-
-
-@settings(max_examples=200)
-@given(_facts(), st.builds(Shift, _dates, st.sampled_from(PLANS)))
-def test_a_shift_changes_no_day_that_it_does_not_touch(facts: Facts, added: Shift) -> None:
-    touched = dates_near_roster(added.date)
-    more = replace(facts, shifts=(*facts.shifts, added))
-    apart = [[r for r in compute(f, BERLIN) if r.date not in touched] for f in (facts, more)]
-    assert apart[0] == apart[1]
-
-
-@settings(max_examples=100)
-@given(_facts(), _policies, _dates)
-def test_a_day_computed_alone_is_the_same(facts: Facts, policy: Policy, day: date) -> None:
-    together = [record for record in compute(facts, BERLIN, policy) if record.date == day]
-    assert compute(facts, BERLIN, policy, dates={day}) == together
+def test_leave_taken_back_counts_no_more() -> None:
+    leave = Absence("leave", at("02 09:00"), at("02 18:00"))
+    shift = (Shift(MONDAY, DAY),)
+    (on_leave,) = compute(Facts(shift, absences=(leave,)), SHANGHAI)
+    (back,) = compute(Facts(shift, absences=(replace(leave, cancelled_ms=at("01 12:00")),)), SHANGHAI)
+    assert (on_leave.status, back.status) == ("leave", "absent")
