@@ -140,22 +140,34 @@ class TerminalTask(PollTask):
         """Read what is new; all of it when the last row is no longer what it was."""
         if self.context.clocks.mono_ms() - self._looked_ms >= LOOK_AGAIN_MS:
             await self._look()
-        talk, place = opened(self._talk), self._place
-        items = await talk.logs((place.number or 1) - 1)
-        if place.number is not None:
-            if place.is_at(items):
-                items = items[1:]
-            else:
-                log.warning("counts anew", terminal=self.terminal.config.name, was=place.number)
-                self._place = Place(place.epoch + 1)
-                items = await talk.logs(0)
-        while items:
+        began_anew = False
+        while True:
+            items, anew = await self._next()
+            if anew and began_anew:
+                raise DataError("the log changes while it is read", code="bad_answer")
+            began_anew = began_anew or anew
+            if not items:
+                break
             before = self._place
             await self._take(items)
             if self._place == before:
                 raise DataError("rows without a number", code="bad_answer")
-            items = await talk.logs(self._place.number or 0)
         self.show()
+
+    async def _next(self) -> tuple[list[Item], bool]:
+        """Rows behind the place, and whether it had to go back to the start of the log.
+
+        Every question asks for the last row again: a log may be cleared between two of them.
+        """
+        talk, place = opened(self._talk), self._place
+        if place.number is None:
+            return await talk.logs(0), False
+        items = await talk.logs(place.number - 1)
+        if place.is_at(items):
+            return items[1:], False
+        log.warning("counts anew", terminal=self.terminal.config.name, was=place.number)
+        self._place = Place(place.epoch + 1)
+        return await talk.logs(0), True
 
     async def _take(self, items: Sequence[Item]) -> None:
         place = self._place
