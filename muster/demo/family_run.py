@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from muster.demo.depot_broker import DepotBroker
 from muster.demo.families import Make, missing_library, stands_of
 from muster.demo.stand import SITE, Depot, Mark, Stand
+from muster.demo.stop import stop_signal
 from muster.stage.installation import Gateway, Installation, free_port, own_installation
 from muster.stage.ledger import Ledger, Stored, Tally
 from server.config import load_config
@@ -110,8 +111,9 @@ async def run_families(families: Mapping[str, tuple[Make, ...]], folder: Path | 
         Shown(family, stand)
         for family, stand in stands_of({f: m for f, m in families.items() if f not in missing}, depot)
     ]
-    async with _running(installation, depot, shown) as db:
-        quarantined = await _Fair(installation, db, shown, tell).run()
+    with stop_signal() as stop:
+        async with _running(installation, depot, shown) as db:
+            quarantined = await _Fair(installation, db, shown, tell).run(stop)
     result = Result(shown, skipped, quarantined, time.monotonic() - began, home)
     if folder is None and result.good:
         shutil.rmtree(home, ignore_errors=True)
@@ -194,13 +196,13 @@ class _Fair:
     shown: Sequence[Shown]
     tell: Tell
 
-    async def run(self) -> int:
-        """Until all is stored and has settled, or nothing moves any more; rows in quarantine."""
+    async def run(self, stop: asyncio.Event) -> int:
+        """Until all is stored and has settled, nothing moves any more, or ``stop``; rows in quarantine."""
         giving = asyncio.gather(*(self._live(one) for one in self.shown))
         before: object = None
-        moved, done_s = time.monotonic(), 0.0
+        moved, done_s, quarantined = time.monotonic(), 0.0, 0
         try:
-            while done_s < SETTLE_S and time.monotonic() - moved < PATIENCE_S:
+            while not stop.is_set() and done_s < SETTLE_S and time.monotonic() - moved < PATIENCE_S:
                 self.installation.check()
                 if giving.done():
                     giving.result()

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 from muster.demo.life import Life, make_sample
 from muster.demo.plan import gateways
 from muster.demo.screen import Screen
+from muster.demo.stop import stop_signal
 from muster.sample.company import DEMO_LOGINS, sample_company
 from muster.sample.days import last_finished_working_day
 from muster.stage.drain import Progress, Sources, drain, look
@@ -68,7 +68,7 @@ async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress
     push_port = free_port()
     life = Life(sample, ZONE, folder, push_port, Ledger())
     company = sample_company(sample.people, sample.days, sample.parcels, password, ZONE)
-    with _stop_signal() as stop:
+    with stop_signal() as stop:
         await life.start()
         try:
             with screen.step("people, gateways and terminals"):
@@ -129,16 +129,3 @@ async def _database(installation: Installation) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
-
-
-@contextmanager
-def _stop_signal() -> Iterator[asyncio.Event]:
-    """Set by Ctrl-C or SIGTERM."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import secrets
 import socket
 import time
@@ -23,6 +24,7 @@ HOST = "127.0.0.1"
 ACTOR = "cli"
 BROKER_USER = "server-1"
 START_S = 30.0
+_ports = iter(random.SystemRandom().sample(range(20_000, 32_000), 12_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +179,11 @@ def own_installation(folder: Path, zone: str, http_port: int = 0) -> Installatio
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listened on just now."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of the loopback interface that nobody listens on; never the same twice.
+
+    It lies below those that the kernel gives to whoever asks for any, so nobody is given it before it is used.
+    """
+    return next(port for port in _ports if _is_free(port))
 
 
 def _is_free(port: int) -> bool:
