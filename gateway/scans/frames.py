@@ -103,7 +103,10 @@ class FrameDecoder:
             return
         body = bytes(self._tail)
         self._tail.clear()
-        if self._suffix:
+        if self._suffix == b"\r\n" and body.endswith(b"\r"):
+            for read in body.split(b"\r"):  # it is set to CR
+                yield from self._end(read)
+        elif self._suffix:
             self._overlong = False
             if body.strip(_LINE_ENDS):
                 yield Noise("unfinished", body)

@@ -64,6 +64,12 @@ def test_a_read_that_lost_its_suffix_is_not_glued_to_the_next() -> None:
     assert list(decoder.feed(b"JT1\r")) == [Frame(b"JT1")]
 
 
+def test_a_scanner_set_to_cr_where_the_profile_says_cr_lf_is_understood() -> None:
+    decoder = FrameDecoder(b"", b"\r\n")
+    assert list(decoder.feed(b"YT123\rJT1\r")) == []  # an LF may still follow
+    assert list(decoder.silence()) == [Frame(b"YT123"), Frame(b"JT1")]
+
+
 def test_without_suffix_silence_ends_a_read() -> None:
     decoder = FrameDecoder(b"", b"")
     assert list(decoder.feed(b"ABC")) == []
