@@ -209,13 +209,13 @@ def _reach(fleet: Fleet, supervisor: Supervisor, clocks: Clocks) -> Reach:
     @asynccontextmanager
     async def reach(terminal: Terminal) -> AsyncIterator[Device]:
         driver, name = fleet.drivers[terminal.profile.family], terminal.config.name
-        if isinstance(driver, Manager):
+        if device_here := fleet.present.get(terminal.state.serial or name):
+            yield device_here
+        elif isinstance(driver, Manager) and not getattr(driver, "calls_us", False):
             async with supervisor.borrowed(name), driver.open(terminal, clocks) as device:
                 yield device
-        elif device_here := fleet.present.get(terminal.state.serial or name):
-            yield device_here
         elif Ability.USERS in getattr(driver, "abilities", ()):
-            raise RetryableError(f"terminal {name} is not connected now")
+            raise RetryableError(f"terminal {name} has not called now")
         else:
             raise ConfigError(f"a terminal of family {driver.family} can not be talked to from here")
 

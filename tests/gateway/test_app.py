@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from gateway import app
 from gateway.app import build_fleet, load_driver
 from gateway.buffer.outbox import Outbox
 from gateway.config import BrokerConfig, BufferConfig, GatewayConfig, TerminalConfig
+from gateway.device import Ability, Device
 from gateway.driver import Cursor, DriverContext, DriverTask, Stored, Terminal
-from shared.clock import system_clocks
-from shared.errors import ConfigError
+from gateway.supervisor import Supervisor
+from shared.clock import Clocks, system_clocks
+from shared.errors import ConfigError, RetryableError
 from shared.keys import Event
 from shared.punch import Punch
 from tests.support.loopback import free_port
@@ -266,3 +269,42 @@ def test_no_port_is_open_without_a_push_table(tmp_path: Path) -> None:
     process.terminate()
     process.communicate(timeout=10)
     assert listening.stdout.strip() == "[]"
+
+
+class Called:
+    """A push family whose terminals can be talked to while they call."""
+
+    family = "zk4370"
+    quirks: frozenset[str] = frozenset()
+    calls_us = True
+    abilities = frozenset({Ability.USERS})
+
+    def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
+        self.context = context
+        return [DriverTask("push", terminals, self.run)]
+
+    def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
+        raise NotImplementedError("the running gateway holds the port itself")
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_terminal_that_calls_is_talked_to_over_its_call_or_waited_for(
+    tmp_path: Path, drivers: Callable[[object], None]
+) -> None:
+    driver, device = Called(), Device()
+    drivers(driver)
+    fleet = build_fleet(settings(tmp_path, terminal("a")), NoSink(), CLOCKS, CLOCKS.mono_ms)
+    reach = app._reach(fleet, Supervisor(fleet.tasks), CLOCKS)
+    with pytest.raises(RetryableError, match="has not called"):
+        async with reach(fleet.terminals[0]):
+            pass
+    driver.context.present("a", device)
+    async with reach(fleet.terminals[0]) as found:
+        assert found is device
+    driver.context.present("a", None)
+    driver.abilities = frozenset()
+    with pytest.raises(ConfigError, match="can not be talked to"):
+        async with reach(fleet.terminals[0]):
+            pass

@@ -70,6 +70,11 @@ async def open_device(terminal: Terminal, clocks: Clocks) -> AsyncIterator[Devic
         await asyncio.gather(listening, return_exceptions=True)
 
 
+def device_of(talk: Conversation, source: Source, clocks: Clocks) -> Device:
+    """The terminal of a conversation that the running gateway holds; its punches go on to the outbox as ever."""
+    return AifaceDevice(talk, source, clocks, _Shown())
+
+
 class AifaceDevice(Device):
     """One open conversation."""
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import tzinfo
+from functools import partial
 
 from gateway.device import Ability, Decoded, Device, HealthFact, Trouble
 from gateway.driver import DriverContext, DriverTask, Terminal
 from gateway.drivers.aiface_ws import codec
 from gateway.drivers.aiface_ws.codec import Bad, Happening, Message
-from gateway.drivers.aiface_ws.device import ABILITIES, open_device
+from gateway.drivers.aiface_ws.device import ABILITIES, device_of, open_device
 from gateway.drivers.aiface_ws.events import STRANGER_EVENT, events_of, has_stranger_events
 from gateway.drivers.aiface_ws.server import FAMILY, AifaceServer
 from gateway.profile import Profile
@@ -25,6 +26,7 @@ class AifaceWs:
 
     family = FAMILY
     quirks = QUIRKS
+    calls_us = True
     abilities: frozenset[Ability] = ABILITIES
     one_session = True
     """A terminal calls one address: while the gateway runs it is there."""
@@ -35,7 +37,8 @@ class AifaceWs:
             return []
         for terminal in terminals:
             check_quirks(terminal.profile, QUIRKS)
-        return [DriverTask(FAMILY, terminals, AifaceServer(terminals, context).serve)]
+        server = AifaceServer(terminals, context, device_of=partial(device_of, clocks=context.clocks))
+        return [DriverTask(FAMILY, terminals, server.serve)]
 
     def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
         """Wait for the terminal's call."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from gateway.drivers.aiface_ws.conversation import Conversation
 from gateway.drivers.aiface_ws.events import events_of, has_stranger_events
 from gateway.transports.http_front import Answer, Body, Head, listening
 from gateway.transports.push_server import LOOK_S, Pusher, PushServer
+from gateway.transports.source import Source
 from gateway.transports.websocket import POST_LIMIT, Socket, SocketFront
 from shared.errors import DataError, MusterError, RetryableError
 from shared.scan import Damaged
@@ -65,6 +66,7 @@ class AifaceServer(PushServer):
         *,
         reconciles: bool = True,
         reconcile_s: float = RECONCILE_S,
+        device_of: Callable[[Conversation, Source], object] | None = None,
     ) -> None:
         super().__init__(FAMILY, terminals, context)
         self.live: dict[str, Conversation] = {}
@@ -73,6 +75,8 @@ class AifaceServer(PushServer):
         self._met: dict[bytes, None] = {}
         """What could not be read and is stored: a terminal repeats it."""
         self._reconciles, self._reconcile_s = reconciles, reconcile_s
+        self._device_of = device_of
+        """Makes of a conversation what the rest of the gateway can talk to."""
 
     async def serve(self) -> None:
         """Listen until cancelled; RetryableError when the port is taken."""
@@ -102,6 +106,7 @@ class AifaceServer(PushServer):
         finally:
             if self.live.get(talk.serial) is talk:
                 del self.live[talk.serial]
+                self.context.present(talk.serial, None)
             if reading is not None:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
@@ -153,6 +158,8 @@ class AifaceServer(PushServer):
             talk.socket.trust()
             self.live[pusher.serial] = talk
             self.called.set()
+            if self._device_of is not None:
+                self.context.present(pusher.serial, self._device_of(talk, pusher.source))
         return codec.answer("reg", **self._time(pusher), nosenduser=True)
 
     async def _rows(self, pusher: Pusher, message: Message) -> str | None:
