@@ -1,5 +1,6 @@
 """The list of families, their devices, and what counts as well."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -35,6 +36,13 @@ class Silent(Stand):
 
 def test_every_driver_has_its_family_in_the_demo() -> None:
     assert set(FAMILIES) == {entry.name for entry in entry_points(group="muster.drivers")}
+
+
+def test_the_page_lists_every_family_with_a_readme_that_exists() -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "families.md"
+    rows = re.findall(r"^\| \[(\w+)\]\((.*?)\)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [family for family, _ in rows] == sorted(FAMILIES)
+    assert [link for _, link in rows if not (page.parent / link).is_file()] == []
 
 
 def test_every_device_has_a_serial_and_a_name_of_its_own_and_a_profile_of_its_family(depot: Depot) -> None:
