@@ -20,11 +20,12 @@ def progress(console: Console) -> Iterator[Callable[[Sequence[Shown]], None]]:
         yield lambda _shown: None
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        yield lambda shown: live.update(table(shown, ()))
+        yield lambda shown: live.update(table(shown, (), done=False))
 
 
-def table(shown: Sequence[Shown], skipped: Sequence[Skipped]) -> Table:
+def table(shown: Sequence[Shown], skipped: Sequence[Skipped], *, done: bool = True) -> Table:
     """Families, their devices, their counts."""
+    bad = "[red]✗[/red]" if done else "[yellow]…[/yellow]"
     made = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("", "family", "", "profile"):
         made.add_column(name, no_wrap=True)
@@ -35,7 +36,7 @@ def table(shown: Sequence[Shown], skipped: Sequence[Skipped]) -> Table:
         tally = one.tally
         numbers = (tally.emitted, tally.stored, tally.repeats, tally.lost, tally.duplicates)
         state = one.state if one.problem is None else f"{one.state} ({one.problem})"
-        mark = "[green]✓[/green]" if one.good else "[yellow]…[/yellow]"
+        mark = "[green]✓[/green]" if one.good else bad
         made.add_row(mark, one.family, one.stand.label, one.stand.profile, *map(str, numbers), state)
     for missing in skipped:
         made.add_row("-", missing.family, "", "", *[""] * len(COLUMNS), f"skipped: {missing.reason}")

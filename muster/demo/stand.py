@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from muster.stage.installation import HOST, Device
+from shared.clock import from_ms, system_clocks
 
 GROUP = "families"
 SITE = "depot"
@@ -33,7 +34,7 @@ class Depot:
 
     def now(self) -> datetime:
         """What a right clock on the wall shows."""
-        return datetime.now(self.zone).replace(tzinfo=None, microsecond=0)
+        return from_ms(system_clocks().wall_ms()).astimezone(self.zone).replace(tzinfo=None, microsecond=0)
 
     def utc_s(self, wall: datetime) -> int:
         """That naive time of the depot's zone in seconds since 1970."""
