@@ -39,7 +39,8 @@ async def test_only_touched_days_are_computed(db: Database) -> None:
     await compute_touched(db, at("2026-03-05 00:00"))
     assert await compute_touched(db, at("2026-03-05 00:00")) == 0, "nothing waits"
     await punch(db, "1", "2026-03-02 08:55", employee="e1", received="2026-03-05 00:00")
-    assert await compute_touched(db, at("2026-03-05 00:01")) == 2, "the day and the one whose night shift it could end"
+    done = await compute_touched(db, at("2026-03-05 00:01"))
+    assert done == 3, "the day, the one whose night shift it could end, and the following one (AR-33)"
 
 
 async def test_a_rostered_day_is_never_absent_before_its_shift_has_ended(db: Database) -> None:
