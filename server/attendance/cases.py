@@ -233,9 +233,7 @@ class _Reader:
     def case(self, told: CaseFile) -> Case:
         try:
             self.zone = ZoneInfo(told.tz)
-        except (ValueError, OSError) as error:  # unknown keys are a KeyError below ZoneInfoNotFoundError
-            self._refuse("tz", f"{told.tz!r} is no time zone", error)
-        except KeyError as error:
+        except (KeyError, ValueError, OSError) as error:  # unknown, not a name, a folder
             self._refuse("tz", f"{told.tz!r} is no time zone; expected an IANA name such as Asia/Shanghai", error)
         policy = self._policy(told.policy)
         facts = Facts(
@@ -284,8 +282,8 @@ class _Reader:
         found: dict[object, Punch] = {}
         for number, given in enumerate(told):
             punch = given if isinstance(given, PunchCase) else PunchCase(given)
-            field = f"punches[{number}]" if punch is given else f"punches[{number}]: "
-            at_ms = self._instant(punch.t, f"{field}.t" if punch is given else f"punches[{number}]")
+            field = f"punches[{number}]"
+            at_ms = self._instant(punch.t, f"{field}.t" if punch is given else field)
             received = self._optional(punch.recv, f"{field}.recv")
             decided = self._optional(punch.decided, f"{field}.decided")
             drift_ms = None if punch.drift_s is None else punch.drift_s * 1_000
