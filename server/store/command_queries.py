@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import assignments, command_users, commands, gateways
@@ -103,6 +103,8 @@ async def keep_result(connection: AsyncConnection, result: Result, at_ms: WallMs
         which = select(func.count()).where(command_users.c.command == result.id)
         complete = (await connection.scalar(which) or 0) >= result.parts
         values |= {"outcome": "done" if complete else row.outcome}
+        if complete:
+            await _forget_lists(connection, result)
     else:
         values |= {"outcome": result.outcome}
     if result.part == 0 and result.outcome != "waiting":
@@ -134,6 +136,14 @@ async def newest_list(connection: AsyncConnection, terminal: str) -> tuple[WallM
     parts = select(command_users.c.users).where(command_users.c.command == row.id).order_by(command_users.c.part)
     users = [user for part in await connection.scalars(parts) for user in part]
     return row.result_ms, msgspec.convert(users, list[DirectoryUser])
+
+
+async def _forget_lists(connection: AsyncConnection, result: Result) -> None:
+    """Only the newest list of a terminal is kept: it is about people, and the older ones are of no use."""
+    older = select(commands.c.id).where(
+        commands.c.terminal == result.terminal, commands.c.outcome == "done", commands.c.id != result.id
+    )
+    await connection.execute(delete(command_users).where(command_users.c.command.in_(older)))
 
 
 async def _keep_users(connection: AsyncConnection, result: Result) -> None:

@@ -131,7 +131,7 @@ commands = Table(  # what gateways are to do at terminals, kept for ever as the 
     Index("ix_commands_open", "expires_ms", **_where("outcome IN ('open', 'waiting')")),
 )
 
-command_users = Table(  # who was enrolled after a command, part by part as it came
+command_users = Table(  # who was enrolled after the newest command of a terminal, part by part as it came
     "command_users",
     metadata,
     Column("command", LargeBinary(16), ForeignKey("commands.id"), nullable=False),

@@ -114,6 +114,17 @@ async def test_a_long_list_is_complete_when_its_last_part_is_stored_in_any_order
         assert await command_queries.newest_list(connection, "T1") == (NOW_MS, people)
 
 
+async def test_only_the_newest_list_of_a_terminal_is_kept(db: Database) -> None:
+    for number in range(3):
+        await give(db, id_=bytes([number]) * 16)
+        user = DirectoryUser(number=str(number))
+        await orders.keep_result(db, A, result(id_=bytes([number]) * 16, users=[user]), NOW_MS + number)
+    assert await rows(db, "SELECT count(*) FROM command_users") == [(1,)]
+    async with db.reading() as connection:
+        newest = await command_queries.newest_list(connection, "T1")
+    assert newest == (NOW_MS + 2, [DirectoryUser(number="2")])
+
+
 async def test_nobody_answering_ends_with_expiry(db: Database) -> None:
     await give(db, expires_ms=NOW_MS + 1000)
     assert len(await orders.due(db, NOW_MS)) == 1
