@@ -77,7 +77,7 @@ async def _store(
 
 
 async def _sweep(db: Database, now_ms: WallMs) -> None:
-    """Touch the days of shifts whose window opened or closed or that ended since the last sweep."""
+    """Touch the days of shifts, and those before, whose window opened or closed or that ended since the last sweep."""
     async with db.reading() as connection:
         since_ms = await sweep_queries.swept_until(connection, SWEEP)
         passed: set[EmployeeDay] = set()
@@ -86,7 +86,10 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
             for rostered in await attendance_queries.rostered_shifts(connection, first, last):
                 moments = turning_points(rostered.shift, ZoneInfo(rostered.zone))
                 if any(since_ms < moment <= now_ms for moment in moments):
-                    passed.update(await attendance_queries.people_on(connection, rostered))
+                    people = await attendance_queries.people_on(connection, rostered)
+                    passed.update(people)
+                    # Once a lone punch can only be an OUT, the seam to the shift before closes too (AR-11).
+                    passed.update((employee, day - timedelta(days=1)) for employee, day in people)
     if passed or since_ms is None or now_ms - since_ms >= REMEMBER_MS:
         async with db.writing() as connection:
             await attendance_queries.touch_days(connection, passed)

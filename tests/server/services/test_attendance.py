@@ -1,5 +1,6 @@
 """From touched days to records: only what was touched, nothing lost, time itself included."""
 
+import json
 from datetime import date
 
 import pytest
@@ -8,7 +9,7 @@ from server.services import attendance
 from server.services.attendance import compute_touched
 from server.store import attendance_queries, change_queries
 from server.store.database import Database
-from tests.server.services.world import add_fleet, at, days, load, punch
+from tests.server.services.world import COMPANY, add_fleet, at, days, load, punch
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
@@ -83,6 +84,23 @@ async def test_a_night_shift_ends_on_the_next_date(db: Database) -> None:
     await punch(db, "2", "2026-03-02 21:50", "2026-03-03 06:05", employee="e2")
     await compute_touched(db, at("2026-03-05 00:00"))
     assert await days(db, "e2") == {MONDAY: ("normal", 480, 0)}
+
+
+async def test_a_lone_out_closes_the_seam_to_the_night_shift_of_the_date_before(db: Database) -> None:
+    """AR-11 across two dates: until the early shift ends, its only punch could still be an IN."""
+    company = json.loads(COMPANY)
+    company["shifts"].append({"id": "early", "name_zh": "c", "name_en": "Early", "start": "06:00", "end": "14:00"})
+    company["roster"].append({"employee": "e2", "date": "2026-03-03", "shift": "early"})
+    await load(db, json.dumps(company).encode())
+    await add_fleet(db)
+    await compute_touched(db, at("2026-03-01 12:00"))
+    await punch(db, "2", "2026-03-02 21:55", "2026-03-03 13:30", employee="e2")
+    seen = []
+    for now in ("2026-03-03 13:40", "2026-03-03 14:00"):
+        await compute_touched(db, at(now))
+        seen.append(await days(db, "e2"))
+    assert seen[0][MONDAY][0] == "missing_out"
+    assert seen[1] == {MONDAY: ("normal", 480, 0), TUESDAY: ("early", 450, 0)}
 
 
 async def test_a_held_punch_counts_for_nothing(db: Database) -> None:
