@@ -1,5 +1,6 @@
 """Matrix COSEC terminals: count the events, read from the stored place on, go over into the next roll."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -196,18 +197,18 @@ class MatrixCosec:
             rows = codec.decode_events(data, 0)
         except (ConfigError, RetryableError) as error:
             return [Decoded("refusal", health=(HealthFact("refused", {"text": str(error)}),))]
-        if rows:
+        if rows and not _is_count(data):
             place = Place(0, rows[0].mark)
             events = tuple(e for row in rows if not isinstance(row, Bad) and (e := event_of(source, row, place)))
             bad = tuple(Trouble(row.reason, "no punch", row.raw) for row in rows if isinstance(row, Bad))
-            if events or bad or not _is_count(data):
-                return [Decoded("events", events, (HealthFact("events", {"count": len(rows)}),), bad)]
+            return [Decoded("events", events, (HealthFact("events", {"count": len(rows)}),), bad)]
         mark = codec.decode_count(data)
         return [Decoded("count", health=(HealthFact("newest", {"roll_over": mark.roll_over, "seq": mark.seq}),))]
 
 
 def _is_count(data: bytes) -> bool:
-    return b"event-id" not in data.lower()
+    """Only the place of the newest event: a row of events has at least one of these."""
+    return not re.search(rb"<(event-id|date|time)\b", data, re.IGNORECASE)
 
 
 DRIVER = MatrixCosec()
