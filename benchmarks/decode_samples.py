@@ -124,11 +124,9 @@ def _controlid() -> tuple[bytes, int]:
 
 
 def _matrix_cosec() -> tuple[bytes, int]:
-    rows = [
-        f"<roll-over-count>2</roll-over-count><seq-No>{77 + n}</seq-No><date>23112026</date>"
-        f"<time>0859{n % 60:02}</time><event-id>101</event-id><user-id>{1000 + n}</user-id><detail-1>{1000 + n}</detail-1><detail-2>0</detail-2>"
-        for n in range(100)
-    ]
+    row = "<roll-over-count>2</roll-over-count><seq-No>{}</seq-No><date>23112026</date><time>085901</time>"
+    row += "<event-id>101</event-id><user-id>1000</user-id><detail-1>1000</detail-1><detail-2>0</detail-2>"
+    rows = [row.format(77 + n) for n in range(100)]
     return f"<COSEC_API><Response-Code>0</Response-Code>{''.join(rows)}</COSEC_API>".encode(), len(rows)
 
 
