@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from server.cli.console import CONFIG, ConfigOption, JsonOption, errors, in_database, iso_time, out, reading, show
+from server.cli.console import (
+    ACTOR,
+    CONFIG,
+    ConfigOption,
+    JsonOption,
+    errors,
+    in_database,
+    iso_time,
+    now_ms,
+    out,
+    reading,
+    show,
+)
 from server.store import fleet_queries
 from shared.errors import ConfigError
 
@@ -64,3 +76,14 @@ def show_quarantine(
             part = raw[start : start + 16]
             text = "".join(chr(b) if 32 <= b < 127 else "." for b in part)
             out.print(f"{start:06x}  {part.hex(' '):<47}  {text}", markup=False, highlight=False)
+
+
+@commands.command("release")
+def release_quarantine(config: ConfigOption = CONFIG) -> None:
+    """Store what can be an event now, such as punches of a terminal that was assigned only afterwards.
+
+    muster server quarantine release
+    """
+    from server.ingest.release import release
+
+    out.print(f"{in_database(config, lambda db: release(db, ACTOR, now_ms()))} events released")

@@ -183,7 +183,7 @@ def read_batch(payload: bytes) -> Batch:
         bodies = decode_ev_body(head, packed)
     except DataError as error:
         return Batch(head, (), error.code, payload)
-    items = tuple(map(_item, bodies))
+    items = tuple(map(read_item, bodies))
     good = [item.source for item in items if item.code is None]
     return Batch(head, items, None, payload, frozenset(good), len(good) == len(items))
 
@@ -280,7 +280,8 @@ class _Work:
             self.rejected[seq] = shown
 
 
-def _item(body: bytes) -> Item:
+def read_item(body: bytes) -> Item:
+    """One event, and why it can not be one."""
     try:
         event = decode_event(body)
     except DataError as error:

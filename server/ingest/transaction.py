@@ -166,7 +166,7 @@ class Ingest:
                 (stream, seq, item[2], received, item[1], item[0])  # by index: this is every event's path
                 for seq, item in enumerate(items, first)
             ]
-        writes.feed += _fed(stream, taken.runs, received)
+        writes.feed += feed_rows(stream, taken.runs, received)
         for reject in taken.rejects:
             kept = (reject.seq, reject.code, reject.digest, reject.raw, writes.now_ms)
             writes.quarantine.append(Quarantined(row.gateway, row.stream, *kept))
@@ -242,7 +242,7 @@ def _months(sent: Sequence[Sent]) -> Iterator[tuple[WallMs, WallMs]]:
         yield from ((at_ms, at_ms) for at_ms in times)
 
 
-def _fed(stream_id: int, runs: Sequence[Run], now_ms: WallMs) -> list[FeedRow]:
+def feed_rows(stream_id: int, runs: Sequence[Run], now_ms: WallMs) -> list[FeedRow]:
     """A feed row for each stretch of consecutive seqs, so that none covers what another one told."""
     rows: list[FeedRow] = []
     for run in sorted(runs, key=itemgetter(0)):

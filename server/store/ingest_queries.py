@@ -159,6 +159,24 @@ async def put_quarantine(connection: AsyncConnection, rows: Iterable[Quarantined
                 await connection.execute(quarantine.insert().values(**value))
 
 
+async def open_rejects(
+    connection: AsyncConnection, skip: Collection[str], after: int, most: int
+) -> list[tuple[int, Quarantined]]:
+    """Quarantined events behind id ``after`` that wait for a person, by id; none with a reason in ``skip``."""
+    row = quarantine.c
+    waiting = (row.id > after, row.state == "open", row.stream.is_not(None), row.code.not_in(sorted(skip)))
+    columns = (row.id, row.gateway, row.stream, row.seq, row.code, row.digest, row.raw, row.received_ms)
+    found = await connection.execute(select(*columns).where(*waiting).order_by(row.id).limit(most))
+    return [(number, Quarantined(*kept)) for number, *kept in found]
+
+
+async def take_rejects(connection: AsyncConnection, ids: Collection[int]) -> frozenset[int]:
+    """Mark these quarantine rows as released; those that still waited. Their streams have to be locked."""
+    waiting = (quarantine.c.id.in_(sorted(ids)), quarantine.c.state == "open")
+    changed = update(quarantine).where(*waiting).values(state="released").returning(quarantine.c.id)
+    return frozenset(await connection.scalars(changed))
+
+
 async def streams_with_holes(connection: AsyncConnection) -> list[StreamRow]:
     """Streams that hold something beyond their watermark."""
     statement = select(*_COLUMNS).join(gateways, gateways.c.id == streams.c.gateway)

@@ -201,3 +201,8 @@ def test_the_openapi_document_names_every_page_of_the_contract() -> None:
         "/health",
         "/live",
     }
+
+
+def test_nothing_leaves_an_empty_quarantine(folder: Path) -> None:
+    done = run("quarantine", "release")
+    assert (done.exit_code, done.stdout) == (0, "0 events released\n")
