@@ -61,16 +61,39 @@ implementation or vendor document, C hearsay. An editor checks profiles by [thei
 |---|---|---|---|---|---|---|---|---|
 """
 
+ELSEWHERE = """
+## Terminals that no gateway can reach
+
+They talk to their vendor's cloud or program only, or nothing public says how they talk. Export the punches there and
+import the file; the profile says which columns. [How to import files](../howto/connect-scanners-and-files.md).
+
+| brand | devices | way | profile |
+|---|---|---|---|
+| Anviz | terminals set to CrossChex Cloud | cloud: file; set to TCP they stand in the table above | `generic/table` |
+| Chaolun | 250X | program with a DLL: file | `generic/table` |
+| Deli 得力 | DingTalk editions: cloud; LAN models: program | file | `deli/export` |
+| DingTalk 钉钉 | M1, M1C, M2, D1, P1 | cloud: file | `generic/table` |
+| eTimeOffice | Indian rebadges that report to it | cloud: file | `generic/table` |
+| Feishu 飞书 | its own machines | cloud: file | `generic/table` |
+| Kaba, dormakaba | B-web | program: file | `kaba/export` |
+| Nitgen | NAC, eNBSS | program: file | `nitgen/export` |
+| Realtime | RS9W | posts JSON of its own to a web address: translate it for the custom interface | `generic/custom` |
+| Virdi | UNIS | program: file | `virdi/export` |
+| WeCom 企业微信 | certified terminals | cloud: file | `generic/table` |
+| Yishili 依时利 | all | program: file | `yishili/export` |
+| ZD 真地 | all | program: file | `zd/export` |
+"""
+
 
 def page() -> str:
-    """The whole page: one row a profile, by brand and model."""
+    """The whole page: one row a profile, by brand and model; then what has none of its own."""
     folder = profile_folder()
     names = (str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.toml"))
     profiles = {name: load_profile(name) for name in names}
     by_brand = sorted(profiles.items(), key=lambda item: (item[1].brand.lower(), item[1].model.lower(), item[0]))
     models = {(profile.brand, profile.model) for profile in profiles.values()}
     head = HEAD.format(models=len(models), brands=len({brand.lower() for brand, _ in models} - {"generic"}))
-    return head + "".join(_row(name, profile) for name, profile in by_brand)
+    return head + "".join(_row(name, profile) for name, profile in by_brand) + ELSEWHERE
 
 
 def _row(name: str, profile: Profile) -> str:

@@ -40,6 +40,24 @@ def test_the_list_of_terminals_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python docs/generate_terminals.py`"
 
 
+MODELS = """
+K14; K20; K40; F18; F19; iFace702; iFace402; iFace800; uFace800; MA300; VF680; iClock260; iClock880-H; iClock3000; U580;
+T4-C; RSP10k1; SenseFace 3A; F22; SenseFace 2A; SA40; X903; K90 Pro; 3000; T-series; RS9W; Biomax; DS-K1T341AM;
+DS-K1T342MWX; Prama; HiLook; ASI; SS 35xx; SS 55xx; C2; C2 Pro; T60+; VF30; VP30; OA1000; OA3000; 761; FaceDeep 5;
+FacePass 7; M5; W1 Pro; F710; F810; FK628; C220; C230; E350; E350A; S7150A; BioStation 2; BioStation 3; FaceStation 2;
+FaceStation F2; BioLite N2; TFS20; TFS30; WE-68 PLUS; Facial 40; BS-52; Topdata; AI Face 11; AI810; Revo W-230N;
+EN-K190FTW; F80; M68; S-FB3K; Realand; Comet; 3760c; 4775; OET; iDAccess; iDFace; iDFlex; iDBlock; X916; R29; A05;
+Verso; Vario; A1001; A1601; FACE200T; VEGA; DingTalk; Deli; Prisma; Super Facil; Orion 5; Virdi; Nitgen; Kaba; ZD;
+Yishili; R420; FX7500; FX9600; ATR7000; Zebra; Honeywell; Datalogic; Newland; CrossChex; WeCom; Feishu; eTimeOffice; Chaolun
+"""
+"""What buyers have; each is a row, or a line that says which file or cloud it takes."""
+
+
+def test_every_model_of_the_list_stands_on_the_page() -> None:
+    shown = page()
+    assert [model for model in MODELS.replace("\n", " ").split(";") if model.strip() not in shown] == []
+
+
 def test_the_schema_of_profiles_is_current() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == profile_schema(), "run `python docs/generate_terminals.py`"
 
