@@ -48,7 +48,8 @@ FacePass 7; M5; W1 Pro; F710; F810; FK628; C220; C230; E350; E350A; S7150A; BioS
 FaceStation F2; BioLite N2; TFS20; TFS30; WE-68 PLUS; Facial 40; BS-52; Topdata; AI Face 11; AI810; Revo W-230N;
 EN-K190FTW; F80; M68; S-FB3K; Realand; Comet; 3760c; 4775; OET; iDAccess; iDFace; iDFlex; iDBlock; X916; R29; A05;
 Verso; Vario; A1001; A1601; FACE200T; VEGA; DingTalk; Deli; Prisma; Super Facil; Orion 5; Virdi; Nitgen; Kaba; ZD;
-Yishili; R420; FX7500; FX9600; ATR7000; Zebra; Honeywell; Datalogic; Newland; CrossChex; WeCom; Feishu; eTimeOffice; Chaolun
+Yishili; R420; FX7500; FX9600; ATR7000; Zebra; Honeywell; Datalogic; Newland; CrossChex; WeCom; Feishu; eTimeOffice;
+Chaolun
 """
 """What buyers have; each is a row, or a line that says which file or cloud it takes."""
 
