@@ -1,4 +1,4 @@
-"""GS1 element strings through biip, which comes with the gateway and is loaded when first needed.
+"""GS1 element strings through biip, which is loaded when first needed.
 
 Source: protocols/scan-devices.md of the specification.
 """
@@ -47,7 +47,7 @@ def parse_gs1(text: str, separators: tuple[str, ...] = (SEPARATOR,)) -> Gs1:
         from biip import ParseError
         from biip.gs1_messages import GS1Message
     except ImportError as error:
-        raise ConfigError("GS1 codes need biip, which is not installed: pip install 'muster[gateway]'") from error
+        raise ConfigError("GS1 codes need biip, which is not installed: install muster again") from error
     for separator in separators:
         text = text.replace(separator, SEPARATOR)
     text = text.strip(SEPARATOR)
