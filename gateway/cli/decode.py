@@ -1,8 +1,11 @@
 """``muster device decode``: captured messages, dumps and exports in, JSON lines out."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +16,13 @@ from gateway.cli.facts import decoded_facts
 from gateway.cli.families import driver_of, load_driver, profiles
 from gateway.device import Decoded, Decoder, Trouble
 from gateway.profile import Profile, device_zone, load_profile
+from gateway.transports.http_messages import MessageDecoder
+from gateway.transports.scrub import HttpRecorded
 from shared.errors import ConfigError, DataError
 
 LIMIT = 256 * 1024 * 1024
 """Bytes of a capture."""
+HTTP = re.compile(rb"[A-Z]{3,7} /\S* HTTP/1\.|HTTP/1\.")
 
 
 def decode(
@@ -42,7 +48,7 @@ def decode(
     bad = False
     for file, data in zip(files, captures, strict=True):
         try:
-            told: Sequence[Decoded] = driver.decode(data, model, where, name)
+            told = _decoded(driver, data, model, where, name)
         except DataError as error:
             told = [Decoded("unknown", problems=(Trouble(error.code, str(error), data[:200]),))]
         for one in told:
@@ -51,6 +57,24 @@ def decode(
             print_json({"file": file, **facts} if len(files) > 1 else facts)
     if bad:
         raise typer.Exit(FAILED)
+
+
+def _decoded(driver: Decoder, data: bytes, model: Profile, zone: tzinfo, name: str) -> Sequence[Decoded]:
+    """What a capture says; of a recorded conversation of HTTP each message, as a driver knows one at a time."""
+    if not isinstance(driver, HttpRecorded) or not HTTP.match(data):
+        return driver.decode(data, model, zone, name)
+    cut = MessageDecoder()
+    messages = list(cut.feed(data))
+    found: list[Decoded] = []
+    for message in messages:
+        whole = driver.decodes_heads and message.head is not None
+        with suppress(DataError):  # a login, a command, an answer about something else
+            found += driver.decode(message.start + message.body if whole else message.body, model, zone, name)
+    if not found:
+        raise DataError(f"nothing of family {model.family} in {len(messages)} messages of HTTP", code="unknown")
+    if cut.waiting:
+        found.append(Decoded("cut", problems=(Trouble("truncated", "the last message is not whole", cut.waiting),)))
+    return found
 
 
 def _profile_of(family: str, profile: str) -> Profile:

@@ -13,12 +13,18 @@ from gateway.drivers.aiface_ws.device import ABILITIES, device_of, open_device
 from gateway.drivers.aiface_ws.events import STRANGER_EVENT, events_of, has_stranger_events
 from gateway.drivers.aiface_ws.server import FAMILY, AifaceServer
 from gateway.profile import Profile
+from gateway.transports.scrub import WebSocketScrub
 from gateway.transports.source import Source, check_quirks
 from shared.clock import Clocks
 from shared.errors import DataError
 
 QUIRKS = frozenset({STRANGER_EVENT})
 LOGS = frozenset({"sendlog", "getnewlog", "getalllog"})
+KEPT = """
+cmd ret sn count logindex enrollid time mode inout event verifymode temp from to modelname firmware logsize
+usedlog usednewlog useduser usersize cloudtime result reason stn access
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 class AifaceWs:
@@ -43,6 +49,10 @@ class AifaceWs:
     def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
         """Wait for the terminal's call."""
         return open_device(terminal, clocks)
+
+    def scrub(self) -> WebSocketScrub:
+        """For one recorded connection."""
+        return WebSocketScrub(KEPT)
 
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """Captured messages, one each line, with or without ``dev >`` and ``srv >`` before them."""

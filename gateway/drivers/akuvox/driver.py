@@ -11,6 +11,7 @@ from gateway.drivers.akuvox.codec import Bad, Row
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Once, Source, check_quirks, put_rows
 from shared.clock import Clocks
 from shared.errors import DataError, MusterError, RetryableError
@@ -23,6 +24,8 @@ PROBE = "/api/system/info"
 PAGES_LIMIT = 10_000
 LINES_LIMIT = 100_000
 """Lines that are held at once; the largest terminals keep far fewer."""
+KEPT = "retcode action message num id type status code date time model mac firmwareversion hardwareversion"
+"""Fields of a recording that are no secret, in small letters."""
 
 
 async def ask(client: HttpClient, call: str, **parameters: str | int) -> bytes:
@@ -124,11 +127,12 @@ class AkuvoxDevice(Device):
                 yield event
 
 
-class Akuvox:
+class Akuvox(HttpRecorded):
     """The family of Akuvox terminals."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities = AkuvoxDevice.abilities
     ports = (80,)
 

@@ -13,6 +13,7 @@ from gateway.drivers.axis.codec import Access, Bad, Page, Place, Row
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Source, check_quirks, put_rows
 from shared.clock import Clocks
 from shared.errors import DataError, MusterError, RetryableError
@@ -26,6 +27,11 @@ EVENTS = "/vapix/eventlogger"
 PEOPLE = "/vapix/pacs"
 
 log = structlog.get_logger("gateway")
+KEPT = """
+rowid utctime topic0 topic1 topic2 topic3 usertoken doortoken limit start serialnumber version prodnbr
+prodfullname
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 async def ask(client: HttpClient, path: str, question: bytes) -> bytes:
@@ -149,11 +155,12 @@ class AxisDevice(Device):
             place = place.after(rows[-1])
 
 
-class Axis:
+class Axis(HttpRecorded):
     """The family of Axis door controllers."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities = AxisDevice.abilities
     ports = (80,)
 

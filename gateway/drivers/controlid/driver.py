@@ -23,6 +23,7 @@ from gateway.drivers.controlid.monitor import Monitor
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import PollTask
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.session_login import SessionLogin
 from gateway.transports.source import Once, Source, check_quirks
 from shared.clock import Clocks
@@ -37,6 +38,11 @@ LOOK_AGAIN_MS = 3_600_000
 """How often the terminal's own facts are asked for."""
 
 log = structlog.get_logger("gateway")
+KEPT = """
+id time event device_id identifier_id user_id portal_id identification_rule_id log_type_id object type
+registration limit serial version uptime access_logs
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +198,12 @@ class TerminalTask(PollTask):
             self.state.last_event_ms = max(times)
 
 
-class ControlIdDriver:
+class ControlIdDriver(HttpRecorded):
     """Access terminals of Control iD."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities: frozenset[Ability] = ABILITIES
     ports: tuple[int, ...] = (80, 443)
 

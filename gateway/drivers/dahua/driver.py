@@ -25,6 +25,7 @@ from gateway.drivers.dahua.push import push_server
 from gateway.profile import Profile, utc_offset_s
 from gateway.transports.http_client import RefusedError
 from gateway.transports.log_place import FAR_S, LOST_SPAN, Place
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.together import together
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, Clocks, device_seconds
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
@@ -45,6 +46,11 @@ READ_ANYWAY_MS = 600_000
 """How often the log is looked through although it has as many rows as before."""
 
 log = structlog.get_logger("gateway")
+KEPT = """
+found totalcount recno userid createtime createtimerealutc method type status errorcode attendancestate door
+readerid code action index utc count result sn version eventbaseinfo.code
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 class TerminalTask:
@@ -310,11 +316,12 @@ def _higher(left: int | None, right: int | None) -> int | None:
     return right if left is None else left if right is None else max(left, right)
 
 
-class Dahua:
+class Dahua(HttpRecorded):
     """Access terminals that speak the CGI protocol."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities: frozenset[Ability] = ABILITIES
     ports: tuple[int, ...] = (80, 443)
 

@@ -19,6 +19,7 @@ from gateway.drivers.fkweb.records import LIBRARIES, Record, Row
 from gateway.profile import Profile
 from gateway.transports.http_front import Answer, Body, Head
 from gateway.transports.push_server import Pusher, PushServer
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import check_quirks
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, DeviceSeconds, MonotonicMs, from_ms
 from shared.errors import DataError
@@ -42,6 +43,12 @@ SILENT = frozenset({"realtime_enroll_data", "realtime_door_status"})
 """Calls whose bodies are thrown away unread: templates, pictures, doors."""
 
 log = structlog.get_logger("gateway")
+KEPT = """
+user_id verify_mode io_mode io_time fk_bin_data_lib fk_time firmware log_image log_array user_id_array log_count
+one_log_size user_id_count one_user_id_size user_count total_log_count begin_time end_time time fp_data_ver
+face_data_ver
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 @dataclass(slots=True)
@@ -67,11 +74,14 @@ class _Talk:
     number: int = 0
 
 
-class FkWeb:
+class FkWeb(HttpRecorded):
     """The family of FK web terminals."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
+    decodes_heads = True
+    calls_us = True
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all terminals; ConfigError without ``[push.fkweb]`` and for a terminal that can not work."""

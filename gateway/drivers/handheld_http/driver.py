@@ -15,6 +15,7 @@ from gateway.drivers.handheld_http import codec
 from gateway.profile import FrameFacts, Profile
 from gateway.scans.station import Desk, decode_reads, rules_of, station_of
 from gateway.transports.http_front import Answer, Body, Head, HttpFront
+from gateway.transports.scrub import HttpRecorded
 from shared.errors import ConfigError, DataError, RetryableError
 from shared.keys import Event
 from shared.scan import DAMAGED_RAW_LIMIT, Damaged
@@ -28,13 +29,17 @@ LOOK_S = 60.0
 STRANGERS = 1000
 
 log = structlog.get_logger("gateway")
+KEPT = "seq code at symbology kind operator"
+"""Fields of a recording that are no secret, in small letters."""
 
 
-class HandheldHttp:
+class HandheldHttp(HttpRecorded):
     """The family of posting handhelds."""
 
     family = FAMILY
     quirks: frozenset[str] = frozenset()
+    kept = KEPT
+    calls_us = True
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all; ConfigError without ``[push.handheld_http]`` and for settings that can not work."""

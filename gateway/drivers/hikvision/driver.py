@@ -34,6 +34,7 @@ from gateway.drivers.hikvision.push import push_server
 from gateway.profile import Profile, utc_offset_s
 from gateway.transports.http_client import RefusedError
 from gateway.transports.log_place import LOST_SPAN, Place
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.together import together
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, Clocks, device_seconds
 from shared.errors import ConfigError, DataError, MusterError, RetryableError
@@ -55,6 +56,14 @@ READ_ANYWAY_MS = 24 * 3600 * 1000
 """Without a time filter: how often the whole log is read, whatever the numbers say."""
 
 log = structlog.get_logger("gateway")
+KEPT = """
+searchid responsestatusstrg numofmatches totalmatches major minor time employeenostring employeeno cardreaderno
+doorno serialno usertype currentverifymode attendancestatus mask label datetime eventtype eventstate
+eventdescription majoreventtype subeventtype currentevent frontserialno statusvalue channelid activepostcount
+serialnumber model firmwareversion localtime timezone timemode statuscode statusstring substatuscode errorcode
+searchresultposition maxresults starttime endtime
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 class TerminalTask:
@@ -318,11 +327,12 @@ def _top(items: Sequence[Item]) -> int | None:
     return max(numbers_of(tuple(items)), default=None)
 
 
-class Hikvision:
+class Hikvision(HttpRecorded):
     """Access terminals that speak ISAPI."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities: frozenset[Ability] = ABILITIES
     ports: tuple[int, ...] = (80, 443)
 

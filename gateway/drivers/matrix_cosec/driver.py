@@ -15,6 +15,7 @@ from gateway.drivers.matrix_cosec.codec import Bad, Mark, Place, Row
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import HttpLogin, PollTask, checked
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Source, check_quirks, put_rows
 from shared.clock import Clocks
 from shared.errors import ConfigError, RetryableError
@@ -29,6 +30,11 @@ ROLLS_LIMIT = 1000
 """A roll-over count further away than this is a log that began anew."""
 
 log = structlog.get_logger("gateway")
+KEPT = """
+roll-over-count seq-number seq-no date time event-id user-id detail-1 detail-2 detail-3 detail-4 detail-5
+detail1 detail2 detail3 detail4 detail5 response-code
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 async def ask(client: HttpClient, item: str, **parameters: str | int) -> bytes:
@@ -173,11 +179,12 @@ class MatrixDevice(Device):
                     break
 
 
-class MatrixCosec:
+class MatrixCosec(HttpRecorded):
     """The family of Matrix COSEC terminals."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities = MatrixDevice.abilities
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:

@@ -22,6 +22,7 @@ from gateway.drivers.suprema.device import ABILITIES, FAMILY, events_of_items, i
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import PollTask
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.session_login import SessionLogin
 from gateway.transports.source import Once, Source, check_quirks
 from shared.clock import Clocks, DeviceSeconds
@@ -37,6 +38,8 @@ SWEEP_EVERY_MS = 86_400_000
 SEEN_LIMIT = 20_000
 
 log = structlog.get_logger("gateway")
+KEPT = "id datetime server_datetime index user_id code tna_key is_dst limit offset message total"
+"""Fields of a recording that are no secret, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +157,12 @@ class ServerTask(PollTask):
         return self._biostar
 
 
-class Suprema:
+class Suprema(HttpRecorded):
     """Suprema terminals behind a BioStar 2 server."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities: frozenset[Ability] = ABILITIES
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:

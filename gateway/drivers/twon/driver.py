@@ -15,6 +15,7 @@ from gateway.drivers.twon.codec import Access, Bad, Place, RefusalError, Row, Se
 from gateway.profile import Profile
 from gateway.transports.http_client import HttpClient
 from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, checked
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Once, Source, check_quirks, put_rows
 from shared.clock import Clocks
 from shared.errors import DataError, MusterError, RetryableError
@@ -29,6 +30,11 @@ WAIT_S = 20
 DURATION_S = 3600
 STATUS_MS = 300_000
 """Between two reads of the clock."""
+KEPT = """
+success id tzshift utctime uptime event ap session uuid direction reader valid apbbroken code serialnumber
+swversion hwversion variant systemtime
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
 async def ask(client: HttpClient, call: str, **parameters: str | int) -> bytes:
@@ -200,11 +206,12 @@ class TwonDevice(Device):
                 await ask(self._client, "log/unsubscribe", id=number)
 
 
-class Twon:
+class Twon(HttpRecorded):
     """The family of 2N terminals."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
     abilities = TwonDevice.abilities
     ports = (80,)
 

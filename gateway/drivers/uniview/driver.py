@@ -9,6 +9,7 @@ from gateway.drivers.uniview import codec
 from gateway.profile import Profile
 from gateway.transports.http_front import Answer, Body, Head
 from gateway.transports.push_server import Pusher, PushServer
+from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Source, check_quirks
 from shared.errors import DataError
 from shared.keys import Event
@@ -17,13 +18,21 @@ from shared.punch import Flag, Punch
 FAMILY = "uniview"
 QUIRKS: frozenset[str] = frozenset()
 JSON = "application/json"
+KEPT = """
+refid time nexttime devicecode devicetype seq timestamp notificationtype faceinfonum cardinfonum libmatinfonum
+id capsrc libid libtype matchstatus matchpersonid matchfaceid personcode cardtype responseurl code statuscode
+statusstring recordid
+"""
+"""Fields of a recording that are no secret, in small letters."""
 
 
-class Uniview:
+class Uniview(HttpRecorded):
     """The family of Uniview terminals."""
 
     family = FAMILY
     quirks = QUIRKS
+    kept = KEPT
+    calls_us = True
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One server for all terminals; ConfigError without ``[push.uniview]`` and for a terminal that can not work."""

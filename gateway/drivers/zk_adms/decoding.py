@@ -8,8 +8,8 @@ from datetime import tzinfo
 from gateway.device import Decoded, HealthFact, Trouble
 from gateway.drivers.zk_adms import codec
 from gateway.drivers.zk_adms.events import granted_of, punch_of
-from gateway.drivers.zk_adms.messages import Message, MessageDecoder
 from gateway.profile import Profile
+from gateway.transports.http_messages import Message, MessageDecoder
 from shared.errors import DataError
 
 _HTTP = re.compile(rb"\s*(?:GET |POST |HTTP/1\.)")

@@ -6,7 +6,7 @@ What is taken out becomes as many ``x``, so that lengths stay what the heads say
 import re
 
 from gateway.drivers.zk_adms import codec
-from gateway.drivers.zk_adms.messages import Message, MessageDecoder
+from gateway.transports.http_messages import Message, MessageDecoder
 
 PLAIN = frozenset({"ATTLOG", "RTSTATE"})
 """Tables that hold nothing personal but the user number."""

@@ -10,7 +10,7 @@ from shared.errors import DataError
 HEAD_LIMIT = 16 * 1024
 MESSAGE_LIMIT = 16 * 1024 * 1024
 _END = re.compile(rb"\r?\n\r?\n")
-_START = re.compile(rb"(?:GET|POST) \S|HTTP/1\.")
+_START = re.compile(rb"[A-Z]{3,7} \S|HTTP/1\.")
 
 
 @dataclass(frozen=True, slots=True)
