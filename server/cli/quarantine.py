@@ -87,3 +87,24 @@ def release_quarantine(config: ConfigOption = CONFIG) -> None:
     from server.ingest.release import release
 
     out.print(f"{in_database(config, lambda db: release(db, ACTOR, now_ms()))} events released")
+
+
+@commands.command("dismiss")
+def dismiss_quarantine(
+    rows: Annotated[list[int] | None, typer.Argument(help="Ids from `quarantine list`.", show_default=False)] = None,
+    code: Annotated[str | None, typer.Option(help="All with this reason.", show_default=False)] = None,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Say of rows that nothing is to be done about them; they stay, and no longer wait for a person.
+
+    muster server quarantine dismiss 17 18
+
+    muster server quarantine dismiss --code noise
+    """
+    from server.ingest.release import dismiss
+
+    with errors():
+        if not rows and code is None:
+            raise ConfigError("say which: ids, or --code; `muster server quarantine list` shows both")
+    done = in_database(config, lambda db: dismiss(db, ACTOR, rows or [], code, now_ms()))
+    out.print(f"{done} rows dismissed")

@@ -1,7 +1,7 @@
 """What a person has made right leaves quarantine: as an event under its own seq, as if it had come like that."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from server.ingest.session import CONFLICT, MESSAGE_CODES, Item, Run, read_item
@@ -42,6 +42,17 @@ async def release(db: Database, actor: str, now_ms: WallMs) -> int:
         after = waiting[-1][0]
         if good:
             done += await _store(db, store, good, actor, now_ms)
+
+
+async def dismiss(db: Database, actor: str, ids: Collection[int], code: str | None, now_ms: WallMs) -> int:
+    """Say of rows that somebody has looked at them and nothing is to be done; how many. They stay, with their bytes."""
+    async with db.writing() as connection:
+        done = await ingest_queries.dismiss_rejects(connection, ids, code)
+        if done:
+            detail: log_queries.Detail = {"rows": done, "ids": [str(number) for number in sorted(ids)], "code": code}
+            entry = log_queries.Entry(now_ms, actor, "quarantine.dismiss", "quarantine", detail=detail)
+            await log_queries.append(connection, entry)
+    return done
 
 
 async def _store(db: Database, store: IngestStore, waiting: Sequence[Waiting], actor: str, now_ms: WallMs) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Text, bindparam, cast, select, tuple_, update
+from sqlalchemy import Text, bindparam, cast, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import alarms, assignments, events, gateways, quarantine, streams
@@ -175,6 +175,13 @@ async def take_rejects(connection: AsyncConnection, ids: Collection[int]) -> fro
     waiting = (quarantine.c.id.in_(sorted(ids)), quarantine.c.state == "open")
     changed = update(quarantine).where(*waiting).values(state="released").returning(quarantine.c.id)
     return frozenset(await connection.scalars(changed))
+
+
+async def dismiss_rejects(connection: AsyncConnection, ids: Collection[int], code: str | None) -> int:
+    """Mark the rows with these ids, and all with that reason, as seen and of no use; how many still waited."""
+    which = or_(quarantine.c.id.in_(sorted(ids)), quarantine.c.code == code)
+    changed = update(quarantine).where(which, quarantine.c.state == "open").values(state="dismissed")
+    return (await connection.execute(changed)).rowcount
 
 
 async def streams_with_holes(connection: AsyncConnection) -> list[StreamRow]:

@@ -206,3 +206,6 @@ def test_the_openapi_document_names_every_page_of_the_contract() -> None:
 def test_nothing_leaves_an_empty_quarantine(folder: Path) -> None:
     done = run("quarantine", "release")
     assert (done.exit_code, done.stdout) == (0, "0 events released\n")
+    done = run("quarantine", "dismiss", "1", "2")
+    assert (done.exit_code, done.stdout) == (0, "0 rows dismissed\n")
+    assert run("quarantine", "dismiss").exit_code == 2

@@ -4,7 +4,7 @@ import asyncio
 from zoneinfo import ZoneInfo
 
 from server.ingest.identity import identify
-from server.ingest.release import release
+from server.ingest.release import dismiss, release
 from server.ingest.session import read_batch
 from server.ingest.transaction import Ingest
 from server.store import fleet_queries
@@ -70,3 +70,16 @@ async def test_messages_and_conflicts_have_no_place_to_be_released_to(db: Databa
     assert await release(db, "li", LATER_MS) == 0
     assert await rows(db, WHOLE) == [("open", 2)]
     assert await identify(db, NOW_MS, ZONE) == 1
+
+
+async def test_what_somebody_has_looked_at_waits_no_more_and_is_not_released(db: Database) -> None:
+    await send(db, 1, *(punch(number, terminal=f"T{number}") for number in (6, 7, 8, 9)))
+    first, *_ = [number for (number,) in await rows(db, "SELECT id FROM quarantine ORDER BY seq")]
+    assert isinstance(first, int)
+    assert await dismiss(db, "li", [first, 10**6], None, LATER_MS) == 1
+    assert await dismiss(db, "li", [first], None, LATER_MS) == 0, "once"
+    await assign(db, "T6")
+    assert await release(db, "li", LATER_MS) == 0
+    assert await dismiss(db, "li", [], "foreign_terminal", LATER_MS) == 3
+    assert await rows(db, WHOLE) == [("dismissed", 4)]
+    assert await rows(db, "SELECT count(*) FROM operation_log WHERE action = 'quarantine.dismiss'") == [(2,)]
