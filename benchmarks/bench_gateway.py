@@ -202,10 +202,10 @@ def _rss_mib(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def _processor_pct(pid: int) -> float:
+def _processor_pct(pid: int, seconds: float = IDLE_S) -> float:
     before = _ticks(pid)
-    time.sleep(IDLE_S)
-    return 100 * (_ticks(pid) - before) / TICK / IDLE_S
+    time.sleep(seconds)
+    return 100 * (_ticks(pid) - before) / TICK / seconds
 
 
 def _ticks(pid: int) -> int:

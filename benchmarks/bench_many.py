@@ -43,6 +43,8 @@ LIVE = ("zk4370", "hikvision", "dahua", "anviz", "zk_adms")
 """Families that report as it happens."""
 SETTLE_S = 60.0
 """Two looks into every log."""
+POLL_S = 30.0
+"""A whole round of looks: terminals that were started together are also looked at together."""
 SPACING_S = 0.03
 ROUNDS = 3
 
@@ -104,7 +106,7 @@ def run() -> list[Figure]:
             words = [sys.executable, "-m", "gateway", "--config", str(settings)]
             with settings.with_name("log").open("w") as log, _quiet(words, log) as process:
                 time.sleep(SETTLE_S)
-                rss, processor = _rss_mib(process.pid), _processor_pct(process.pid)
+                rss, processor = _rss_mib(process.pid), _processor_pct(process.pid, POLL_S)
                 online = _online(settings.parent)
         with _emulators(folder / "live") as (emulators, settings):
             delays = asyncio.run(_delays(emulators, settings))
