@@ -447,6 +447,7 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "site_names": (people_queries.site_names, ["d1"]),
     "employee_rows": (lambda c, s: people_queries.employee_rows(c, s, "", Narrow(), limit=9, offset=0), (1, ["e2"])),
     "unmatched_rows": (people_queries.unmatched_rows, []),
+    "number_rows": (lambda c, s: people_queries.number_rows(c, s, "g1"), ["2"]),
     "employee_of_user": (lambda c, s: people_queries.employee_of_user(c, s, "g1", "3"), None),
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
     "source_rows": (
@@ -460,7 +461,10 @@ QUERIES: dict[str, tuple[Query, object]] = {
 def _ids(answer: object) -> object:
     match answer:
         case list():
-            return [getattr(row, "employee", None) or getattr(row, "id", None) for row in answer]
+            return [
+                next((getattr(row, key) for key in ("employee", "id", "user_code") if hasattr(row, key)), None)
+                for row in answer
+            ]
         case (int() as total, list() as rows):
             return total, _ids(rows)
     return answer
