@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from gateway.buffer import alarms, store
-from gateway.buffer.connection import Connection, ConnectionFactory, Record, Value, integers, number, tune
+from gateway.buffer.connection import Connection, ConnectionFactory, Record, integers, number, tune
 from gateway.buffer.forecast import oldest_unacked_ms
 from gateway.buffer.home import CONTROL_PAGES, FILE, PARTS, Home
 from gateway.buffer.last_known import LastKnown, sync_folder
@@ -77,7 +77,6 @@ def _fill(connection: Connection, home: Home, known: LastKnown | None, reason: s
     try:
         said_age = _numbers(damaged, "select value from meta where name = 'age_ms'")
         age_ms = max(age_ms, said_age[0][0] if said_age else 0)
-        _copy_keys(connection, damaged)
         _copy_rows(connection, scan(home.file, home.wal), age_ms // DAY_MS, known)
         _name_streams(connection, known, wall_ms)
         acked = _numbers(damaged, "select stream, first, last from acked")
@@ -126,23 +125,12 @@ def _numbers(damaged: Connection | None, sql: str) -> list[tuple[int, ...]] | No
         return None
 
 
-def _copy_keys(connection: Connection, damaged: Connection | None) -> None:
-    """As many of the old business keys as can be read; a missing one costs a repeat, which the server recognises."""
-    after: Value = b""
-    while damaged is not None:
-        try:
-            sql = "select key, day from keys where key > ? order by key limit 500"
-            found = damaged.execute(sql, (after,)).fetchall()
-        except sqlite3.Error:
-            return
-        if not found:
-            return
-        _insert(connection, "insert or ignore into keys (key, day) values (?, ?)", found)
-        after = found[-1][0]
-
-
 def _copy_rows(connection: Connection, found: Iterable[tuple[int, bytes]], day: int, known: LastKnown | None) -> None:
-    """Streams and rows, and the business keys of these."""
+    """Streams and rows, and the business keys of these.
+
+    No other key is taken over: it might be that of a lost row, and then what terminals are read again for would be
+    turned away as a repeat. A key that is missing costs a repeat, which the server recognises.
+    """
     floor = {stream.number: stream.first for stream in known.streams} if known else {}
     newest = known.next_number if known else 0
     for part in _chunks(found):
