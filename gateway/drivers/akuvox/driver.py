@@ -14,7 +14,7 @@ from gateway.transports.http_poll import HttpLogin, PollTask, ask_stranger, chec
 from gateway.transports.scrub import HttpRecorded
 from gateway.transports.source import Once, Source, check_quirks, put_rows
 from shared.clock import Clocks
-from shared.errors import DataError, MusterError, RetryableError
+from shared.errors import ConfigError, DataError, MusterError, RetryableError
 from shared.keys import Event
 from shared.punch import Method, Punch
 
@@ -159,11 +159,14 @@ class Akuvox(HttpRecorded):
 
     def decode(self, data: bytes, profile: Profile, zone: tzinfo, terminal: str) -> Sequence[Decoded]:
         """What one captured answer of doorlog/get or system/info says; DataError when it is none."""
-        info = codec.decode_info(data)
-        if info.serial or info.model:
-            facts = {"serial": info.serial, "model": info.model, "firmware": info.firmware}
-            return [Decoded("info", health=(HealthFact("device", dict(facts)),))]
-        rows = codec.decode_log(data)
+        try:
+            info = codec.decode_info(data)
+            if info.serial or info.model:
+                facts = {"serial": info.serial, "model": info.model, "firmware": info.firmware}
+                return [Decoded("info", health=(HealthFact("device", dict(facts)),))]
+            rows = codec.decode_log(data)
+        except (ConfigError, RetryableError) as error:
+            return [Decoded("refusal", health=(HealthFact("refused", {"text": str(error)}),))]
         source = Source(terminal, profile, zone)
         found = [event_of(source, row) for row in reversed(rows) if not isinstance(row, Bad)]
         return [

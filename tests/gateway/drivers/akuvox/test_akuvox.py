@@ -288,3 +288,11 @@ async def test_it_is_recognised_only_when_it_speaks_without_a_login(device: Akuv
     assert found.model == "X916"
     await device.stop()
     assert await DRIVER.identify("127.0.0.1", device.port) is None
+
+
+@pytest.mark.parametrize("code", ["null", "-404", "5"])
+def test_a_captured_refusal_is_told_and_raises_nothing(code: str) -> None:
+    """Found by atheris: a decoder raises nothing but DataError."""
+    body = b'{"retcode":%s,"action":"get","message":"OK","data":{}}' % code.encode()
+    (told,) = DRIVER.decode(body, load_profile("akuvox/x916"), UTC, "SN1")
+    assert (told.kind, told.events, [fact.code for fact in told.health]) == ("refusal", (), ["refused"])
