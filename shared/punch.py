@@ -45,6 +45,8 @@ class Flag(IntFlag):
     """The profile, not the terminal, gave the direction."""
     REALTIME = 8
     """Reported as it happened, not read from the log."""
+    REPEATED = 16
+    """The scanner read the same code a moment before: one parcel twice, or two with one code."""
 
 
 class Punch(msgspec.Struct, array_like=True, frozen=True, tag="p1"):

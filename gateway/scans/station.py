@@ -29,6 +29,8 @@ DISTURBED = frozenset(
 )
 """Reasons that count for it; a legible line that the profile does not understand is always kept."""
 HOUR_MS = 3_600_000
+REPEAT_MS = 1500
+"""The same code again within this time is flagged (scan devices: the usual window)."""
 PUT_EVENTS = 500
 """Events of one commit."""
 
@@ -167,7 +169,8 @@ class Desk:
             log.info("command", terminal=self.station.terminal.config.name, command=read.code)
             self._state.problem = None
             return []
-        if self._is_repeat(read):
+        repeated = self._repeated(read)
+        if repeated is None:
             return []
         self._state.problem = None
         kind, operator = orders.next(now)
@@ -180,7 +183,7 @@ class Desk:
             operator=read.operator or operator,
             native_seq=read.number,
             seen_ms=self._context.seen_ms(),
-            flags=flags,
+            flags=flags | repeated,
         )
         return [scan]
 
@@ -192,15 +195,20 @@ class Desk:
         suspect = device_seconds(wall) < CLOCK_SUSPECT_BEFORE_S
         return to_ms(wall), Flag.CLOCK_SUSPECT if suspect else Flag(0)
 
-    def _is_repeat(self, read: Read) -> bool:
-        """The same code as the last kept one, within the time of the profile; batch lines never are."""
-        if not self.station.frame.repeat_ms or read.wall is not None:
-            return False
-        now = self._context.clocks.mono_ms()
-        if self._last and self._last[0] == read.code and now - self._last[1] < self.station.frame.repeat_ms:
-            return True
+    def _repeated(self, read: Read) -> Flag | None:
+        """REPEATED for the code of the read before within the window; None where the profile drops that.
+
+        Lines of a batch are never repeats of each other.
+        """
+        if read.wall is not None:
+            return Flag(0)
+        drop_ms, now = self.station.frame.repeat_ms, self._context.clocks.mono_ms()
+        same = self._last is not None and self._last[0] == read.code
+        since = now - self._last[1] if self._last else 0
+        if same and since < drop_ms:
+            return None
         self._last = (read.code, now)
-        return False
+        return Flag.REPEATED if same and since < REPEAT_MS else Flag(0)
 
     def _damaged(self, noise: Noise) -> list[Event]:
         """One damaged row; none beyond the hourly limit, which the state then tells."""

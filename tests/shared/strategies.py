@@ -38,7 +38,7 @@ PUNCHES = st.builds(
     native_seq=st.none() | INT,
     drift_ms=st.none() | INT,
     seen_ms=COUNT,
-    flags=st.integers(0, 15).map(Flag),
+    flags=st.integers(0, 31).map(Flag),
 )
 SCANS = st.builds(
     Scan,
@@ -50,7 +50,7 @@ SCANS = st.builds(
     operator=st.none() | TEXT,
     native_seq=st.none() | INT,
     seen_ms=COUNT,
-    flags=st.integers(0, 15).map(Flag),
+    flags=st.integers(0, 31).map(Flag),
 )
 DAMAGED = st.builds(Damaged, source=TEXT, reason=TEXT, raw=st.binary(max_size=50), at=INT, seen_ms=COUNT)
 EVENTS = PUNCHES | SCANS | DAMAGED

@@ -123,6 +123,17 @@ async def test_two_equal_reads_are_two_parcels(install: Install) -> None:
     assert await dock.codes(2) == ["YT1", "YT1"]
 
 
+async def test_the_same_code_within_a_moment_is_flagged_and_kept(install: Install) -> None:
+    """A second and a half is the window that scan-devices.md gives; a longer pause is another parcel."""
+    dock = await install()
+    for code, pause_ms in (("YT1", 1499), ("YT1", 1500), ("YT1", 0), ("YT2", 0)):
+        await dock.scanner.scan(code)
+        await dock.codes(len(dock.sink.scans) + 1)
+        dock.clock.advance(pause_ms)
+    flagged = [bool(scan.flags & Flag.REPEATED) for scan in dock.sink.scans]
+    assert flagged == [False, True, False, False]
+
+
 async def test_a_profile_may_drop_the_same_code_within_its_time(install: Install) -> None:
     dock = await install(frame={"repeat_ms": 1500})
     await dock.scanner.scan("YT1")
