@@ -6,13 +6,13 @@ business key.
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import structlog
 
-from gateway.driver import Cursor, DriverContext, Terminal
+from gateway.driver import Cursor, DriverContext, DriverTask, Terminal
 from gateway.transports.http_front import BODY_LIMIT, Answer, Body, Head, HttpFront, listening
 from gateway.transports.log_place import Place
 from gateway.transports.multipart import MultipartDecoder, Part, boundary_of
@@ -41,6 +41,28 @@ class Report:
 
 Read: TypeAlias = Callable[[Terminal, str, Sequence[Part], Place], Report]
 """Terminal, its serial, the parts of a message, and the place that its log was read to."""
+
+
+def tasks_of(
+    family: str,
+    terminals: Sequence[Terminal],
+    context: DriverContext,
+    ask: Callable[[Terminal], Callable[[], Awaitable[None]]],
+    serve: Callable[[Sequence[Terminal], DriverContext], "ReportServer"],
+) -> list[DriverTask]:
+    """One task for each terminal with a host, and one server for reports where ``[push.FAMILY]`` opens a port.
+
+    ConfigError for terminals that can be reached neither way.
+    """
+    pulled = [t for t in terminals if t.config.host]
+    pushing = [t for t in terminals if not t.config.host]
+    found = [DriverTask(t.config.name, (t,), ask(t)) for t in pulled]
+    if context.push is not None and terminals:
+        found.append(DriverTask(family, pushing, serve(terminals, context).run))
+    elif pushing:
+        names = ", ".join(t.config.name for t in pushing)
+        raise ConfigError(f"terminals {names}: set `host` to ask them, or add [push.{family}] for their reports")
+    return found
 
 
 @dataclass(slots=True)

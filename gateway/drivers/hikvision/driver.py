@@ -34,6 +34,7 @@ from gateway.drivers.hikvision.push import push_server
 from gateway.profile import Profile, utc_offset_s
 from gateway.transports.http_client import RefusedError
 from gateway.transports.log_place import LOST_SPAN, Place
+from gateway.transports.report_server import tasks_of
 from gateway.transports.scrub import HttpRecorded
 from gateway.transports.together import together
 from shared.clock import CLOCK_SUSPECT_BEFORE_S, Clocks, device_seconds
@@ -338,15 +339,7 @@ class Hikvision(HttpRecorded):
 
     def tasks(self, terminals: Sequence[Terminal], context: DriverContext) -> Sequence[DriverTask]:
         """One task for each terminal with a host, and one server for pushes where ``[push.hikvision]`` opens a port."""
-        pulled = [t for t in terminals if t.config.host]
-        pushing = [t for t in terminals if not t.config.host]
-        found = [DriverTask(t.config.name, (t,), TerminalTask(t, context).run) for t in pulled]
-        if context.push is not None and terminals:
-            found.append(DriverTask(FAMILY, pushing, push_server(terminals, context).run))
-        elif pushing:
-            names = ", ".join(t.config.name for t in pushing)
-            raise ConfigError(f"terminals {names}: set `host` to ask them, or add [push.{FAMILY}] for their pushes")
-        return found
+        return tasks_of(FAMILY, terminals, context, lambda t: TerminalTask(t, context).run, push_server)
 
     def open(self, terminal: Terminal, clocks: Clocks) -> AbstractAsyncContextManager[Device]:
         """Log in to one terminal."""
