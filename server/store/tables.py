@@ -4,8 +4,6 @@ Instants are UTC milliseconds in columns ending in ``_ms``; dates are local ``YY
 of plain values.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,11 +11,9 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -26,26 +22,17 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+# Whoever has this module has every table, which migrations and their tests rely on.
+from server.store import (  # noqa: F401
+    calendar_tables,
+    closing_tables,
+    notice_tables,
+    people_tables,
+    request_tables,
+    roster_tables,
+    shadow_tables,
 )
-
-# SQLite numbers only INTEGER PRIMARY KEY by itself; PostgreSQL needs 64 bits.
-_Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", _Id, Identity(always=False), primary_key=True)
-
-
-def _where(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
+from server.store.metadata import id_column, metadata, only_where
 
 # --- fleet ---------------------------------------------------------------------------------------------------------
 
@@ -56,6 +43,7 @@ sites = Table(
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
     Column("zone", Text, nullable=False),
+    Column("calendar", Text),  # none: the company's
 )
 
 gateways = Table(
@@ -89,7 +77,7 @@ terminals = Table(
 assignments = Table(
     "assignments",
     metadata,
-    _id(),
+    id_column(),
     Column("terminal", Text, ForeignKey("terminals.serial"), nullable=False),
     Column("gateway", Text, ForeignKey("gateways.id"), nullable=False),
     Column("from_ms", BigInteger, nullable=False),
@@ -100,7 +88,7 @@ assignments = Table(
 alarms = Table(
     "alarms",
     metadata,
-    _id(),
+    id_column(),
     # conflict | lost_at_gateway | cloned_gateway | foreign_terminal | bad_message ...
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),  # gateway id or terminal serial
@@ -110,7 +98,7 @@ alarms = Table(
     Column("count", BigInteger, nullable=False),
     Column("cleared_ms", BigInteger),
     # One open alarm of a kind and subject, so that processes that raise it at once count it together.
-    Index("ix_alarms_open", "kind", "subject", unique=True, **_where("cleared_ms IS NULL")),
+    Index("ix_alarms_open", "kind", "subject", unique=True, **only_where("cleared_ms IS NULL")),
 )
 
 commands = Table(  # what gateways are to do at terminals, kept for ever as the record of who wrote whom where
@@ -128,7 +116,7 @@ commands = Table(  # what gateways are to do at terminals, kept for ever as the 
     Column("result_ms", BigInteger),
     Column("results", JSON, nullable=False),  # shared.wire.ChangeResult as builtins
     Index("ix_commands_terminal_created", "terminal", "created_ms"),
-    Index("ix_commands_open", "expires_ms", **_where("outcome IN ('open', 'waiting')")),
+    Index("ix_commands_open", "expires_ms", **only_where("outcome IN ('open', 'waiting')")),
 )
 
 command_users = Table(  # who was enrolled after the newest command of a terminal, part by part as it came
@@ -145,7 +133,7 @@ command_users = Table(  # who was enrolled after the newest command of a termina
 streams = Table(
     "streams",
     metadata,
-    _id(),
+    id_column(),
     Column("gateway", Text, ForeignKey("gateways.id"), nullable=False),
     Column("stream", LargeBinary(16), nullable=False),
     Column("upto", BigInteger, nullable=False),  # everything up to here is stored, quarantined or known lost
@@ -175,7 +163,7 @@ events = Table(
 feed = Table(
     "feed",
     metadata,
-    _id(),
+    id_column(),
     Column("stream_id", Integer, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
@@ -194,7 +182,7 @@ followers = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    _id(),
+    id_column(),
     Column("gateway", Text, nullable=False),
     Column("stream", LargeBinary(16)),  # none for a message without a readable head
     Column("seq", BigInteger),
@@ -211,7 +199,7 @@ quarantine = Table(
 punches = Table(
     "punches",
     metadata,
-    _id(),
+    id_column(),
     Column("terminal", Text, nullable=False),
     Column("user_code", Text, nullable=False),
     Column("at_device", BigInteger),  # device seconds counted as if UTC
@@ -237,7 +225,7 @@ punches = Table(
 scans = Table(
     "scans",
     metadata,
-    _id(),
+    id_column(),
     Column("station", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("symbology", Text, nullable=False),
@@ -277,7 +265,7 @@ departments = Table(
     Column("name_en", Text, nullable=False),
 )
 
-employees = Table(
+employees = Table(  # as of today; what was and will be is in people_tables
     "employees",
     metadata,
     Column("id", Text, primary_key=True),
@@ -287,6 +275,8 @@ employees = Table(
     Column("position", Text, nullable=False),
     Column("joined_on", Date, nullable=False),
     Column("left_on", Date),
+    Column("worked_since", Date),  # first job of the life: the years that annual leave counts
+    Column("email", Text),
 )
 
 terminal_users = Table(
@@ -307,6 +297,9 @@ shifts = Table(
     Column("start", Text, nullable=False),  # HH:MM local
     Column("end", Text, nullable=False),  # at or before start means the next day
     Column("breaks", JSON, nullable=False),  # [["12:00", "13:00"]]
+    Column("flex", JSON(none_as_null=True)),  # {"earliest": "08:00", "latest": "10:00", "span_min": 540} (AR-18)
+    Column("code", Text),  # one to four letters for narrow boards; none: the id
+    Column("retired", Boolean, nullable=False, server_default=text("false")),  # kept for the past, not planned any more
 )
 
 roster = Table(
@@ -315,6 +308,8 @@ roster = Table(
     Column("employee", Text, ForeignKey("employees.id"), nullable=False),
     Column("date", Date, nullable=False),
     Column("shift", Text, ForeignKey("shifts.id"), nullable=False),
+    # manual | pattern | import | swap: a pattern that is laid out again leaves alone what people have planned.
+    Column("origin", Text, nullable=False, server_default="manual"),
     PrimaryKeyConstraint("employee", "date", "shift"),
     Index("ix_roster_date", "date"),
 )
@@ -363,8 +358,31 @@ attendance_days = Table(
     Column("explain", JSON, nullable=False),  # punch ids used, merged, quarantined, ignored; rule ids (AR-36)
     Column("rule_version", Text, nullable=False),
     Column("computed_ms", BigInteger, nullable=False),
+    Column("ot_15_min", Integer, nullable=False, server_default="0"),
+    Column("ot_20_min", Integer, nullable=False, server_default="0"),
+    Column("ot_30_min", Integer, nullable=False, server_default="0"),
+    Column("comp_min", Integer, nullable=False, server_default="0"),  # class 2.0, banked
+    Column("extra_min", Integer, nullable=False, server_default="0"),  # comprehensive hours (AR-31)
+    Column("trip_min", Integer, nullable=False, server_default="0"),  # worked on trips and in the field
+    Column("leaves", JSON, nullable=False, server_default="{}"),  # minutes of leave by leave type
+    Column("day_type", Text, nullable=False, server_default="workday"),  # workday | restday | statutory
+    Column("system", Text, nullable=False, server_default="standard"),  # standard | comprehensive | untimed
     PrimaryKeyConstraint("employee", "date", "part"),
     Index("ix_attendance_days_date", "date"),
+)
+
+day_versions = Table(  # what a finished record said before it was computed anew; only where it said something else
+    "day_versions",
+    metadata,
+    id_column(),
+    Column("employee", Text, ForeignKey("employees.id"), nullable=False),
+    Column("date", Date, nullable=False),
+    Column("part", SmallInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("minutes", JSON, nullable=False),  # those that are not 0, by their name in Minutes
+    Column("computed_ms", BigInteger, nullable=False),
+    Column("replaced_ms", BigInteger, nullable=False),
+    Index("ix_day_versions_employee_date", "employee", "date"),
 )
 
 shipments = Table(
@@ -419,8 +437,8 @@ scorecards = Table(
 changes = Table(  # what pages follow: one row per committed result, written under the feed lock
     "changes",
     metadata,
-    _id(),
-    Column("topic", Text, nullable=False),  # day:<date> | employee:<id> | devices | unmatched
+    id_column(),
+    Column("topic", Text, nullable=False),  # as in server.access.topics
     Column("at_ms", BigInteger, nullable=False),
     Index("ix_changes_topic", "topic", "id"),
 )
@@ -430,7 +448,7 @@ changes = Table(  # what pages follow: one row per committed result, written und
 users = Table(
     "users",
     metadata,
-    _id(),
+    id_column(),
     Column("login", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
@@ -455,7 +473,7 @@ sessions = Table(
 login_failures = Table(
     "login_failures",
     metadata,
-    _id(),
+    id_column(),
     Column("login", Text, nullable=False),
     Column("ip", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
@@ -466,7 +484,7 @@ login_failures = Table(
 operation_log = Table(  # append only: triggers refuse UPDATE and DELETE
     "operation_log",
     metadata,
-    _id(),
+    id_column(),
     Column("at_ms", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),  # login, or cli, or system
     Column("ip", Text),

@@ -26,22 +26,23 @@ CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace
       AND conrelid::regclass::text NOT IN ('events_default', 'alembic_version') ORDER BY 1, 2"""
+CONSTRAINT = re.compile(r"CONSTRAINT \w+ [A-Z ]+\([^)]*\)(?: REFERENCES \w+ \([^)]*\))?")
 PARTITIONING = "SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table"
 
 
-def _sqlite_schema(path: Path) -> list[tuple[str, list[str]]]:
-    """Columns in order, then constraints in any."""
+def _sqlite_schema(path: Path) -> list[tuple[object, ...]]:
+    """Columns in order, constraints and indexes in any: a column that was added later is written behind both."""
     with sqlite3.connect(path) as connection:
-        rows = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' ORDER BY name"
+        objects = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' ORDER BY name"
         ).fetchall()
+        columns = {name: connection.execute(f"PRAGMA table_xinfo({name})").fetchall() for _, name, _ in objects}
     connection.close()
-    found = []
-    for name, sql in rows:
-        columns, *constraints = re.split(r", CONSTRAINT | \)(?= |$)", " ".join(sql.split()))
-        if name != "alembic_version":
-            found.append((name, [columns, *sorted(constraints)]))
-    return found
+    return [
+        (name, columns[name], sorted(CONSTRAINT.findall(" ".join(sql.split()))) if kind == "table" else sql)
+        for kind, name, sql in objects
+        if name != "alembic_version"
+    ]
 
 
 async def _create_from_tables(url: str) -> None:
