@@ -31,9 +31,6 @@ LONGEST_RETRY_S = 60.0
 LOOK_S = 0.1
 """Between two looks at an empty feed; part of the 250 ms from a live punch to its row."""
 SWEEP_MS = 1000
-FORGET_EVERY_MS = 3_600_000
-KEEP_CHANGES_MS = 2 * 24 * 3_600_000
-"""Pages that were away longer fetch anew anyway."""
 REVOCATION_S = 1.0
 HTTP_GRACE_S = 3
 STOP_S = 9.0
@@ -128,22 +125,19 @@ def _ingest(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
 def _worker(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     from server.ingest.identity import identify
     from server.services.attendance import compute_touched
+    from server.services.chores import Chores
     from server.services.scoring import score_touched
-    from server.store.change_queries import forget_changes
 
     async def run() -> None:
         swept = 0
-        forgotten = -FORGET_EVERY_MS
+        chores = Chores(db, config, clocks)
         while True:
             events = await identify(db, clocks.wall_ms(), config.zone)
             results = 0
             if events or clocks.mono_ms() - swept >= SWEEP_MS:  # also after people's edits, which touch days too
                 results = await compute_touched(db, clocks.wall_ms()) + await score_touched(db, clocks.wall_ms())
                 swept = clocks.mono_ms()
-            if clocks.mono_ms() - forgotten >= FORGET_EVERY_MS:
-                async with db.writing() as connection:
-                    await forget_changes(connection, clocks.wall_ms() - KEEP_CHANGES_MS)
-                forgotten = clocks.mono_ms()
+            await chores.run_due()
             if not events and not results:
                 await asyncio.sleep(LOOK_S)
 

@@ -6,10 +6,26 @@ Role: TypeAlias = Literal["administrator", "hr", "manager", "employee", "it", "f
 Permission: TypeAlias = Literal[
     "today.read",  # the attendance of others
     "me.read",  # one's own day and score
+    "me.request",  # ask for leave, corrections, overtime; confirm one's month
     "scores.read",  # the scores of others
     "devices.read",
     "people.read",
     "people.map",  # say whose number on a terminal it is
+    "people.write",  # employees, departments, posts, contracts, imports
+    "rosters.read",
+    "rosters.write",  # plan the people in scope
+    "shifts.write",  # shift library, patterns, groups, policies
+    "calendar.write",
+    "requests.read",  # the requests of others
+    "requests.decide",
+    "requests.settings",  # leave types, grants, approval chains
+    "exceptions.decide",  # say what pending minutes are
+    "months.read",
+    "months.close",  # close, ask to open again, open what another asked for
+    "reports.read",
+    "notices.write",  # channels and schedules
+    "clients.write",  # programs that fetch figures
+    "shadow",  # compare with another system
     "quarantine.read",
     "admin",
 ]
@@ -17,11 +33,34 @@ Permission: TypeAlias = Literal[
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
-_OWN: frozenset[Permission] = frozenset({"me.read"})
+_OWN: frozenset[Permission] = frozenset({"me.read", "me.request"})
+_OF_TEAM: frozenset[Permission] = _OWN | {
+    "today.read",
+    "scores.read",
+    "people.read",
+    "rosters.read",
+    "rosters.write",
+    "requests.read",
+    "requests.decide",
+    "exceptions.decide",
+    "months.read",
+    "reports.read",
+}
 _OF_ROLE: dict[Role, frozenset[Permission]] = {
     "administrator": frozenset(PERMISSIONS),
-    "hr": _OWN | {"today.read", "scores.read", "people.read", "people.map"},
-    "manager": _OWN | {"today.read", "scores.read", "people.read"},
+    "hr": _OF_TEAM
+    | {
+        "people.map",
+        "people.write",
+        "shifts.write",
+        "calendar.write",
+        "requests.settings",
+        "months.close",
+        "notices.write",
+        "clients.write",
+        "shadow",
+    },
+    "manager": _OF_TEAM,
     "employee": _OWN,
     "it": _OWN | {"devices.read", "quarantine.read"},
     "facilities": _OWN | {"devices.read"},

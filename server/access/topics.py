@@ -1,12 +1,36 @@
 """Live topics: what they are called and which permission each needs."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from server.access.roles import Permission
 from server.access.viewer import Viewer
 
-Kind: TypeAlias = Literal["day", "employee", "devices", "unmatched"]
+Kind: TypeAlias = Literal[
+    "day", "month", "employee", "requests", "roster", "people", "calendar", "devices", "unmatched"
+]
+
+_PLAIN: dict[str, Kind] = {
+    "requests": "requests",
+    "roster": "roster",
+    "people": "people",
+    "calendar": "calendar",
+    "devices": "devices",
+    "unmatched": "unmatched",
+}
+_NEEDS: dict[Kind, Permission | None] = {
+    "day": "today.read",
+    "month": "today.read",
+    "requests": "requests.read",
+    "roster": "rosters.read",
+    "people": "people.read",
+    "calendar": None,
+    "devices": "devices.read",
+    "unmatched": "people.map",
+}
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 MOST_TOPICS = 16
 """Topics of one stream; a page needs three."""
@@ -14,7 +38,7 @@ MOST_TOPICS = 16
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """``day:<YYYY-MM-DD>``, ``employee:<id>``, ``devices`` or ``unmatched``."""
+    """``day:<YYYY-MM-DD>``, ``month:<YYYY-MM>``, ``employee:<id>``, or a plain kind such as ``requests``."""
 
     name: str
     kind: Kind
@@ -24,13 +48,13 @@ class Topic:
 
 def parse_topic(name: str) -> Topic | None:
     """The topic of that name; None when it is none."""
-    if name == "devices":
-        return Topic(name, "devices")
-    if name == "unmatched":
-        return Topic(name, "unmatched")
+    if name in _PLAIN:
+        return Topic(name, _PLAIN[name])
     kind, _, value = name.partition(":")
     if kind == "employee" and value:
         return Topic(name, "employee", employee=value)
+    if kind == "month" and _MONTH.fullmatch(value):
+        return Topic(name, "month")
     if kind == "day":
         try:
             date = dt.date.fromisoformat(value)
@@ -42,13 +66,8 @@ def parse_topic(name: str) -> Topic | None:
 
 def may_follow(viewer: Viewer, topic: Topic) -> bool:
     """Whether the role allows the topic; whether an employee is in scope is for the store to say."""
-    match topic.kind:
-        case "day":
-            return viewer.may("today.read")
-        case "employee":
-            own = topic.employee == viewer.employee
-            return viewer.may("me.read") if own else viewer.may("today.read") or viewer.may("scores.read")
-        case "devices":
-            return viewer.may("devices.read")
-        case "unmatched":
-            return viewer.may("people.map")
+    if topic.kind == "employee":
+        own = topic.employee == viewer.employee
+        return viewer.may("me.read") if own else viewer.may("today.read") or viewer.may("scores.read")
+    needed = _NEEDS[topic.kind]
+    return needed is None or viewer.may(needed)

@@ -12,12 +12,40 @@ from server.api.context import Context, Live
 from server.api.errors import handle_errors
 from server.api.hardening import Hardening
 from server.api.pages import load_pages, serve_pages
-from server.api.routes import attendance, devices, document, health, live, logs, people, scores, session
-from server.api.views import ErrorView
+from server.api.routes import (
+    attendance,
+    calendars,
+    closing,
+    devices,
+    document,
+    exceptions,
+    grid,
+    health,
+    imports,
+    live,
+    logs,
+    notices,
+    payroll,
+    people,
+    people_edit,
+    reports,
+    requests,
+    rosters,
+    scores,
+    session,
+    shadow,
+    shifts,
+)
+from server.api.views.base import ErrorView
 from server.config import ServerConfig
 from server.services.passwords import Passwords
 from server.store.database import Database
 from shared.clock import Clocks, system_clocks
+
+SUBJECTS = (
+    session, attendance, grid, exceptions, requests, rosters, shifts, calendars, closing, reports, notices, payroll,
+    shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
+)  # fmt: skip
 
 
 def create_app(db: Database, config: ServerConfig, clocks: Clocks | None = None, hub: Live | None = None) -> FastAPI:
@@ -36,7 +64,7 @@ def create_app(db: Database, config: ServerConfig, clocks: Clocks | None = None,
     app.state.context = Context(db, config, clocks or system_clocks(), Passwords(), hub)
     app.add_middleware(Hardening)
     handle_errors(app)
-    for subject in (session, attendance, scores, devices, people, logs, health, live, document):
+    for subject in SUBJECTS:
         app.include_router(subject.router)
     serve_pages(app, load_pages())
     return app

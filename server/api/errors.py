@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from server.access.errors import CredentialsError, ForbiddenError, NotFoundError, SignInError, TooManyTriesError
-from server.api.views import ErrorView
+from server.api.views.base import ErrorView
 from shared.errors import DataError, MusterError, RetryableError
 
 STATUS: Mapping[type[MusterError], int] = {

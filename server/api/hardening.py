@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from server.api.views import ErrorView
+from server.api.views.base import ErrorView
 from shared.errors import DataError
 
 Message: TypeAlias = MutableMapping[str, Any]

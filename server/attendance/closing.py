@@ -12,6 +12,7 @@ from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord, Minutes, Status
 from shared.clock import WallMs
+from shared.errors import DataError
 
 Month: TypeAlias = str
 """Such as ``2026-02``."""
@@ -123,6 +124,16 @@ def posted_month(at_ms: WallMs, zone: ZoneInfo, closed: Mapping[Month, WallMs]) 
     while closed.get(_month(day), at_ms + 1) <= at_ms:
         day = (day + timedelta(days=31)).replace(day=1)
     return _month(day)
+
+
+def refuse_closed(days: Iterable[date], closed: Collection[Month]) -> None:
+    """DataError ``month_closed`` when one of the dates lies in a closed month."""
+    found = sorted({_month(day) for day in days} & set(closed))
+    if found:
+        raise DataError(
+            f"{', '.join(found)} is closed: ask for the month to be opened again, or change an open month",
+            "month_closed",
+        )
 
 
 def known_at(facts: Facts, at_ms: WallMs | None) -> Facts:

@@ -20,7 +20,7 @@ class Change:
 
     id: int
     topic: str
-    """``day:<YYYY-MM-DD>``, ``employee:<id>``, ``devices`` or ``unmatched``."""
+    """As in ``server.access.topics``."""
     at_ms: WallMs
 
 

@@ -15,7 +15,8 @@ from server.access.scope import Scope
 from server.access.viewer import Viewer
 from server.api.answers.names import names
 from server.api.context import Context
-from server.api.views import DayRecordView, MyDayView, NameView, PunchView, TodayRowView, TodayView
+from server.api.views.attendance import DayRecordView, MyDayView, PunchView, TodayRowView, TodayView
+from server.api.views.base import NameView
 from server.store import change_queries, page_queries, people_queries, user_queries
 from server.store.page_queries import BY_URGENCY, DayRow, PersonRow
 from server.store.scope_filter import Narrow

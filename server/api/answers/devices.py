@@ -3,7 +3,7 @@
 from server.access.scope import Scope
 from server.api.answers.names import names
 from server.api.context import Context
-from server.api.views import AlarmView, DevicesView, GatewayView, TerminalView
+from server.api.views.devices import AlarmView, DevicesView, GatewayView, TerminalView
 from server.store import change_queries, fleet_queries, people_queries
 from server.store.fleet_queries import GatewayRow, TerminalRow
 from shared.clock import WallMs

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from server.api.views import NameView
+from server.api.views.base import NameView
 from server.store.people_queries import NameRow
 
 

@@ -7,7 +7,8 @@ from server.api.answers.attendance import zone_of
 from server.api.answers.names import names
 from server.api.context import Context
 from server.api.paging import Page
-from server.api.views import EmployeesView, EmployeeView, MeView, UnmatchedListView, UnmatchedView
+from server.api.views.people import EmployeesView, EmployeeView, UnmatchedListView, UnmatchedView
+from server.api.views.session import MeView
 from server.store import change_queries, people_queries, user_queries
 from server.store.scope_filter import Narrow
 

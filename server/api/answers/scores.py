@@ -7,7 +7,7 @@ from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.api.context import Context
 from server.api.paging import Page
-from server.api.views import CurvePointView, IndicatorScoreView, ScorecardView, SourceRowsView, SourceRowView
+from server.api.views.scores import CurvePointView, IndicatorScoreView, ScorecardView, SourceRowsView, SourceRowView
 from server.scoring.catalogue import default_catalogue
 from server.scoring.indicator import Indicator
 from server.scoring.numbers import CENTI, MICRO, decimal_text

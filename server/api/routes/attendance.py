@@ -9,7 +9,8 @@ from server.api.answers import attendance
 from server.api.answers.attendance import TodayQuestion
 from server.api.context import ContextDep
 from server.api.guards import OwnReader, TodayReader, whom
-from server.api.views import Id, MyDayView, TodayView
+from server.api.views.attendance import MyDayView, TodayView
+from server.api.views.base import Id
 
 router = APIRouter(prefix="/api", tags=["attendance"])
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from server.api.answers import devices as answers
 from server.api.context import ContextDep
 from server.api.guards import requires
-from server.api.views import DevicesView
+from server.api.views.devices import DevicesView
 
 router = APIRouter(prefix="/api", tags=["devices"])
 

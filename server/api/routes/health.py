@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError
 
 from server.api.context import ContextDep
 from server.api.guards import public
-from server.api.views import HealthView
+from server.api.views.live import HealthView
 from server.store.health_queries import newest_arrival
 
 STALE_MS = 10_000

@@ -12,7 +12,7 @@ from server.access.viewer import Viewer
 from server.api.answers.attendance import zone_of
 from server.api.context import Context, ContextDep
 from server.api.guards import SignedInDep
-from server.api.views import Frame
+from server.api.views.live import Frame
 from server.store import page_queries
 from shared.errors import DataError, RetryableError
 

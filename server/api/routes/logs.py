@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from server.api.context import ContextDep
 from server.api.guards import requires
 from server.api.paging import PageDep
-from server.api.views import OperationsView, OperationView, QuarantineRowView, QuarantineView
+from server.api.views.logs import OperationsView, OperationView, QuarantineRowView, QuarantineView
 from server.store import fleet_queries, log_queries
 
 router = APIRouter(prefix="/api", tags=["logs"])

@@ -8,7 +8,8 @@ from server.api.answers import people
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import PeopleMapper, PeopleReader
 from server.api.paging import PageDep
-from server.api.views import AssignBody, AssignedView, EmployeesView, Id, UnmatchedListView
+from server.api.views.base import Id
+from server.api.views.people import AssignBody, AssignedView, EmployeesView, UnmatchedListView
 from server.services.people import assign_user
 
 router = APIRouter(prefix="/api", tags=["people"])

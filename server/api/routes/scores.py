@@ -8,7 +8,8 @@ from server.api.answers import scores
 from server.api.context import ContextDep
 from server.api.guards import OwnReader, whom
 from server.api.paging import PageDep
-from server.api.views import Id, ScorecardView, SourceRowsView
+from server.api.views.base import Id
+from server.api.views.scores import ScorecardView, SourceRowsView
 
 router = APIRouter(prefix="/api/scores", tags=["scores"])
 

@@ -6,7 +6,7 @@ from server.access.errors import SignInError
 from server.api.answers import people
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import COOKIE, SignedInDep, public
-from server.api.views import LoginBody, MeView
+from server.api.views.session import LoginBody, MeView
 from server.services import accounts
 
 router = APIRouter(prefix="/api", tags=["session"])

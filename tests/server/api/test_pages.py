@@ -3,13 +3,16 @@
 import pytest
 from sqlalchemy import func, insert, select
 
-from server.api import views
+from server.api.views.attendance import MyDayView, TodayView
+from server.api.views.devices import DevicesView
+from server.api.views.people import UnmatchedListView
+from server.api.views.session import MeView
 from server.store import tables
 from tests.server.api.company import DAY, NOW_MS, World, local_ms
 
 
 async def test_today_opens_on_the_newest_day_with_results(any_world: World) -> None:
-    answer = views.TodayView.model_validate((await any_world.get("hr", "/api/today")).json())
+    answer = TodayView.model_validate((await any_world.get("hr", "/api/today")).json())
     assert (answer.date, answer.newest_date, answer.zone) == (DAY, DAY, "Asia/Shanghai")
     assert answer.scheduled == 4
     assert answer.counts == {"normal": 1, "late": 1, "absent": 1, "not_yet": 1}
@@ -24,7 +27,7 @@ async def test_today_opens_on_the_newest_day_with_results(any_world: World) -> N
 
 
 async def test_punches_of_today_are_newest_first_with_their_fates(any_world: World) -> None:
-    answer = views.TodayView.model_validate((await any_world.get("hr", f"/api/today?date={DAY}")).json())
+    answer = TodayView.model_validate((await any_world.get("hr", f"/api/today?date={DAY}")).json())
     assert [(punch.at_ms, punch.employee, punch.fate) for punch in answer.punches] == [
         (local_ms(18, 30), None, "open"),
         (local_ms(18, 2), "e1", "used"),
@@ -56,14 +59,14 @@ async def test_two_shifts_on_one_day_are_one_row_with_the_worse_status(any_world
         first = select(tables.attendance_days).where(tables.attendance_days.c.employee == "e2")
         row = dict((await connection.execute(first)).one()._mapping) | {"part": 1, "status": "missing_out"}
         await connection.execute(insert(tables.attendance_days).values(**row | {"worked_min": 30, "late_min": 5}))
-    answer = views.TodayView.model_validate((await any_world.get("hr", "/api/today")).json())
+    answer = TodayView.model_validate((await any_world.get("hr", "/api/today")).json())
     rows = [row for row in answer.rows if row.employee == "e2"]
     assert [(row.status, row.worked_min, row.late_min) for row in rows] == [("missing_out", 500, 15)]
     assert answer.counts == {"normal": 1, "missing_out": 1, "absent": 1, "not_yet": 1}
 
 
 async def test_my_day_explains_every_punch(any_world: World) -> None:
-    answer = views.MyDayView.model_validate((await any_world.get("employee", "/api/days/me/newest")).json())
+    answer = MyDayView.model_validate((await any_world.get("employee", "/api/days/me/newest")).json())
     assert (answer.employee, answer.name, answer.date) == ("e2", "Li Lei", DAY)
     [record] = answer.records
     assert (record.status, record.required_min, record.worked_min, record.late_min) == ("late", 480, 470, 10)
@@ -83,7 +86,7 @@ async def test_a_day_is_in_the_zone_of_the_persons_site(world: World) -> None:
 
 
 async def test_devices_show_what_needs_a_person(any_world: World) -> None:
-    answer = views.DevicesView.model_validate((await any_world.get("it", "/api/devices")).json())
+    answer = DevicesView.model_validate((await any_world.get("it", "/api/devices")).json())
     assert [(row.id, row.online, row.attention) for row in answer.gateways] == [("gw-0000000001", False, True)]
     assert [(row.serial, row.kind, row.state) for row in answer.terminals] == [
         ("S1", "scanner", "unknown"),
@@ -137,7 +140,7 @@ async def test_an_employee_shows_the_numbers_on_terminals(world: World) -> None:
 
 
 async def test_unmatched_numbers_wait_with_their_punches(any_world: World) -> None:
-    answer = views.UnmatchedListView.model_validate((await any_world.get("hr", "/api/unmatched")).json())
+    answer = UnmatchedListView.model_validate((await any_world.get("hr", "/api/unmatched")).json())
     [row] = answer.rows
     assert (row.user_group, row.user_code, row.terminals, row.punches) == ("g1", "77", ["Door T1"], 2)
     assert (row.first_ms, row.last_ms) == (local_ms(9, 30), local_ms(18, 30))
@@ -188,7 +191,7 @@ async def test_operations_show_who_did_what_newest_first(world: World) -> None:
 
 
 async def test_me_says_what_the_menu_may_show(world: World) -> None:
-    answer = views.MeView.model_validate((await world.get("manager", "/api/me")).json())
+    answer = MeView.model_validate((await world.get("manager", "/api/me")).json())
     assert (answer.role, answer.employee, answer.zone) == ("manager", "e1", "Asia/Shanghai")
     assert answer.permissions == ["today.read", "me.read", "scores.read", "people.read"]
     assert [name.id for name in answer.departments] == ["ops", "ops-north"]

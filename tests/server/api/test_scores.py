@@ -4,7 +4,7 @@ e2 was normal on 17 of 20 days: 85 %. The curve of punctuality rises from 80 % =
 5/15 of 100 = 33.33. Its weight is 60 of 100, the other indicator has no parcels: coverage 60 %, total 33.33, grade D.
 """
 
-from server.api import views
+from server.api.views.scores import ScorecardView, SourceRowsView
 from server.store import tables
 from tests.server.api.company import DAY, NOW_MS, World
 
@@ -44,7 +44,7 @@ async def score(world: World) -> None:
 
 async def test_a_scorecard_shows_everything_that_made_it(any_world: World) -> None:
     await score(any_world)
-    answer = views.ScorecardView.model_validate((await any_world.get("employee", "/api/scores/me")).json())
+    answer = ScorecardView.model_validate((await any_world.get("employee", "/api/scores/me")).json())
     assert (answer.employee, answer.period, answer.periods, answer.status) == ("e2", "2026-03", ["2026-03"], "scored")
     assert (answer.total, answer.grade, answer.coverage_pct) == ("33.33", "D", "60.00")
     punctual, on_time = answer.indicators
@@ -62,7 +62,7 @@ async def test_a_scorecard_shows_everything_that_made_it(any_world: World) -> No
 async def test_a_number_opens_into_its_source_rows(any_world: World) -> None:
     await score(any_world)
     path = "/api/scores/me/2026-03/att_punctuality_rate/sources"
-    answer = views.SourceRowsView.model_validate((await any_world.get("employee", path)).json())
+    answer = SourceRowsView.model_validate((await any_world.get("employee", path)).json())
     assert answer.total == 1
     [row] = answer.rows
     assert (row.kind, row.key, row.counts, row.status) == ("attendance_day", str(DAY), False, "late")

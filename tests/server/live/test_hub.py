@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from server.access.topics import parse_topic
-from server.api.views import Frame, TodayView
+from server.api.views.attendance import TodayView
+from server.api.views.live import Frame
 from server.live.stream import StreamResponse
 from server.services import accounts
 from server.store import tables

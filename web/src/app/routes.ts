@@ -9,6 +9,11 @@ export interface Page {
   default: Component<{ employee: string }> | Component<Record<string, never>>;
 }
 
+export type MenuGroup = "mine" | "work" | "setup" | "admin";
+
+/** In the order of the menu. */
+export const menuGroups: readonly MenuGroup[] = ["work", "mine", "setup", "admin"];
+
 export interface Route {
   /** `:employee` stands for one part of the path. */
   path: string;
@@ -18,13 +23,28 @@ export interface Route {
   nav: keyof Dictionary["nav"];
   icon: IconName;
   /** Group of the menu; without it the view is reached from another one. */
-  menu?: "work" | "admin";
+  menu?: MenuGroup;
 }
 
 const routes: readonly Route[] = [
   { path: "/today", load: () => import("../pages/today/Today.svelte"), permission: "today.read", nav: "today", icon: "today", menu: "work" },
-  { path: "/me/day", load: () => import("../pages/me/Day.svelte"), permission: "me.read", nav: "day", icon: "day", menu: "work" },
-  { path: "/me/score", load: () => import("../pages/me/Score.svelte"), permission: "me.read", nav: "score", icon: "score", menu: "work" },
+  { path: "/workbench", load: () => import("../pages/hr/Workbench.svelte"), permission: "today.read", nav: "workbench", icon: "today", menu: "work" },
+  { path: "/attendance", load: () => import("../pages/grid/Attendance.svelte"), permission: "today.read", nav: "attendance", icon: "grid", menu: "work" },
+  { path: "/exceptions", load: () => import("../pages/exceptions/Exceptions.svelte"), permission: "exceptions.decide", nav: "exceptions", icon: "warn", menu: "work" },
+  { path: "/approvals", load: () => import("../pages/approvals/Approvals.svelte"), permission: "requests.decide", nav: "approvals", icon: "check", menu: "work" },
+  { path: "/rosters", load: () => import("../pages/rosters/Rosters.svelte"), permission: "rosters.read", nav: "rosters", icon: "roster", menu: "work" },
+  { path: "/closing", load: () => import("../pages/closing/Closing.svelte"), permission: "months.read", nav: "closing", icon: "lock", menu: "work" },
+  { path: "/reports", load: () => import("../pages/reports/Reports.svelte"), permission: "reports.read", nav: "reports", icon: "report", menu: "work" },
+  { path: "/shifts", load: () => import("../pages/shifts/Shifts.svelte"), permission: "shifts.write", nav: "shifts", icon: "clock", menu: "setup" },
+  { path: "/calendar", load: () => import("../pages/calendar/Calendar.svelte"), permission: "calendar.write", nav: "calendar", icon: "day", menu: "setup" },
+  { path: "/leave", load: () => import("../pages/leave/LeaveSettings.svelte"), permission: "requests.settings", nav: "leave", icon: "person", menu: "setup" },
+  { path: "/notices", load: () => import("../pages/reports/Notices.svelte"), permission: "notices.write", nav: "notices", icon: "bell", menu: "setup" },
+  { path: "/shadow", load: () => import("../pages/shadow/Shadow.svelte"), permission: "shadow", nav: "shadow", icon: "compare", menu: "setup" },
+  { path: "/sandbox", load: () => import("../pages/sandbox/Sandbox.svelte"), permission: "shifts.write", nav: "sandbox", icon: "score", menu: "setup" },
+  { path: "/me/month", load: () => import("../pages/my/MyMonth.svelte"), permission: "me.read", nav: "myMonth", icon: "grid", menu: "mine" },
+  { path: "/me/requests", load: () => import("../pages/my/MyRequests.svelte"), permission: "me.request", nav: "myRequests", icon: "report", menu: "mine" },
+  { path: "/me/day", load: () => import("../pages/me/Day.svelte"), permission: "me.read", nav: "day", icon: "day", menu: "mine" },
+  { path: "/me/score", load: () => import("../pages/me/Score.svelte"), permission: "me.read", nav: "score", icon: "score", menu: "mine" },
   { path: "/people", load: () => import("../pages/people/People.svelte"), permission: "people.read", nav: "people", icon: "people", menu: "work" },
   { path: "/people/unmatched", load: () => import("../pages/people/Unmatched.svelte"), permission: "people.map", nav: "unmatched", icon: "unmatched" },
   { path: "/people/:employee/day", load: () => import("../pages/me/Day.svelte"), permission: "today.read", nav: "day", icon: "day" },
@@ -41,14 +61,15 @@ export function allowed(route: Route, me: Me): boolean {
 }
 
 /** Views of the menu that this person may open, in order. */
-export function menu(me: Me, group: "work" | "admin"): Route[] {
+export function menu(me: Me, group: MenuGroup): Route[] {
   return routes.filter((route) => route.menu === group && allowed(route, me));
 }
 
 /** Where this person starts: employees with their own day, others with the first of the menu. */
 export function home(me: Me): string {
   if (me.role === "employee" && me.employee !== null) return "/me/day";
-  return (menu(me, "work")[0] ?? menu(me, "admin")[0])?.path ?? "/";
+  const first = menuGroups.map((group) => menu(me, group)[0]).find((route) => route !== undefined);
+  return first?.path ?? "/";
 }
 
 /** The view at a path, and the employee in it ("me" on the own pages). */

@@ -44,6 +44,11 @@ class I18n {
     return this.locale === "zh-CN" ? of.name_zh : of.name_en;
   }
 
+  /** Texts of one area of pages, which come with the area and not with the first load. */
+  pick<T>(by: Record<Locale, T>): T {
+    return by[this.locale];
+  }
+
   async #take(locale: Locale): Promise<void> {
     this.#texts = await dictionaries[locale]();
     this.locale = locale;

@@ -1,0 +1,5 @@
+"""Months: checklist, closing, opening again, confirmation."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["closing"])

@@ -1,0 +1,5 @@
+"""Who works when."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["rosters"])

@@ -1,0 +1,5 @@
+"""Shift library, patterns, attendance groups and their policies."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["shifts"])

@@ -1,0 +1,61 @@
+"""Employees and terminal users."""
+
+import datetime as dt
+
+from server.api.views.base import Id, NameView, View
+
+
+class EmployeeView(View):
+    """An employee in the list."""
+
+    id: str
+    name: str
+    department: str
+    site: str
+    position: str
+    joined_on: dt.date
+    left_on: dt.date | None
+    user_codes: list[str]
+    """Numbers on terminals, as group/number."""
+
+
+class EmployeesView(View):
+    """A page of employees."""
+
+    total: int
+    rows: list[EmployeeView]
+    departments: list[NameView]
+    sites: list[NameView]
+
+
+class UnmatchedView(View):
+    """A terminal user nobody is mapped to; its punches wait."""
+
+    user_group: str
+    user_code: str
+    terminals: list[str]
+    punches: int
+    first_ms: int
+    last_ms: int
+
+
+class UnmatchedListView(View):
+    """All unmatched terminal users."""
+
+    rows: list[UnmatchedView]
+    version: int
+
+
+class AssignBody(View):
+    """Map a terminal user to an employee; past punches follow."""
+
+    user_group: Id
+    user_code: Id
+    employee: Id
+
+
+class AssignedView(View):
+    """What an assignment touched."""
+
+    punches: int
+    days: int

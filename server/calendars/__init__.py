@@ -1,0 +1,1 @@
+"""Calendars as editions: legal days, adjusted workdays, checks and differences; no database, no clock."""

@@ -1,0 +1,1 @@
+"""Rules of asking: balances, accrual, approval chains, quotas; no database, no clock."""

@@ -1,0 +1,61 @@
+"""What the worker does from time to time beside results.
+
+Each chore is safe to repeat, and to run in several processes at once.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+from server.config import ServerConfig
+from server.store.change_queries import forget_changes
+from server.store.database import Database
+from shared.clock import Clocks, WallMs
+
+Work: TypeAlias = Callable[[Database, ServerConfig, WallMs], Awaitable[object]]
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+KEEP_CHANGES_MS = 48 * HOUR_MS
+"""Pages that were away longer fetch anew anyway."""
+
+log = structlog.get_logger("server.chores")
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Work to be done every so often, and at once after a start."""
+
+    name: str
+    every_ms: int
+    work: Work
+
+
+async def _forget_changes(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    async with db.writing() as connection:
+        await forget_changes(connection, now_ms - KEEP_CHANGES_MS)
+
+
+CHORES: tuple[Chore, ...] = (Chore("changes", HOUR_MS, _forget_changes),)
+
+
+class Chores:
+    """Remembers when each was done last in this process."""
+
+    def __init__(self, db: Database, config: ServerConfig, clocks: Clocks, chores: tuple[Chore, ...] = CHORES) -> None:
+        self._db, self._config, self._clocks, self._chores = db, config, clocks, chores
+        self._done: dict[str, int] = {}
+
+    async def run_due(self) -> None:
+        """Do what is due; one that fails is logged, tried again when it is next due, and keeps nobody waiting."""
+        for chore in self._chores:
+            now = self._clocks.mono_ms()
+            if now - self._done.get(chore.name, now - chore.every_ms) < chore.every_ms:
+                continue
+            self._done[chore.name] = now
+            try:
+                await chore.work(self._db, self._config, self._clocks.wall_ms())
+            except Exception:
+                log.exception("chore_failed", chore=chore.name)
