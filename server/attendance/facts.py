@@ -73,6 +73,8 @@ class Absence:
     """When it was decided; None: before any closing."""
     cancelled_ms: WallMs | None = None
     """When it was taken back (AR-17); it counts only in what was closed before."""
+    type: str = ""
+    """Id of the leave type, for sums by type; empty for a trip or field visit."""
 
 
 @dataclass(frozen=True, slots=True)
