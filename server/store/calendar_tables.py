@@ -1,15 +1,29 @@
 """Calendars as versions: what kind of day a date is, for a country or company."""
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
-from server.store.metadata import metadata
+from server.store.metadata import metadata, only_where
 
 calendars = Table(
     "calendars",
     metadata,
-    Column("id", Text, primary_key=True),  # such as CN; the first one by id is the company's unless a site says other
+    Column("id", Text, primary_key=True),  # such as CN or CN-XJ
+    Column("country", Text, nullable=False),  # ISO 3166 alpha-2; CN's years are held to the 13 legal days
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
+    Column("company", Boolean, nullable=False),  # that of every site that names none
+    Index("ix_calendars_company", "company", unique=True, **only_where("company")),
 )
 
 calendar_editions = Table(

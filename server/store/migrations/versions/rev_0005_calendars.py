@@ -15,9 +15,19 @@ def upgrade() -> None:
     op.create_table(
         "calendars",
         sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
         sa.Column("name_zh", sa.Text(), nullable=False),
         sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("company", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calendars")),
+    )
+    op.create_index(
+        "ix_calendars_company",
+        "calendars",
+        ["company"],
+        unique=True,
+        sqlite_where=sa.text("company"),
+        postgresql_where=sa.text("company"),
     )
     op.create_table(
         "calendar_editions",
