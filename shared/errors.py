@@ -8,6 +8,8 @@ MusterError
 A message states the fact, what was expected and what to do next.
 """
 
+from collections.abc import Mapping
+
 
 class MusterError(Exception):
     """Root of every error that Muster raises on purpose."""
@@ -24,9 +26,11 @@ class ConfigError(MusterError):
 class DataError(MusterError):
     """This record is unusable; the next may be fine.
 
-    ``code`` is the stable reason code under which the raw bytes are quarantined.
+    ``code`` is the stable reason code under which the raw bytes are quarantined; ``parameters`` are what a page needs
+    to say it in words.
     """
 
-    def __init__(self, message: str, code: str = "invalid") -> None:
+    def __init__(self, message: str, code: str = "invalid", parameters: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.parameters = dict(parameters or {})

@@ -39,7 +39,8 @@ def _ours(request: Request, error: Exception) -> Response:
     if status >= 500:
         log.error("request_failed", request_id=request.state.request_id, reason=str(error))
     headers = {"Retry-After": str(error.wait_s)} if isinstance(error, TooManyTriesError) else {}
-    return _answer(request, status, code, headers=headers)
+    parameters = error.parameters if isinstance(error, DataError) else None
+    return _answer(request, status, code, headers=headers, parameters=parameters)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -59,7 +60,10 @@ def _answer(
     status: int,
     code: str,
     fields: Mapping[str, str] | None = None,
+    *,
+    parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    view = ErrorView(code=code, request_id=request.state.request_id, fields=dict(fields or {}))
+    about = {"fields": dict(fields or {}), "parameters": dict(parameters or {})}
+    view = ErrorView(code=code, request_id=request.state.request_id, **about)
     return JSONResponse(view.model_dump(), status, headers=headers)

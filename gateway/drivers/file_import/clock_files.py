@@ -8,9 +8,10 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gateway.drivers.file_import.rows import Dates, Reject, Row, Sheet, dates_of, lines_of, to_text, when_of
+from gateway.drivers.file_import.rows import Dates, Reject, Row, Sheet, dates_of, lines_of, when_of
 from gateway.profile import FileFacts
 from shared.errors import DataError
+from shared.sheets import to_text
 
 _DIGITS = re.compile(r"-?\d{1,9}")
 _SHORT = struct.Struct("<I4sBB2sI")

@@ -71,19 +71,6 @@ class Sheet:
     """Stable codes of what a person should look at, such as ``date_order_assumed``."""
 
 
-def to_text(data: bytes, encoding: str | None) -> str:
-    """By byte order mark, else UTF-8, else ``encoding``, else GB18030, else latin-1, which takes anything."""
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return data.decode(name, "replace")
-    for name in ("utf-8", encoding or "gb18030"):
-        try:
-            return data.decode(name)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
-
-
 def lines_of(text: str) -> Iterable[tuple[int, str]]:
     """Numbered lines that hold something; only CR and LF end a line."""
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):

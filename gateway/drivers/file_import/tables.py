@@ -1,12 +1,8 @@
 """Tables of vendor software, CSV or XLSX, by the column map of the profile; and Chinese monthly sheets. No I/O."""
 
-import csv
-import io
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from gateway.drivers.file_import.rows import (
@@ -19,97 +15,18 @@ from gateway.drivers.file_import.rows import (
     dates_of,
     day_of,
     times_in,
-    to_text,
     when_of,
 )
 from gateway.profile import FileFacts
-from shared.errors import ConfigError, DataError
+from shared.errors import DataError
+from shared.sheets import HEADER_WITHIN, SheetRow, sheet_rows
 
-Cells: TypeAlias = list[str]
-HEADER_WITHIN = 30
-"""Rows among which the header must be."""
-UNPACKED_LIMIT = 256 * 1024 * 1024
-"""Bytes of an XLSX file when unpacked."""
-COLUMNS = 256
-_OLE = b"\xd0\xcf\x11\xe0"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row of a table."""
-
-    number: int
-    cells: Cells
-    raw: str
+Line: TypeAlias = SheetRow
 
 
 def table_lines(data: bytes, facts: FileFacts) -> list[Line]:
     """All rows of all sheets that hold something; DataError ``bad_file``."""
-    if data.startswith((b"PK\x03\x04", _OLE)):
-        return list(_workbook_lines(data))
-    return list(_csv_lines(to_text(data, facts.encoding)))
-
-
-def _csv_lines(text: str) -> Iterator[Line]:
-    head = text[:4096]
-    delimiter = max("\t,;|", key=lambda mark: (head.count(mark), mark == ","))
-    seen: list[str] = []
-
-    def lines() -> Iterator[str]:
-        for line in io.StringIO(text.replace("\0", ""), newline=None):
-            seen.append(line)
-            yield line
-
-    reader = csv.reader(lines(), delimiter=delimiter)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(f"line {reader.line_num}: {error}", code="bad_file") from error
-        raw = "".join(seen).rstrip("\r\n")
-        seen.clear()
-        if any(cell.strip() for cell in cells):
-            yield Line(reader.line_num, [cell.strip() for cell in cells[:COLUMNS]], raw)
-
-
-def _workbook_lines(data: bytes) -> Iterator[Line]:
-    try:
-        from python_calamine import CalamineError, CalamineWorkbook
-    except ImportError as error:
-        raise ConfigError("XLSX files need python-calamine: pip install 'muster[gateway]'") from error
-    try:
-        if data.startswith(b"PK"):
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > UNPACKED_LIMIT:
-                    raise DataError(f"unpacks to more than {UNPACKED_LIMIT} bytes", code="too_large")
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        for name in workbook.sheet_names:
-            rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            for number, values in enumerate(rows, 1):
-                cells = [_cell_text(value) for value in values[:COLUMNS]]
-                if any(cells):
-                    yield Line(number, cells, "\t".join(cells))
-    except (CalamineError, zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        raise DataError(f"no readable workbook: {str(error)[:200]}", code="bad_file") from error
-
-
-def _cell_text(value: object) -> str:
-    """As a person would type it; a number that is whole has no fraction."""
-    match value:
-        case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S")
-        case date():
-            return value.isoformat()
-        case time():
-            return value.strftime("%H:%M:%S")
-        case timedelta():
-            seconds = round(value.total_seconds())
-            return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        case float() if value.is_integer():
-            return str(int(value))
-    return str(value).strip()
+    return sheet_rows(data, facts.encoding)
 
 
 # --- one row a punch ------------------------------------------------------------------------------------------------

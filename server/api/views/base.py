@@ -23,6 +23,8 @@ class ErrorView(View):
     code: str
     request_id: str
     fields: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    """What the code is about, such as the month that is closed."""
 
 
 class NameView(View):

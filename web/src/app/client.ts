@@ -10,12 +10,14 @@ export class Failure extends Error {
   readonly code: string;
   readonly status: number;
   readonly requestId: string;
+  readonly parameters: Record<string, string>;
 
-  constructor(code: string, status: number, requestId = "") {
+  constructor(code: string, status: number, requestId = "", parameters: Record<string, string> = {}) {
     super(code);
     this.code = code;
     this.status = status;
     this.requestId = requestId;
+    this.parameters = parameters;
   }
 }
 
@@ -53,5 +55,5 @@ export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
   }
   if (answer.response.ok) return answer.data as T;
   const body = (answer.error ?? {}) as Partial<Schemas["ErrorView"]>;
-  throw new Failure(body.code ?? `http_${answer.response.status}`, answer.response.status, body.request_id);
+  throw new Failure(body.code ?? `http_${answer.response.status}`, answer.response.status, body.request_id, body.parameters);
 }
