@@ -10,7 +10,7 @@ from server.attendance.assign import local_date
 from server.attendance.engine import compute
 from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch
 from server.attendance.policy import Policy
-from server.attendance.record import DayRecord, Minutes, Status
+from server.attendance.record import UNFINISHED, DayRecord, Minutes, Status
 from shared.clock import WallMs
 from shared.errors import DataError
 
@@ -58,6 +58,21 @@ def default_decision(record: DayRecord) -> Decision:
     """Half of the required minutes, at most those pending, count as absent, the rest as worked."""
     absent = min(record.minutes.pending, record.minutes.required // 2)
     return Decision(record, absent, record.minutes.pending - absent)
+
+
+def manual_decision(record: DayRecord, absent: int) -> Decision:
+    """So many of the pending minutes count as absent, the rest as worked; DataError ``bad_split`` outside of them."""
+    pending = record.minutes.pending
+    if not 0 <= absent <= pending:
+        raise DataError(
+            f"{record.date}: {absent} minutes absent, of {pending} pending; choose from 0 to {pending}", "bad_split"
+        )
+    return Decision(record, absent, pending - absent)
+
+
+def running(record: DayRecord) -> bool:
+    """Whether its shift is not over yet: pending minutes that time alone will settle."""
+    return record.status == "not_yet" or (record.minutes.pending > 0 and record.status in UNFINISHED)
 
 
 def stands(decision: Decision, record: DayRecord) -> bool:

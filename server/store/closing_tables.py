@@ -1,4 +1,4 @@
-"""Closed months: when and by whom, what was decided, what came later, who agreed."""
+"""Closed months: when and by whom, what was decided or asked, what came later, who agreed."""
 
 from sqlalchemy import (
     JSON,
@@ -77,4 +77,27 @@ confirmations = Table(  # 员工确认
     Column("sums", JSON, nullable=False),  # the numbers of the month that were shown when it was answered
     PrimaryKeyConstraint("employee", "month"),
     Index("ix_confirmations_month", "month"),
+)
+
+day_questions = Table(  # 请员工说明: somebody asked the employee what happened on a day
+    "day_questions",
+    metadata,
+    Column("employee", Text, ForeignKey("employees.id"), nullable=False),
+    Column("date", Date, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("employee", "date"),
+)
+
+held_decisions = Table(  # what a person made of a punch that AR-3 or AR-4 held
+    "held_decisions",
+    metadata,
+    Column("punch", BigInteger, ForeignKey("punches.id"), primary_key=True, autoincrement=False),
+    Column("outcome", Text, nullable=False),  # released | dismissed
+    Column("held", Text, nullable=False),  # the rule that held it
+    Column("true_ms", BigInteger),  # of a released one: when it was
+    Column("note", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
 )

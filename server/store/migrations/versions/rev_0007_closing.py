@@ -79,6 +79,28 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["employee"], ["employees.id"], name=op.f("fk_decisions_employee")),
         sa.PrimaryKeyConstraint("employee", "date", "part", name=op.f("pk_decisions")),
     )
+    op.create_table(
+        "day_questions",
+        sa.Column("employee", sa.Text(), nullable=False),
+        sa.Column("date", sa.Date(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("asked_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["employee"], ["employees.id"], name=op.f("fk_day_questions_employee")),
+        sa.PrimaryKeyConstraint("employee", "date", name=op.f("pk_day_questions")),
+    )
+    op.create_table(
+        "held_decisions",
+        sa.Column("punch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("true_ms", sa.BigInteger(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["punch"], ["punches.id"], name=op.f("fk_held_decisions_punch")),
+        sa.PrimaryKeyConstraint("punch", name=op.f("pk_held_decisions")),
+    )
 
 
 def downgrade() -> None:
