@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, NoReturn
 from zoneinfo import ZoneInfo
@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 from server.attendance.calendar import Calendar, DayType
 from server.attendance.clock import judge_clock
 from server.attendance.facts import Absence, Facts, Flex, OvertimeRequest, Punch, Shift, ShiftPlan, Standing
-from server.attendance.policy import ClockPolicy, Policy
+from server.attendance.policy import Policy
+from server.attendance.policy_settings import SettingsError, policy_from
 from shared.clock import WallMs, to_ms
 from shared.errors import DataError
 from shared.punch import Direction
@@ -247,25 +248,10 @@ class _Reader:
         return Case(told.id, self.zone, policy, facts, closed, self._period(told.period), told.expect)
 
     def _policy(self, told: dict[str, Any]) -> Policy:
-        clock_names = {field.name for field in fields(ClockPolicy)}
-        names = clock_names | {field.name for field in fields(Policy)} - {"clock"}
-        for name, value in told.items():
-            if name not in names:
-                self._refuse(f"policy.{name}", "there is no such setting")
-            if isinstance(value, int) and value < 0:
-                self._refuse(f"policy.{name}", f"is {value}, expected 0 or more")
         try:
-            clock = msgspec.convert({k: v for k, v in told.items() if k in clock_names}, ClockPolicy)
-            rest = {k: v for k, v in told.items() if k not in clock_names}
-            policy = msgspec.convert({**rest, "clock": clock}, Policy)
-        except msgspec.ValidationError as error:
-            raise DataError(f"case {self.name}: {_told(error, 'policy')}") from error
-        walls = [wall for pair in policy.restday_breaks for wall in pair]
-        walls += [policy.late_leave.after] if policy.late_leave else []
-        for wall in walls:
-            if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", wall):
-                self._refuse("policy.restday_breaks or policy.late_leave", f"{wall!r} is no time of day (HH:MM)")
-        return policy
+            return policy_from(told, clock=True)
+        except SettingsError as error:
+            raise DataError(f"case {self.name}: policy.{error}") from error
 
     def _shifts(self, told: Sequence[ShiftCase]) -> list[Shift]:
         found = []
@@ -317,7 +303,7 @@ class _Reader:
             from_ms, to_ms_, known_ms, cancelled_ms = self._span(leave, f"leaves[{number}]")
             if leave.status == "approved":
                 kind: Literal["leave", "trip"] = "trip" if leave.type in ("trip", "field") else "leave"
-                found.append(Absence(kind, from_ms, to_ms_, known_ms, cancelled_ms))
+                found.append(Absence(kind, from_ms, to_ms_, known_ms, cancelled_ms, leave.type))
         return found
 
     def _overtime(self, told: Sequence[OvertimeCase]) -> list[OvertimeRequest]:

@@ -108,6 +108,10 @@ def record_of(
         last_ms=sides.last.true_ms if sides is not None and sides.lone_in is None else None,
         flags=tuple(sorted(flags)),
         explanation=explain(everybody, used, flags, rules, held=assigned.held, waiting=assigned.waiting),
+        leaves=judged.demand.leaves,
+        trip_min=judged.demand.trip_min,
+        day_type=terms.calendar.type_of(assigned.window.schedule.date),
+        system=terms.policy.system,
     )
 
 

@@ -16,6 +16,8 @@ class Demand:
     """At the site."""
     trip: Spans
     leave_min: int
+    leaves: tuple[tuple[str, int], ...] = ()
+    """Minutes by leave type, together ``leave_min``."""
 
     @property
     def start(self) -> Minute:
@@ -46,4 +48,5 @@ def demand_of(schedule: Schedule, terms: Terms) -> Demand:
     leave = common(net, terms.leave)
     at_site = without(net, leave)
     trip = common(at_site, terms.trips)
-    return Demand(schedule, without(at_site, trip), trip, length(leave))
+    by_type = tuple((kind, length(part)) for kind, spans in terms.leaves if (part := common(net, spans)))
+    return Demand(schedule, without(at_site, trip), trip, length(leave), by_type)

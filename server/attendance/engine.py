@@ -20,7 +20,7 @@ from server.attendance.requested import Requested, in_force
 from server.attendance.schedule import MINUTE_MS, lay_out
 from server.attendance.seam import close_seams, seams
 from server.attendance.spans import Minute
-from server.attendance.terms import Terms, spans_of_absences
+from server.attendance.terms import Terms, spans_of_leaves, spans_of_trips
 from server.attendance.untimed import untimed_record
 from server.attendance.windows import windows
 from shared.clock import WallMs
@@ -47,8 +47,8 @@ def compute(
         zone,
         policy,
         facts.calendar,
-        leave=spans_of_absences(facts.absences, "leave"),
-        trips=spans_of_absences(facts.absences, "trip"),
+        leaves=spans_of_leaves(facts.absences),
+        trips=spans_of_trips(facts.absences),
         requests=requests,
         now=None if now_ms is None else now_ms // MINUTE_MS,
         left=_left(shifts, free) if policy.late_leave else {},

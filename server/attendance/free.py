@@ -44,6 +44,8 @@ def free_record(day: date, punches: Sequence[Kept], requests: tuple[Requested, .
         last_ms=sides.last.true_ms if sides.lone_in is None else None,
         flags=tuple(sorted(flags)),
         explanation=explain(punches, sides.used, flags, rules),
+        day_type=terms.calendar.type_of(day),
+        system=terms.policy.system,
     )
 
 

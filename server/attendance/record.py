@@ -1,12 +1,15 @@
 """What the engine answers: one record per shift, and one per date without shift on which somebody punched."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Literal, TypeAlias
 
+from server.attendance.calendar import DayType
+from server.attendance.policy import WorkSystem
 from shared.clock import WallMs
 
-RULE_VERSION = "attendance-2"
+RULE_VERSION = "attendance-3"
 """Changes whenever the same input may give another record."""
 
 Status: TypeAlias = Literal[
@@ -55,6 +58,16 @@ class Minutes:
     """Beyond the shifts under comprehensive hours; a class is theirs only at the end of the period (AR-31)."""
 
 
+def told(minutes: Minutes) -> dict[str, int]:
+    """Those that are not 0, by name: the form in which decisions, versions and differences keep them."""
+    return {name: number for name, number in asdict(minutes).items() if number}
+
+
+def minutes_from(told_: Mapping[str, int]) -> Minutes:
+    """What ``told`` told."""
+    return Minutes(**told_)
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What became of each punch, by id, and the rules applied (AR-36)."""
@@ -82,3 +95,15 @@ class DayRecord:
     """Corrected instant of the last side, if it is an OUT; the scheduled one where a seam was filled."""
     flags: tuple[str, ...] = ()
     explanation: Explanation = field(default_factory=Explanation)
+    leaves: tuple[tuple[str, int], ...] = ()
+    """Minutes of leave by leave type, in order of type; together ``minutes.leave``."""
+    trip_min: int = 0
+    """Of those worked: away from the site."""
+    day_type: DayType = "workday"
+    """Of the attendance date."""
+    system: WorkSystem = "standard"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the shift is over and its punches are in: what it says is not just the state of the day so far."""
+        return self.status != "not_yet" and not (self.status in UNFINISHED and self.minutes.pending)
