@@ -24,6 +24,7 @@ attendance_groups = Table(  # 考勤组
     Column("name_en", Text, nullable=False),
     Column("pattern", Text, ForeignKey("patterns.id")),  # none: planned by hand
     Column("anchor_on", Date),  # first day of a cycle
+    Column("planned_until", Date),  # how far the pattern was laid out; later dates follow week by week
 )
 
 group_members = Table(

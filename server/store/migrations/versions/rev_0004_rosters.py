@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("name_en", sa.Text(), nullable=False),
         sa.Column("pattern", sa.Text(), nullable=True),
         sa.Column("anchor_on", sa.Date(), nullable=True),
+        sa.Column("planned_until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["pattern"], ["patterns.id"], name=op.f("fk_attendance_groups_pattern")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attendance_groups")),
     )
