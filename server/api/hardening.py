@@ -3,6 +3,7 @@
 Plain ASGI that buffers nothing, so streams pass through as they are.
 """
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
@@ -22,6 +23,9 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_HEADER: Final = b"x-muster"
 """A page of another site can not send it without asking us first, and we never say yes."""
 LARGEST_BODY: Final = 64 * 1024
+LARGEST_FILE: Final = 10 * 1024 * 1024
+FILES: Final = re.compile(r"/api/imports|/api/requests/[^/]{1,20}/files")
+"""Where files come in, as they are; the route reads them after it knows who sends them."""
 
 KEPT: Final = frozenset({"type", "method", "scheme", "path"})
 """What stays of a request while its stream is sent by what the route left in ``scope["state"]["afterwards"]``: routing,
@@ -58,14 +62,15 @@ class Hardening:
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        largest = largest_body(scope["method"], scope["path"])
         answer = _Answer(send, request_id, over_tls=scope["scheme"] == "https")
         if scope["method"] not in SAFE_METHODS and comes_from_elsewhere(headers):
             await answer.refuse(403, "cross_site")
-        elif int(headers.get(b"content-length", b"0")) > LARGEST_BODY:  # a number: the HTTP parser saw to it
+        elif int(headers.get(b"content-length", b"0")) > largest:  # a number: the HTTP parser saw to it
             await answer.refuse(413, "too_large")
         else:
             try:
-                await self._app(scope, _limited(receive), answer.send)
+                await self._app(scope, _limited(receive, largest), answer.send)
                 afterwards = scope["state"].pop("afterwards", None)
                 if afterwards is not None:
                     for name in scope.keys() - KEPT:
@@ -119,7 +124,12 @@ def comes_from_elsewhere(headers: MutableMapping[bytes, bytes]) -> bool:
     return origin is not None and urlsplit(origin).netloc.lower() != headers.get(b"host", b"").lower()
 
 
-def _limited(receive: Receive) -> Receive:
+def largest_body(method: str, path: str) -> int:
+    """Bytes that the body of such a request may have."""
+    return LARGEST_FILE if method == "POST" and FILES.fullmatch(path) else LARGEST_BODY
+
+
+def _limited(receive: Receive, largest: int) -> Receive:
     """A body without a length ends where it grows too large."""
     size = 0
 
@@ -127,8 +137,8 @@ def _limited(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > LARGEST_BODY:
-            raise DataError(f"body is larger than {LARGEST_BODY} bytes", "too_large")
+        if size > largest:
+            raise DataError(f"body is larger than {largest} bytes", "too_large")
         return message
 
     return limited

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
+from server.services import imports
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -38,7 +39,11 @@ async def _forget_changes(db: Database, _config: ServerConfig, now_ms: WallMs) -
         await forget_changes(connection, now_ms - KEEP_CHANGES_MS)
 
 
-CHORES: tuple[Chore, ...] = (Chore("changes", HOUR_MS, _forget_changes),)
+async def _forget_uploads(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await imports.forget_uploads(db, now_ms)
+
+
+CHORES: tuple[Chore, ...] = (Chore("changes", HOUR_MS, _forget_changes), Chore("uploads", HOUR_MS, _forget_uploads))
 
 
 class Chores:
