@@ -22,7 +22,7 @@ from shared.clock import WallMs
 
 MONTH_LOCK = 7_004
 """Advisory lock on PostgreSQL: shared by whoever relies on a month being open or closed until the commit, alone for
-whoever closes or opens one. Take it before rows of ``touched_days``, the log and the feed."""
+whoever closes or opens one. Take it after the identity step's watermark and before everything else."""
 
 _ROWS = 2_000
 """Rows of one statement: PostgreSQL takes at most 32,767 values."""
@@ -193,6 +193,11 @@ async def adjustments_of(
 ) -> list[AdjustmentRow]:
     """Adjustments of the records of a closed month, by person and date."""
     return await _adjustments(connection, scope, narrow, None, month)
+
+
+async def drop_adjustments(connection: AsyncConnection, month: Month) -> None:
+    """Forget the adjustments of the records of a month that is open again."""
+    await connection.execute(delete(adjustments).where(adjustments.c.date.between(*month_span(month))))
 
 
 async def _adjustments(
