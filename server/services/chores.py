@@ -11,6 +11,7 @@ import structlog
 
 from server.config import ServerConfig
 from server.services import imports
+from server.services import calendars
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -44,6 +45,10 @@ async def _forget_uploads(db: Database, _config: ServerConfig, now_ms: WallMs) -
 
 
 CHORES: tuple[Chore, ...] = (Chore("changes", HOUR_MS, _forget_changes), Chore("uploads", HOUR_MS, _forget_uploads))
+CHORES: tuple[Chore, ...] = (
+    Chore("changes", HOUR_MS, _forget_changes),
+    Chore("calendars", HOUR_MS, calendars.ensure_defaults),
+)
 
 
 class Chores:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.calendar import PLAIN, Calendar, DayType
 from server.calendars.edition import Day, Edition
 from server.store.calendar_tables import calendar_editions, calendars
-from server.store.tables import attendance_days, employees, roster, sites
+from server.store.tables import attendance_days, employees, sites
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
@@ -78,6 +78,11 @@ async def add_calendar(connection: AsyncConnection, row: CalendarRow) -> bool:
     values = {"id": row.id, "country": row.country, "name_zh": row.name_zh, "name_en": row.name_en}
     statement = insert_into(connection, calendars).values(**values, company=row.company).on_conflict_do_nothing()
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def hold_calendar(connection: AsyncConnection, calendar: str) -> None:
+    """Nobody else publishes an edition of it before this transaction ends."""
+    await connection.execute(select(calendars.c.id).where(calendars.c.id == calendar).with_for_update())
 
 
 async def make_company(connection: AsyncConnection, calendar: str) -> None:
@@ -157,25 +162,16 @@ async def days_of_sites(
     ]
 
 
-async def worked_on(
+async def results_of_sites(
     connection: AsyncConnection, at_sites: Iterable[str], dates: Sequence[dt.date]
-) -> Mapping[dt.date, int]:
-    """How many people of these sites are planned, or have a result, on each of these dates."""
+) -> list[tuple[str, dt.date]]:
+    """Employee-days of these dates at these sites that have a result."""
     if not dates:
-        return {}
-    there = sorted(at_sites)
-    planned = _people_on(roster.c.employee, roster.c.date, there, dates)
-    resulted = _people_on(attendance_days.c.employee, attendance_days.c.date, there, dates)
-    both = planned.union(resulted).subquery()
-    counted = select(both.c.date, func.count()).group_by(both.c.date)
-    return dict((await connection.execute(counted)).tuples().all())
-
-
-def _people_on(
-    employee: ColumnElement[str], day: ColumnElement[dt.date], at_sites: Sequence[str], dates: Sequence[dt.date]
-) -> Select[str, dt.date]:
-    of_sites = select(employees.c.id).where(employees.c.site.in_(at_sites))
-    return select(employee.label("employee"), day.label("date")).where(day.in_(dates), employee.in_(of_sites))
+        return []
+    day = attendance_days.c
+    wanted = select(day.employee, day.date).select_from(attendance_days.join(employees)).distinct()
+    rows = await connection.execute(wanted.where(day.date.in_(dates), employees.c.site.in_(sorted(at_sites))))
+    return [(row.employee, row.date) for row in rows]
 
 
 def _in_force() -> ColumnElement[bool]:
