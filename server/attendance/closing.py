@@ -112,7 +112,7 @@ def settle(facts: Facts, zone: ZoneInfo, policy: Policy, closed: Mapping[Month, 
     for month, at_ms in sorted(closed.items()):
         locked = _of_month(facts, zone, policy, month, at_ms)
         result |= locked
-        for posted_to, until_ms in _postings(facts, zone, closed, at_ms):
+        for posted_to, until_ms in postings(facts, zone, closed, at_ms):
             fresh = _of_month(facts, zone, policy, month, until_ms)
             adjustments += compare(locked, fresh, posted_to)
             locked = fresh
@@ -175,7 +175,7 @@ def _in_force(facts: Collection[_Decided], at_ms: WallMs) -> tuple[_Decided, ...
     )
 
 
-def _postings(
+def postings(
     facts: Facts, zone: ZoneInfo, closed: Mapping[Month, WallMs], closed_ms: WallMs
 ) -> list[tuple[Month, WallMs]]:
     """Months to which something learned after a closing is posted, in order, each with its last such instant."""

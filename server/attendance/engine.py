@@ -64,12 +64,15 @@ def compute(
     return flag_long_days(sorted(records, key=_order), policy)
 
 
-def turning_points(shift: Shift, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[WallMs, WallMs, WallMs]:
-    """When a shift's record changes without a punch: its window opens, it ends, its window has closed."""
+def turning_points(shift: Shift, zone: ZoneInfo, before: Iterable[int], after: Iterable[int]) -> list[WallMs]:
+    """When a shift's record changes without a punch: its window opens, it ends, its window has closed.
+
+    ``before`` and ``after`` are sizes of windows in minutes.
+    """
     schedule = lay_out(shift, zone)
     end = schedule.end + schedule.room
-    opens, closed = schedule.start - policy.window_before_min, end + policy.window_after_min + 1
-    return opens * MINUTE_MS, end * MINUTE_MS, closed * MINUTE_MS
+    moments = [*(schedule.start - size for size in before), end, *(end + size + 1 for size in after)]
+    return [moment * MINUTE_MS for moment in moments]
 
 
 def _order(record: DayRecord) -> tuple[date, int]:

@@ -14,6 +14,19 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
+class WindowSizes:
+    """Minutes that windows reach before and after shifts under any policy there is."""
+
+    before: frozenset[int]
+    after: frozenset[int]
+
+    @property
+    def widest(self) -> Policy:
+        """A policy whose windows hold those of all others: what it touches is enough for every one of them."""
+        return Policy(window_before_min=max(self.before), window_after_min=max(self.after))
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """Settings that hold from a date on, until the next version begins."""
 

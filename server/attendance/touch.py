@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from server.attendance.policy import DEFAULT, Policy
+from server.attendance.policy import Policy
+from server.attendance.policy_settings import MOST_WINDOW_MIN
 from shared.clock import WallMs, from_ms
 
+WIDEST = Policy(window_before_min=MOST_WINDOW_MIN, window_after_min=MOST_WINDOW_MIN)
+"""Reaches as far as any policy may: for whoever does not know which one holds."""
 _LONGEST_SHIFT = timedelta(hours=25)  # 24 h on the wall, one more when the clocks go back
 _DAY = timedelta(days=1)
 
 
-def touched_dates(true_ms: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[date, ...]:
+def touched_dates(true_ms: WallMs, zone: ZoneInfo, policy: Policy = WIDEST) -> tuple[date, ...]:
     """Local dates whose result a punch at that instant can change, in order.
 
     That is every date on which a shift could start whose window (AR-7) holds the instant, the date itself, and the
@@ -31,7 +34,7 @@ def dates_near_roster(day: date) -> tuple[date, ...]:
     return tuple(_days(day - _DAY, day + 2 * _DAY))
 
 
-def dates_near_span(from_ms_: WallMs, to_ms_: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> tuple[date, ...]:
+def dates_near_span(from_ms_: WallMs, to_ms_: WallMs, zone: ZoneInfo, policy: Policy = WIDEST) -> tuple[date, ...]:
     """Dates whose result an absence or an overtime request can change: a request moves windows of neighbours (AR-7)."""
     first, last = touched_dates(from_ms_, zone, policy)[0], touched_dates(to_ms_, zone, policy)[-1]
     return tuple(_days(first - _DAY, last + _DAY))

@@ -15,9 +15,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.clock import judge_clock
+from server.attendance.policy import Policy
 from server.attendance.touch import touched_dates
 from server.services.parcels import merge_scans
-from server.store import identity_queries, ingest_queries
+from server.store import identity_queries, ingest_queries, policy_queries
 from server.store.attendance_queries import touch_days
 from server.store.change_queries import note_changes
 from server.store.database import Database
@@ -55,7 +56,8 @@ async def identify(db: Database, now_ms: WallMs, zone: ZoneInfo) -> int:
             return 0
         events = await identity_queries.stored_events(connection, portion.spans)
         streams = await identity_queries.stream_keys(connection, {event.stream_id for event in events})
-        work = _read(events, streams, zone)
+        sizes = await policy_queries.window_sizes(connection)
+        work = _read(events, streams, _Work(zone, sizes.widest, {number: key[0] for number, key in streams.items()}))
         await _add_punches(connection, work)
         await _add_scans(connection, work, now_ms)
         await identity_queries.add_sources(connection, work.sources)
@@ -73,6 +75,8 @@ class _Work:
     """What the events of a portion turn into."""
 
     zone: ZoneInfo
+    widest: Policy
+    """Its windows hold those of every policy."""
     gateways: dict[int, str]
     punches: list[tuple[StoredEvent, Punch]] = field(default_factory=list)
     scans: list[tuple[StoredEvent, Scan]] = field(default_factory=list)
@@ -90,8 +94,7 @@ class _Work:
         self.topics.add("devices")
 
 
-def _read(events: Sequence[StoredEvent], streams: dict[int, StreamKey], zone: ZoneInfo) -> _Work:
-    work = _Work(zone, {stream: gateway for stream, (gateway, _) in streams.items()})
+def _read(events: Sequence[StoredEvent], streams: dict[int, StreamKey], work: _Work) -> _Work:
     for event in events:
         try:
             value = decode_event(event.body)
@@ -203,6 +206,7 @@ def _punch_row(
         owner.employee if owner else None,
         judged.true_ms,
         judged.held,
+        None,
     )
 
 
@@ -224,20 +228,21 @@ def _scan_row(number: int, event: StoredEvent, scan: Scan, gateway: str) -> Scan
 
 def _touch(row: PunchValues, owner: Matched | None, event: StoredEvent, punch: Punch, work: _Work) -> None:
     """Days to compute again; a held punch touches the day that it claims, which shows it as held."""
-    true_ms = row[-2]
+    true_ms = row[-3]
     work.note_event(punch.terminal, true_ms)
     if owner is None:
         work.topics.add("unmatched")
         return
     at_ms = punch.at if true_ms is None else true_ms
     if at_ms <= event.received_ms + TOUCH_AHEAD_MS:
-        work.touched.update((owner.employee, day) for day in _dates(at_ms // MINUTE_MS, _zone(owner.zone, work.zone)))
+        days = _dates(at_ms // MINUTE_MS, _zone(owner.zone, work.zone), work.widest)
+        work.touched.update((owner.employee, day) for day in days)
 
 
 @lru_cache(20_000)
-def _dates(minute: int, zone: ZoneInfo) -> tuple[date, ...]:
+def _dates(minute: int, zone: ZoneInfo, widest: Policy) -> tuple[date, ...]:
     """Dates that a punch in that minute touches: zones, windows and shifts all change at whole minutes."""
-    return touched_dates(minute * MINUTE_MS, zone)
+    return touched_dates(minute * MINUTE_MS, zone, widest)
 
 
 @lru_cache(100)

@@ -144,7 +144,7 @@ async def _load(
     await _follow_people(connection, company, before, effects)
     results["roster"] = await _put_roster(connection, company.roster, effects)
     effects.days.update((employee, near) for employee, day in old for near in dates_near_roster(day))
-    await _match_punches(connection, company.terminal_users, zones, effects)
+    await _match_punches(connection, company.terminal_users, zones, effects, now_ms)
     results["users"] = await _put_users(connection, company.users, accounts, passwords, now_ms)
     await attendance_queries.touch_days(connection, effects.days)
     results["shipments"] = await _put_shipments(connection, company.shipments, effects, now_ms)
@@ -234,7 +234,11 @@ async def _put_roster(connection: AsyncConnection, rows: Sequence[RosterDay], ef
 
 
 async def _match_punches(
-    connection: AsyncConnection, rows: Sequence[TerminalUser], zones: Mapping[str, str], effects: _Effects
+    connection: AsyncConnection,
+    rows: Sequence[TerminalUser],
+    zones: Mapping[str, str],
+    effects: _Effects,
+    now_ms: WallMs,
 ) -> None:
     """Past punches follow a number that was nobody's; those of a number that changes hands stay where they are."""
     if not rows:
@@ -243,7 +247,7 @@ async def _match_punches(
     for row in rows:
         number = Waiting(row.user_group, row.user_code)
         if number in waiting:
-            instants = await company_queries.give_punches(connection, number, row.employee)
+            instants = await company_queries.give_punches(connection, number, row.employee, now_ms)
             effects.punches += len(instants)
             zone = ZoneInfo(zones[row.employee])
             touched = {day for at_ms in instants if at_ms is not None for day in touched_dates(at_ms, zone)}

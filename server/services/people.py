@@ -48,7 +48,7 @@ async def assign_user(
         owner = await people_queries.employee_of_user(connection, Scope.system(), user_group, user_code)
         if owner != employee:
             raise DataError(f"number {user_group}/{user_code} belongs to {owner}", "number_taken")
-        instants = await people_queries.give_punches(connection, user_group, user_code, employee)
+        instants = await people_queries.give_punches(connection, user_group, user_code, employee, now_ms)
         zone = ZoneInfo(person.zone)
         days = {day for true_ms in instants if true_ms is not None for day in touched_dates(true_ms, zone)}
         await touch_days(connection, ((employee, day) for day in days))

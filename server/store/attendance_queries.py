@@ -1,19 +1,20 @@
-"""Shifts, punches and day records: what the attendance engine reads and writes, for everybody.
+"""Days to compute, shifts and punches: what the attendance engine reads, for everybody.
 
 What a person may see of them is asked elsewhere, with a scope.
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.attendance.facts import Punch, Shift, ShiftPlan
-from server.attendance.record import RULE_VERSION, DayRecord
+from server.attendance.facts import Flex, Punch, Shift, ShiftPlan
+from server.store.closing_tables import adjustments, held_decisions
+from server.store.request_tables import requests
 from server.store.tables import attendance_days, employees, punches, roster, shifts, sites, touched_days
 from server.store.upsert import insert_into
 from shared.clock import WallMs
@@ -42,6 +43,24 @@ class RosteredShift:
     zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class OvertimeEnd:
+    """An overtime request that ends, and the zone of the person's site."""
+
+    employee: str
+    from_ms: WallMs
+    to_ms: WallMs
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where somebody works."""
+
+    site: str
+    zone: str
+
+
 # --- asking for days ------------------------------------------------------------------------------------------------
 
 
@@ -64,6 +83,11 @@ async def touched(connection: AsyncConnection, limit: int) -> list[Touched]:
     """Employee-days that wait, by employee and date."""
     first = select(touched_days).order_by(touched_days.c.employee, touched_days.c.date).limit(limit)
     return [Touched(row.employee, row.date, row.mark) for row in await connection.execute(first)]
+
+
+async def waiting_days(connection: AsyncConnection) -> int:
+    """How many employee-days are still to be computed."""
+    return await connection.scalar(select(func.count()).select_from(touched_days)) or 0
 
 
 async def claim(connection: AsyncConnection, computed: Sequence[Touched]) -> set[EmployeeDay]:
@@ -101,7 +125,34 @@ async def people_on(connection: AsyncConnection, rostered: RosteredShift) -> lis
     return [(row.employee, row.date) for row in await connection.execute(wanted)]
 
 
+async def overtime_ending(connection: AsyncConnection, after_ms: WallMs, until_ms: WallMs) -> list[OvertimeEnd]:
+    """Approved overtime with ``after < end <= until``: the windows that it widened close soon after (AR-7)."""
+    columns = (requests.c.employee, requests.c.from_ms, requests.c.to_ms, sites.c.zone)
+    joined = requests.join(employees, employees.c.id == requests.c.employee).join(sites)
+    wanted = select(*columns).select_from(joined)
+    wanted = wanted.where(requests.c.kind == "overtime", requests.c.state == "approved")
+    rows = await connection.execute(wanted.where(requests.c.to_ms > after_ms, requests.c.to_ms <= until_ms))
+    return [OvertimeEnd(*row) for row in rows]
+
+
+async def people_between(connection: AsyncConnection, first: date, last: date) -> list[str]:
+    """Who has a shift, a record or an adjustment between two dates."""
+    found: set[str] = set()
+    for table in (roster, attendance_days, adjustments):
+        found.update(
+            await connection.scalars(select(table.c.employee).where(table.c.date.between(first, last)).distinct())
+        )
+    return sorted(found)
+
+
 # --- what the engine is given ---------------------------------------------------------------------------------------
+
+
+async def workplaces(connection: AsyncConnection, people: Collection[str]) -> dict[str, Workplace]:
+    """Site and zone of each person."""
+    wanted = select(employees.c.id, employees.c.site, sites.c.zone).select_from(employees.join(sites))
+    rows = await connection.execute(wanted.where(employees.c.id.in_(sorted(people))))
+    return {row.id: Workplace(row.site, row.zone) for row in rows}
 
 
 async def zones(connection: AsyncConnection, people: Collection[str]) -> dict[str, str]:
@@ -127,76 +178,31 @@ async def planned(
 async def punched(
     connection: AsyncConnection, people: Collection[str], first_ms: WallMs, last_ms: WallMs
 ) -> dict[str, list[Punch]]:
-    """Punches of these people with ``first <= at <= last``; ``at`` is as the terminal said."""
-    columns = [punches.c[name] for name in ("id", "employee", "at_ms", "true_ms", "direction", "held")]
-    wanted = select(*columns).where(punches.c.employee.in_(sorted(people)), punches.c.at_ms.between(first_ms, last_ms))
+    """Punches of these people with ``first <= at <= last``; ``at`` is as the terminal said.
+
+    One is known from its receipt on, or since it was given to the person or released.
+    """
+    columns: list[ColumnElement[Any]] = [punches.c.id, punches.c.employee, punches.c.at_ms, punches.c.true_ms]
+    columns += [punches.c.direction, punches.c.held]
+    columns.append(func.coalesce(held_decisions.c.at_ms, punches.c.learned_ms, punches.c.received_ms).label("known_ms"))
+    joined = punches.outerjoin(held_decisions, held_decisions.c.punch == punches.c.id)
+    wanted = select(*columns).select_from(joined)
+    wanted = wanted.where(punches.c.employee.in_(sorted(people)), punches.c.at_ms.between(first_ms, last_ms))
     found: dict[str, list[Punch]] = {}
     for row in await connection.execute(wanted):
-        punch = Punch(row.id, row.at_ms, row.true_ms, _DIRECTIONS.get(row.direction, Direction.UNKNOWN), row.held)
+        direction = _DIRECTIONS.get(row.direction, Direction.UNKNOWN)
+        punch = Punch(row.id, row.at_ms, row.true_ms, direction, row.held, known_ms=row.known_ms)
         found.setdefault(row.employee, []).append(punch)
     return found
 
 
-# --- results --------------------------------------------------------------------------------------------------------
+# --- parts ----------------------------------------------------------------------------------------------------------
 
-
-async def replace_days(
-    connection: AsyncConnection,
-    days: Collection[EmployeeDay],
-    records: Mapping[EmployeeDay, Sequence[DayRecord]],
-    at_ms: WallMs,
-) -> set[EmployeeDay]:
-    """Store the records of these employee-days in place of the former; the days that had or have one."""
-    day = attendance_days.c
-    people, dates = {employee for employee, _ in days}, [date_ for _, date_ in days]
-    near = (day.employee.in_(sorted(people)), day.date.between(min(dates), max(dates)))
-    there = await connection.execute(select(day.employee, day.date).where(*near).distinct())
-    changed = {(row.employee, row.date) for row in there} & set(days)
-    if changed:
-        gone = delete(attendance_days).where(day.employee == bindparam("e"), day.date == bindparam("d"))
-        await connection.execute(gone, [{"e": employee, "d": date_} for employee, date_ in sorted(changed)])
-    rows = [_row(key[0], record, at_ms) for key in sorted(days) for record in records.get(key, ())]
-    if rows:
-        await connection.execute(attendance_days.insert(), rows)
-    return changed | {key for key in days if records.get(key)}
-
-
-_PLAN = (shifts.c.id, shifts.c.start, shifts.c.end, shifts.c.breaks)
+_PLAN = (shifts.c.id, shifts.c.start, shifts.c.end, shifts.c.breaks, shifts.c.flex)
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
 def _shift(row: Row[Any]) -> Shift:
-    return Shift(row.date, ShiftPlan(row.id, row.start, row.end, tuple((a, b) for a, b in row.breaks)))
-
-
-def _row(employee: str, record: DayRecord, at_ms: WallMs) -> dict[str, Any]:
-    minutes, why = record.minutes, record.explanation
-    return {
-        "employee": employee,
-        "date": record.date,
-        "part": record.part,
-        "shift": record.shift,
-        "status": record.status,
-        "required_min": minutes.required,
-        "worked_min": minutes.worked,
-        "holiday_work_min": minutes.holiday_work,
-        "late_min": minutes.late,
-        "early_min": minutes.early,
-        "gap_min": minutes.gap,
-        "absent_min": minutes.absent,
-        "pending_min": minutes.pending,
-        "exempt_min": minutes.exempt,
-        "leave_min": minutes.leave,
-        "first_ms": record.first_ms,
-        "last_ms": record.last_ms,
-        "flags": list(record.flags),
-        "explain": {
-            "used": list(why.used),
-            "merged": list(why.merged),
-            "held": list(why.held),
-            "ignored": list(why.ignored),
-            "rules": list(why.rules),
-        },
-        "rule_version": RULE_VERSION,
-        "computed_ms": at_ms,
-    }
+    breaks, flex = tuple((start, end) for start, end in row.breaks), row.flex
+    moving = Flex(flex["earliest"], flex["latest"], flex["span_min"]) if flex else None
+    return Shift(row.date, ShiftPlan(row.id, row.start, row.end, breaks, moving))

@@ -140,11 +140,13 @@ async def waiting_numbers(connection: AsyncConnection) -> set[Waiting]:
     return {Waiting(row.user_group, row.user_code) for row in rows}
 
 
-async def give_punches(connection: AsyncConnection, number: Waiting, employee: str) -> list[WallMs | None]:
+async def give_punches(
+    connection: AsyncConnection, number: Waiting, employee: str, now_ms: WallMs
+) -> list[WallMs | None]:
     """Give the waiting punches of a number to an employee; the true instant of each, None for a held one."""
     of_group = select(terminals.c.serial).where(terminals.c.user_group == number.user_group)
     mine = (punches.c.employee.is_(None), punches.c.user_code == number.user_code, punches.c.terminal.in_(of_group))
-    changed = update(punches).where(*mine).values(employee=employee).returning(punches.c.true_ms)
+    changed = update(punches).where(*mine).values(employee=employee, learned_ms=now_ms).returning(punches.c.true_ms)
     return list(await connection.scalars(changed))
 
 

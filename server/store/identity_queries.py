@@ -79,6 +79,7 @@ PunchValues: TypeAlias = tuple[
     str | None,
     int | None,
     str | None,
+    int | None,
 ]
 """A row of ``punches`` in the order of its columns, ``raw_codes`` as JSON text."""
 ScanValues: TypeAlias = tuple[int, str, str, str, int, int, str | None, int | None, int, int, str]

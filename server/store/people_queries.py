@@ -150,12 +150,12 @@ async def map_user(connection: AsyncConnection, user_group: str, user_code: str,
 
 
 async def give_punches(
-    connection: AsyncConnection, user_group: str, user_code: str, employee: str
+    connection: AsyncConnection, user_group: str, user_code: str, employee: str, now_ms: WallMs
 ) -> list[WallMs | None]:
     """Give the waiting punches of a number to an employee; the true instant of each, None for a held one."""
     which = _waiting(user_group, user_code)
     instants = list(await connection.scalars(select(punches.c.true_ms).where(*which)))
-    await connection.execute(update(punches).where(*which).values(employee=employee))
+    await connection.execute(update(punches).where(*which).values(employee=employee, learned_ms=now_ms))
     return instants
 
 

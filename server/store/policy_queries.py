@@ -1,28 +1,19 @@
 """Policies of people: versions of the company's and of groups', who is in which group, the systems of contracts."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.attendance.policies import Policies, PolicyBook, Term, Version
+from server.attendance.policies import Policies, PolicyBook, Term, Version, WindowSizes
 from server.attendance.policy import DEFAULT
 from server.store.people_tables import contracts
 from server.store.roster_tables import group_members, policies
 
 COMPANY = ""
 """In place of an attendance group: the policy of everybody."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSizes:
-    """Minutes that windows reach before and after shifts under any policy there is."""
-
-    before: frozenset[int]
-    after: frozenset[int]
 
 
 async def policies_for(

@@ -217,6 +217,7 @@ punches = Table(
     Column("employee", Text, ForeignKey("employees.id")),  # none while the terminal user is unmatched
     Column("true_ms", BigInteger),  # after AR-3; none while AR-3 or AR-4 hold it
     Column("held", Text),  # AR-3 | AR-4
+    Column("learned_ms", BigInteger),  # when it became the employee's, if that was after its receipt (AR-34)
     UniqueConstraint("terminal", "user_code", "at_device", "key_seq"),
     Index("ix_punches_employee_at", "employee", "at_ms"),
     Index("ix_punches_at", "at_ms"),

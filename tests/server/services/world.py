@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from server.attendance.clock import judge_clock
+from server.attendance.policy import DEFAULT
 from server.attendance.touch import touched_dates
 from server.services.company import Company, load_company, read_company
 from server.services.parcels import merge_scans
@@ -85,7 +86,7 @@ async def punch(db: Database, user_code: str, *texts: str, employee: str | None,
             row |= {"received_ms": received_ms, "employee": employee, "true_ms": judged.true_ms, "held": judged.held}
             await connection.execute(punches.insert().values(**row))
             if employee is not None and judged.true_ms is not None:
-                days = touched_dates(judged.true_ms, SHANGHAI)
+                days = touched_dates(judged.true_ms, SHANGHAI, DEFAULT)
                 await attendance_queries.touch_days(connection, ((employee, day) for day in days))
 
 
