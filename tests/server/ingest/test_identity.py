@@ -41,7 +41,8 @@ async def employ(db: Database, employee: str, code: str) -> None:
     async with db.writing() as connection:
         for statement in (
             "INSERT INTO departments VALUES ('ops', NULL, '运营', 'Operations')",
-            "INSERT INTO employees VALUES (:employee, 'Li', 'ops', 'd1', 'courier', '2026-01-01', NULL)",
+            "INSERT INTO employees (id, name, department, site, position, joined_on, left_on)"
+            " VALUES (:employee, 'Li', 'ops', 'd1', 'courier', '2026-01-01', NULL)",
             "INSERT INTO terminal_users VALUES ('d1', :code, :employee)",
         ):
             await connection.execute(text(statement), {"employee": employee, "code": code})

@@ -166,8 +166,10 @@ async def test_people_are_compared_with_the_list_and_written_with_an_entry_in_th
     async with db.writing() as connection:
         for statement in (
             "INSERT INTO departments VALUES ('ops', NULL, '运营', 'Operations')",
-            "INSERT INTO employees VALUES ('e1', 'Li Na', 'ops', 'd1', 'courier', '2026-01-01', NULL)",
-            "INSERT INTO employees VALUES ('e2', 'Wu', 'ops', 'd1', 'courier', '2026-01-01', '2026-11-01')",
+            "INSERT INTO employees (id, name, department, site, position, joined_on, left_on)"
+            " VALUES ('e1', 'Li Na', 'ops', 'd1', 'courier', '2026-01-01', NULL)",
+            "INSERT INTO employees (id, name, department, site, position, joined_on, left_on)"
+            " VALUES ('e2', 'Wu', 'ops', 'd1', 'courier', '2026-01-01', '2026-11-01')",
             "INSERT INTO terminal_users VALUES ('d1', '7', 'e1'), ('d1', '8', 'e2')",
         ):
             await connection.execute(text(statement))
