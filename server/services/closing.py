@@ -1,5 +1,6 @@
 """Closing a month, and opening it again with four eyes (AR-34, AR-35)."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -39,6 +40,17 @@ FRESH_MS = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What stands between a month and its closing."""
+
+    items: list[Item]
+    names: Mapping[Code, list[str]]
+    """Of those few that are on no page of their own."""
+    confirmed: Mapping[str, int]
+    """People by the state of their confirmation."""
+
+
+@dataclass(frozen=True, slots=True)
 class MonthState:
     """A month as its closing sees it."""
 
@@ -66,14 +78,17 @@ async def month_state(connection: AsyncConnection, month: Month) -> MonthState:
 
 async def checklist_of(
     connection: AsyncConnection, scope: Scope, month: Month, zone: ZoneInfo, now_ms: WallMs
-) -> list[Item]:
+) -> Checked:
     """What stands between the month and its closing, for the people in scope; ``zone`` is the company's.
 
     What belongs to nobody's department (strangers' numbers, terminals, calendars) is there only for who sees everyone.
     """
     from_ms, to_ms = span_ms(month, zone)
     left, unfinished = await undecided_rows(connection, scope, month)
-    states = [one.state for one in (await confirmations(connection, scope, month)).values()]
+    states = Counter(one.state for one in (await confirmations(connection, scope, month)).values())
+    unplanned = await people_without_roster(connection, scope, month)
+    earlier = await open_before(connection, scope, month)
+    names: dict[Code, list[str]] = {"no_roster": [one.name for one in unplanned], "previous_open": earlier}
     counts: dict[Code, int] = {
         "month_not_over": int(now_ms < to_ms),
         "computing": await checklist_queries.waiting_days(connection, scope, month),
@@ -81,17 +96,17 @@ async def checklist_of(
         "pending": len(left),
         "requests": await checklist_queries.open_requests(connection, scope, from_ms, to_ms),
         "held": await checklist_queries.held_count(connection, scope, from_ms, to_ms),
-        "previous_open": len(await open_before(connection, scope, month)),
-        "no_roster": len(await people_without_roster(connection, scope, month)),
-        "objected": states.count("objected"),
-        "unconfirmed": sum(state not in ("confirmed", "objected") for state in states),
+        "previous_open": len(earlier),
+        "no_roster": len(unplanned),
+        "objected": states["objected"],
+        "unconfirmed": states.total() - states["confirmed"] - states["objected"],
     }
     if scope.everyone:
         behind = await checklist_queries.terminals_behind(connection, scope, synced_until(to_ms, now_ms))
         counts["unmatched"] = await checklist_queries.unmatched_users(connection, scope, from_ms, to_ms)
-        counts["terminals"] = len(behind)
-        counts["calendar"] = len(await calendars_without(connection, month))
-    return checklist(counts)
+        names |= {"terminals": [row.name for row in behind], "calendar": await calendars_without(connection, month)}
+        counts |= {"terminals": len(behind), "calendar": len(names["calendar"])}
+    return Checked(checklist(counts), names, dict(states.items()))
 
 
 async def open_before(connection: AsyncConnection, scope: Scope, month: Month) -> list[Month]:
@@ -142,7 +157,7 @@ async def close_month(
         people, records = await checklist_queries.month_of_records(connection, scope, month)
         if not records:
             raise DataError(f"{month} has no records; plan shifts or choose another month", "nothing_to_close")
-        items = await checklist_of(connection, scope, month, zone, act.at_ms)
+        items = (await checklist_of(connection, scope, month, zone, act.at_ms)).items
         refuse_unready(items, accepted)
         kept = {item.code: item.count for item in items if item.count}
         taken = sorted(set(accepted) & set(kept))

@@ -11,10 +11,9 @@ from server.access.scope import Scope
 from server.attendance.closing import Month, refuse_closed
 from server.services.act import Act
 from server.services.month_sums import Sums, month_sums
-from server.store import change_queries, closing_queries, log_queries, page_queries
+from server.store import change_queries, checklist_queries, closing_queries, log_queries, page_queries
 from server.store.closing_queries import ConfirmationRow, month_span
 from server.store.database import Database
-from server.store.page_queries import PersonRow
 from server.store.scope_filter import ALL, Narrow
 from shared.errors import DataError
 
@@ -27,6 +26,8 @@ class Confirmation:
     """What one employee said of a month, and the numbers as they are now."""
 
     employee: str
+    name: str
+    department: str
     state: State
     sums: Sums
     """As of now; those that were answered are in ``row``."""
@@ -39,15 +40,15 @@ async def confirmations(
     """Everybody in scope with a record in the month, or who was asked about it, by employee."""
     sums = await month_sums(connection, scope, month, narrow)
     rows = await closing_queries.confirmations_of(connection, scope, month, narrow)
-    return {
-        employee: Confirmation(
-            employee, _state(rows.get(employee), sums.get(employee, {})), sums.get(employee, {}), rows.get(employee)
-        )
-        for employee in {*sums, *rows}
-    }
+    people = await checklist_queries.named_people(connection, scope, {*sums, *rows})
+    found = {}
+    for employee, person in people.items():
+        row, own = rows.get(employee), sums.get(employee, {})
+        found[employee] = Confirmation(employee, person.name, person.department, _state(row, own), own, row)
+    return found
 
 
-async def own_confirmation(db: Database, employee: str, month: Month) -> tuple[PersonRow, Confirmation, bool]:
+async def own_confirmation(db: Database, employee: str, month: Month) -> tuple[Confirmation, bool]:
     """One's own month, and whether it is closed; NotFoundError for nobody."""
     scope = Scope(employee=employee)
     async with db.reading() as connection:
@@ -56,7 +57,8 @@ async def own_confirmation(db: Database, employee: str, month: Month) -> tuple[P
             raise NotFoundError(f"employee {employee!r}")
         found = await confirmations(connection, scope, month)
         closed = month in await closing_queries.closed_months(connection)
-    return person, found.get(employee, Confirmation(employee, "not_asked", {}, None)), closed
+    nothing = Confirmation(employee, person.name, person.department, "not_asked", {}, None)
+    return found.get(employee, nothing), closed
 
 
 async def ask(
@@ -112,7 +114,7 @@ async def answer(
         await closing_queries.put_confirmations(connection, [row])
         await log_queries.append(connection, act.entry(f"confirmation.{said}", f"{month}/{employee}"))
         await change_queries.note_changes(connection, [f"month:{month}", f"employee:{employee}"], act.at_ms)
-    return Confirmation(employee, said, known.sums, row)
+    return replace(known, state=said, row=row)
 
 
 def _state(row: ConfirmationRow | None, sums: Sums) -> State:

@@ -1,7 +1,7 @@
 """What a month still needs before it can be closed; each question about people or the company takes the scope."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ from server.store.tables import (
 )
 from shared.clock import WallMs
 
+_IDS = 5_000
+"""Ids of one statement: PostgreSQL takes at most 32,767 values."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
@@ -39,6 +42,14 @@ class RecordRow:
     site: str
     shift: str | None
     record: DayRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """An employee as lists name them."""
+
+    name: str
+    department: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +222,18 @@ async def planned_days(
         )
         for found in await connection.execute(wanted)
     ]
+
+
+async def named_people(connection: AsyncConnection, scope: Scope, wanted: Collection[str]) -> dict[str, NamedPerson]:
+    """Name and department of those of these employees who are in scope."""
+    columns = (employees.c.id, employees.c.name, employees.c.department)
+    found: dict[str, NamedPerson] = {}
+    ordered = sorted(wanted)
+    for start in range(0, len(ordered), _IDS):
+        of_ids = employees.c.id.in_(ordered[start : start + _IDS])
+        for row in await connection.execute(select(*columns).where(of_ids, visible(scope))):
+            found[row.id] = NamedPerson(row.name, row.department)
+    return found
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
