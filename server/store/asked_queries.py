@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.store.request_tables import request_files, request_steps, requests
 from server.store.scope_filter import ALL, Narrow, narrowed
-from server.store.tables import employees, sites
+from server.store.tables import employees, roster, sites
 from shared.clock import WallMs
 
 _other = employees.alias("other_employee")
@@ -122,8 +122,31 @@ async def askers(
     ]
 
 
+async def planned_until(connection: AsyncConnection, employee: str) -> dt.date | None:
+    """Last date on which a person has a shift, for who was let ask; None for nobody planned."""
+    last: dt.date | None = await connection.scalar(select(func.max(roster.c.date)).where(roster.c.employee == employee))
+    return last
+
+
+async def colleagues(
+    connection: AsyncConnection, employee: str, department: str, day: dt.date
+) -> list[tuple[str, str, list[str]]]:
+    """Others of a department who are employed on a date, by name, with their shifts of it: whom one may swap with."""
+    person = employees.c
+    employed = (person.joined_on <= day, or_(person.left_on.is_(None), person.left_on >= day))
+    joined = employees.outerjoin(roster, (roster.c.employee == person.id) & (roster.c.date == day))
+    wanted = select(person.id, person.name, roster.c.shift).select_from(joined)
+    wanted = wanted.where(person.department == department, person.id != employee, *employed)
+    found: dict[str, tuple[str, str, list[str]]] = {}
+    for row in await connection.execute(wanted.order_by(person.name, person.id, roster.c.shift)):
+        one = found.setdefault(row.id, (row.id, row.name, []))
+        if row.shift is not None:
+            one[2].append(row.shift)
+    return list(found.values())
+
+
 async def hold_people(connection: AsyncConnection, people: Iterable[str | None]) -> None:
-    """Let nobody else decide about requests of these people until this transaction ends; SQLite has one writer anyway."""
+    """Let nobody else change requests of these people before this transaction ends; SQLite has one writer anyway."""
     wanted = sorted({one for one in people if one is not None})
     rows = select(employees.c.id).where(employees.c.id.in_(wanted)).order_by(employees.c.id)
     await connection.execute(rows.with_for_update(key_share=True))
@@ -239,8 +262,9 @@ async def add_file(
 async def files_of(connection: AsyncConnection, request: int) -> list[FileRow]:
     """Documents of a request that the viewer was let see, oldest first."""
     file = request_files.c
-    columns: list[ColumnElement[Any]] = [file.id, file.name, file.media_type, func.length(file.content)]
-    found = select(*columns, file.actor, file.at_ms).where(file.request == request).order_by(file.id)
+    size = func.length(file.content)
+    found = select(file.id, file.name, file.media_type, size, file.actor, file.at_ms).where(file.request == request)
+    found = found.order_by(file.id)
     return [FileRow(*row) for row in await connection.execute(found)]
 
 
@@ -255,7 +279,7 @@ async def file_content(connection: AsyncConnection, request: int, file: int) -> 
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-def _rows() -> Select[Any]:
+def _rows() -> Select[*tuple[Any, ...]]:
     joined = requests.join(employees, employees.c.id == requests.c.employee).join(sites, sites.c.id == employees.c.site)
     joined = joined.outerjoin(_other, _other.c.id == requests.c.other)
     person = [employees.c.name, employees.c.department, sites.c.zone, _other.c.name.label("other_name")]
@@ -278,5 +302,5 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _request(row: Row[Any]) -> RequestRow:
+def _request(row: Row[*tuple[Any, ...]]) -> RequestRow:
     return RequestRow(*row)

@@ -84,6 +84,13 @@ async def add_missing_types(connection: AsyncConnection, rows: Sequence[LeaveTyp
     return (await connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))).rowcount
 
 
+async def type_is_used(connection: AsyncConnection, leave_type: str) -> bool:
+    """Whether anybody was given or asked for leave of the type."""
+    given = select(leave_grants.c.id).where(leave_grants.c.leave_type == leave_type).limit(1)
+    asked = select(requests.c.id).where(requests.c.leave_type == leave_type).limit(1)
+    return await connection.scalar(given) is not None or await connection.scalar(asked) is not None
+
+
 async def grant_rows(connection: AsyncConnection, people: Collection[str], types: Collection[str]) -> list[GrantRow]:
     """The ledger of these people and types, by date and number."""
     same = leave_grants.c.leave_type.in_(sorted(types))
@@ -116,7 +123,9 @@ async def taken_rows(
     for some in _chunks(people):
         for row in await connection.execute(ordered.where(requests.c.employee.in_(some))):
             days = {dt.date.fromisoformat(day): minutes for day, minutes in row.detail.get("days", {}).items()}
-            found.append(TakenRow(*row[:-1], days))
+            found.append(
+                TakenRow(row.id, row.employee, row.leave_type, row.state, row.from_ms, row.to_ms, row.minutes, days)
+            )
     return found
 
 
@@ -136,7 +145,7 @@ async def banked_minutes(connection: AsyncConnection, people: Collection[str]) -
 
 
 def _type_values(row: LeaveTypeRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in leave_types.c.keys()} | {"settings": dict(row.settings)}
+    return {column.name: getattr(row, column.name) for column in leave_types.c} | {"settings": dict(row.settings)}
 
 
 def _chunks(people: Collection[str]) -> list[list[str]]:
