@@ -10,8 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
-from server.services import imports
-from server.services import calendars
+from server.services import accrual, approvals, calendars, imports, leave
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -44,10 +43,25 @@ async def _forget_uploads(db: Database, _config: ServerConfig, now_ms: WallMs) -
     await imports.forget_uploads(db, now_ms)
 
 
-CHORES: tuple[Chore, ...] = (Chore("changes", HOUR_MS, _forget_changes), Chore("uploads", HOUR_MS, _forget_uploads))
+async def _ensure_requests(db: Database, _config: ServerConfig, _now_ms: WallMs) -> None:
+    await leave.ensure_defaults(db)
+
+
+async def _accrue(db: Database, config: ServerConfig, now_ms: WallMs) -> None:
+    await accrual.accrue(db, config.zone, now_ms)
+
+
+async def _time_out(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await approvals.time_out(db, now_ms)
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("changes", HOUR_MS, _forget_changes),
+    Chore("uploads", HOUR_MS, _forget_uploads),
     Chore("calendars", HOUR_MS, calendars.ensure_defaults),
+    Chore("leave_types", HOUR_MS, _ensure_requests),
+    Chore("accrual", HOUR_MS, _accrue),
+    Chore("time_outs", MINUTE_MS, _time_out),
 )
 
 
