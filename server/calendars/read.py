@@ -16,15 +16,16 @@ from server.calendars.check import FIRST_YEAR, LAST_YEAR, Problem
 from server.calendars.edition import Day
 from server.calendars.legal import COUNTRY, legal_days
 from shared.errors import DataError
-from shared.sheets import SheetRow
+from shared.sheets import Sheet, SheetRow, read_sheet
 
-Field: TypeAlias = Literal["date", "type", "name"]
+Field: TypeAlias = Literal["date", "type", "name", "name_en"]
 Said: TypeAlias = Literal["workday", "restday", "statutory", "off"]
 
 HEADINGS: Mapping[Field, tuple[str, ...]] = {
     "date": ("日期", "date", "day", "年月日"),
     "type": ("类型", "日类型", "性质", "type", "kind", "daytype"),
     "name": ("名称", "节日", "节假日", "假日名称", "备注", "name", "holiday"),
+    "name_en": ("英文名称", "英文", "name_en", "english"),
 }
 """Headings that each field is known by, without spaces and in small letters."""
 
@@ -34,6 +35,7 @@ _WORDS: Mapping[Said, tuple[str, ...]] = {
     "workday": ("工作日", "上班", "调休上班", "补班", "班", "上班日", "workday", "work"),
     "off": ("休", "放假", "假", "假期", "节假日", "off", "holiday", "rest"),
 }
+_JSON = ("date", "type", "name", "name_en")
 _SAID: Mapping[str, Said] = {word: said for said, words in _WORDS.items() for word in words}
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]0{1,2}:00(?::00)?)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -71,24 +73,25 @@ def read_rows(rows: Iterable[SheetRow], columns: Mapping[Field, int], country: s
     """Days of a table; a column that is not mapped reads as empty."""
     days, problems = [], []
     for row in rows:
-        date_text, type_text, name = (_cell(row, columns.get(field)) for field in ("date", "type", "name"))
+        date_text, type_text, name, name_en = (_cell(row, columns.get(field)) for field in HEADINGS)
         date, said = parse_date(date_text), _SAID.get(re.sub(r"\s", "", type_text).casefold())
         if date is None:
             problems.append(RowProblem(row.number, "date", Problem("not_a_date", None, {"text": date_text[:40]})))
         elif said is None:
             problems.append(RowProblem(row.number, "type", Problem("unknown_type", date, {"text": type_text[:40]})))
         elif (kind := _kind(date, said, country)) is not None:
-            days.append(Day(date, kind, name, name))
+            days.append(Day(date, kind, name, name_en or name))
     return ReadDays(tuple(days), tuple(problems))
 
 
-def read_json(data: bytes, country: str) -> ReadDays:
-    """Days of a JSON list, or of an object whose ``days`` is one.
+def read_days_sheet(data: bytes) -> Sheet:
+    """A CSV or XLSX file, or JSON as a table of the same columns.
 
-    Each day has ``date``, ``type`` or ``isOffDay``, and ``name``.
-
-    DataError ``bad_file`` for anything else.
+    The JSON is a list of days, or an object whose ``days`` is one; each day has ``date``, ``type`` or ``isOffDay``, and
+    ``name``, or ``name_zh`` and ``name_en``. DataError as ``read_sheet``.
     """
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        return read_sheet(data)
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -96,11 +99,7 @@ def read_json(data: bytes, country: str) -> ReadDays:
     listed = found.get("days") if isinstance(found, dict) else found
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise DataError("the JSON holds no list of days: expected [{date, type, name}]", "bad_file")
-    rows = [SheetRow(number, _cells(item)) for number, item in enumerate(listed, start=1)]
-    read = read_rows(rows, {"date": 0, "type": 1, "name": 2}, country)
-    english = {parse_date(str(item.get("date"))): item.get("name_en") for item in listed}
-    days = (Day(day.date, day.type, day.name_zh, str(english.get(day.date) or day.name_en)) for day in read.days)
-    return ReadDays(tuple(days), read.problems)
+    return Sheet(_JSON, tuple(SheetRow(number, _cells(item)) for number, item in enumerate(listed, start=1)))
 
 
 def parse_date(text: str) -> dt.date | None:
@@ -128,8 +127,9 @@ def _cell(row: SheetRow, column: int | None) -> str:
     return row.cells[column].strip() if column is not None and column < len(row.cells) else ""
 
 
-def _cells(item: Mapping[str, object]) -> tuple[str, str, str]:
+def _cells(item: Mapping[str, object]) -> tuple[str, str, str, str]:
     kind = item.get("type")
     if kind is None and isinstance(item.get("isOffDay"), bool):
         kind = "off" if item["isOffDay"] else "workday"
-    return str(item.get("date", "")), str(kind or ""), str(item.get("name_zh") or item.get("name") or "")
+    zh, en = item.get("name_zh") or item.get("name") or "", item.get("name_en") or ""
+    return str(item.get("date", "")), str(kind or ""), str(zh), str(en)

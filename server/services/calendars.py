@@ -15,7 +15,7 @@ from server.calendars.check import Checked, check
 from server.calendars.difference import DayChange, changed_types, differences
 from server.calendars.edition import Edition
 from server.calendars.proposals import countries, defaults
-from server.calendars.read import ReadDays, headings, read_json, read_rows
+from server.calendars.read import ReadDays, headings, read_days_sheet, read_rows
 from server.config import ServerConfig
 from server.services.accounts import Caller
 from server.store import attendance_queries, calendar_queries, closing_queries, log_queries
@@ -25,7 +25,6 @@ from server.store.database import Database
 from server.store.log_queries import Detail, Entry
 from shared.clock import WallMs, from_ms
 from shared.errors import DataError
-from shared.sheets import read_sheet
 
 TOPIC = "calendar"
 WARN_FROM = (12, 1)
@@ -110,9 +109,7 @@ def as_edition(row: EditionRow) -> Edition:
 
 def read_file(data: bytes, country: str) -> ReadDays:
     """Days of a CSV, XLSX or JSON file; DataError ``bad_file``, ``no_rows``, ``columns_missing`` ..."""
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        return read_json(data, country)
-    sheet = read_sheet(data)
+    sheet = read_days_sheet(data)
     columns = headings(sheet.header)
     if not {"date", "type"} <= columns.keys():
         raise DataError(
@@ -133,24 +130,33 @@ async def publish(db: Database, actor: str, edition: Edition, *, based_on: int |
     async with db.writing() as connection:
         closed = await closing_queries.hold_closed_months(connection)
         await calendar_queries.hold_calendar(connection, edition.calendar)
-        calendar = await find_calendar(connection, edition.calendar)
         before = await calendar_queries.edition_in_force(connection, edition.calendar, edition.year)
         if (before.edition if before is not None else None) != based_on:
             raise DataError(
                 "somebody published another edition meanwhile: look at what is in force", "calendar_changed"
             )
-        former = as_edition(before) if before is not None else None
-        _refuse_invalid(check(edition, calendar.country))
-        dates = changed_types(former, edition)
-        refuse_closed(_judged(dates, former, edition), closed)
-        touched = await _touched(connection, await _sites_of(connection, calendar), dates, caller.at_ms)
-        number = (before.edition if before is not None else 0) + 1
-        await calendar_queries.add_edition(connection, edition, number=number, actor=actor, at_ms=caller.at_ms)
-        await attendance_queries.touch_days(connection, touched)
-        detail: Detail = {"source": edition.source, "dates": [f"{day}" for day in dates[:50]], "days": len(touched)}
-        name = f"{edition.calendar} {edition.year}-{number}"
+        done = await publish_next(connection, edition, closed, actor=actor, at_ms=caller.at_ms)
+        name = f"{edition.calendar} {edition.year}-{done.edition}"
+        detail: Detail = {"source": edition.source, "people": done.people, "days": done.days}
         await log_queries.append(connection, _entry(caller, actor, "calendar.publish", name, detail))
         await note_changes(connection, [TOPIC], caller.at_ms)
+    return done
+
+
+async def publish_next(
+    connection: AsyncConnection, edition: Edition, closed: Collection[Month], *, actor: str, at_ms: WallMs
+) -> Published:
+    """The same within a transaction that holds the closed months and the calendar; log and topics are the caller's."""
+    calendar = await find_calendar(connection, edition.calendar)
+    before = await calendar_queries.edition_in_force(connection, edition.calendar, edition.year)
+    former = as_edition(before) if before is not None else None
+    _refuse_invalid(check(edition, calendar.country))
+    dates = changed_types(former, edition)
+    refuse_closed(_judged(dates, former, edition), closed)
+    touched = await _touched(connection, await _sites_of(connection, calendar), dates, at_ms)
+    number = (before.edition if before is not None else 0) + 1
+    await calendar_queries.add_edition(connection, edition, number=number, actor=actor, at_ms=at_ms)
+    await attendance_queries.touch_days(connection, touched)
     return Published(number, len({employee for employee, _ in touched}), len(touched))
 
 

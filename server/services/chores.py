@@ -11,6 +11,7 @@ import structlog
 
 from server.config import ServerConfig
 from server.services import accrual, approvals, calendars, imports, leave
+from server.services import calendars, imports
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs

@@ -12,6 +12,7 @@ from typing import Final
 from server.access.errors import ForbiddenError, NotFoundError
 from server.access.viewer import Viewer
 from server.services.accounts import Caller
+from server.services.calendar_import import CALENDAR
 from server.services.import_kind import Checked, ImportKind, Option, Question, Who, places_of, suggested
 from server.store import identity_queries, import_queries, log_queries
 from server.store.change_queries import note_changes
@@ -28,7 +29,7 @@ KEEP_UPLOADS_MS: Final = 7 * 24 * 3_600_000
 """Files that nobody applied hold people's data for nothing."""
 SAMPLE: Final = 5
 
-KINDS: dict[str, ImportKind] = {}
+KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (CALENDAR,)}
 
 _at_a_time = asyncio.Semaphore(2)
 """Reading a workbook takes some ten times its memory."""

@@ -7,19 +7,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.api.context import Context
 from server.api.views.calendars import (
+    CalendarChangeView,
+    CalendarDayView,
+    CalendarEditionBody,
+    CalendarEditionView,
+    CalendarEffectView,
+    CalendarFileProblemView,
+    CalendarFileView,
+    CalendarProblemView,
+    CalendarProposalView,
     CalendarsView,
     CalendarView,
     CalendarYearView,
-    DayChangeView,
-    DayView,
-    EditionBody,
-    EditionView,
-    EffectView,
-    FileDaysView,
     MissingYearView,
-    ProblemView,
-    ProposalView,
-    RowProblemView,
     SiteCalendarView,
     YearCountsView,
 )
@@ -64,7 +64,7 @@ async def year(context: Context, calendar: str, number: int) -> CalendarYearView
             calendar=await _calendar(connection, row, named),
             year=number,
             editions=_editions(editions),
-            proposal=ProposalView(
+            proposal=CalendarProposalView(
                 days=days(proposal.edition.days), source=proposal.edition.source, complete=proposal.complete
             )
             if proposal is not None
@@ -74,42 +74,44 @@ async def year(context: Context, calendar: str, number: int) -> CalendarYearView
         )
 
 
-async def effect(context: Context, edition: Edition, now_ms: WallMs) -> EffectView:
+async def effect(context: Context, edition: Edition, now_ms: WallMs) -> CalendarEffectView:
     """What publishing it would do."""
     async with context.db.reading() as connection:
         found = await calendars.effect_of(connection, edition, now_ms)
-    return EffectView(
+    return CalendarEffectView(
         problems=_problems(found.checked.problems),
         warnings=_problems(found.checked.warnings),
         replaces=found.replaces,
         counts=YearCountsView.model_validate(counts(edition)),
-        changes=[DayChangeView.model_validate(change) for change in found.changes],
+        changes=[CalendarChangeView.model_validate(change) for change in found.changes],
         people=found.people,
         days=found.days,
         closed=list(found.closed),
     )
 
 
-def edition_of(calendar: str, number: int, body: EditionBody) -> Edition:
+def edition_of(calendar: str, number: int, body: CalendarEditionBody) -> Edition:
     """The body as an edition."""
     listed = tuple(Day(day.date, day.type, day.name_zh.strip(), day.name_en.strip()) for day in body.days)
     return Edition(calendar, number, listed, body.source.strip(), (body.local_rule or "").strip() or None)
 
 
-def days(listed: Sequence[Day]) -> list[DayView]:
+def days(listed: Sequence[Day]) -> list[CalendarDayView]:
     """Days in order of date."""
-    return [DayView.model_validate(day) for day in sorted(listed, key=lambda day: day.date)]
+    return [CalendarDayView.model_validate(day) for day in sorted(listed, key=lambda day: day.date)]
 
 
-async def file_days(context: Context, calendar: str, data: bytes) -> FileDaysView:
+async def file_days(context: Context, calendar: str, data: bytes) -> CalendarFileView:
     """What a file says of a calendar's days."""
     async with context.db.reading() as connection:
         row = await calendars.find_calendar(connection, calendar)
     read = calendars.read_file(data, row.country)
-    return FileDaysView(
+    return CalendarFileView(
         days=days(read.days),
         problems=[
-            RowProblemView(row=bad.row, field=bad.field, code=bad.problem.code, parameters=dict(bad.problem.parameters))
+            CalendarFileProblemView(
+                row=bad.row, field=bad.field, code=bad.problem.code, parameters=dict(bad.problem.parameters)
+            )
             for bad in read.problems
         ],
     )
@@ -122,11 +124,11 @@ async def _calendar(connection: AsyncConnection, row: CalendarRow, named: dict[s
     return CalendarView(**names, company=row.company, years=sorted(years), sites=len(used))
 
 
-def _editions(rows: Sequence[EditionRow]) -> list[EditionView]:
+def _editions(rows: Sequence[EditionRow]) -> list[CalendarEditionView]:
     """Newest first, each with what it changed against the one before."""
     older: list[Edition | None] = [calendars.as_edition(row) for row in rows[1:]]
     return [
-        EditionView(
+        CalendarEditionView(
             edition=row.edition,
             source=row.source,
             local_rule=row.local_rule,
@@ -134,11 +136,13 @@ def _editions(rows: Sequence[EditionRow]) -> list[EditionView]:
             published_ms=row.published_ms,
             days=days(row.days),
             counts=YearCountsView.model_validate(counts(calendars.as_edition(row))),
-            changes=[DayChangeView.model_validate(change) for change in differences(before, calendars.as_edition(row))],
+            changes=[
+                CalendarChangeView.model_validate(change) for change in differences(before, calendars.as_edition(row))
+            ],
         )
         for row, before in zip(rows, [*older, None], strict=False)
     ]
 
 
-def _problems(found: Sequence[Problem]) -> list[ProblemView]:
-    return [ProblemView(code=bad.code, date=bad.date, parameters=dict(bad.parameters)) for bad in found]
+def _problems(found: Sequence[Problem]) -> list[CalendarProblemView]:
+    return [CalendarProblemView(code=bad.code, date=bad.date, parameters=dict(bad.parameters)) for bad in found]

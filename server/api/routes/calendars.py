@@ -8,16 +8,16 @@ from server.api.answers import calendars
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import CalendarWriter
 from server.api.views.calendars import (
+    CalendarEditionBody,
+    CalendarEffectView,
+    CalendarFileView,
+    CalendarPublishedView,
     CalendarsView,
+    CalendarTouchedView,
     CalendarYearView,
     CompanyCalendarBody,
-    EditionBody,
-    EffectView,
-    FileDaysView,
     NewCalendarBody,
-    PublishedView,
     SiteCalendarBody,
-    TouchedView,
     Year,
 )
 from server.services import calendars as service
@@ -47,18 +47,18 @@ async def add_calendar(
 @router.post("/calendars/company")
 async def company_calendar(
     body: CompanyCalendarBody, viewer: CalendarWriter, context: ContextDep, caller: CallerDep
-) -> TouchedView:
+) -> CalendarTouchedView:
     """Let every site that names no calendar go by this one."""
-    return TouchedView(days=await service.make_company(context.db, viewer.login, body.calendar, caller=caller))
+    return CalendarTouchedView(days=await service.make_company(context.db, viewer.login, body.calendar, caller=caller))
 
 
 @router.post("/calendars/site")
 async def site_calendar(
     body: SiteCalendarBody, viewer: CalendarWriter, context: ContextDep, caller: CallerDep
-) -> TouchedView:
+) -> CalendarTouchedView:
     """Let a site go by a calendar, or by the company's."""
     days = await service.assign_site(context.db, viewer.login, body.site, body.calendar, caller=caller)
-    return TouchedView(days=days)
+    return CalendarTouchedView(days=days)
 
 
 @router.get("/calendars/{calendar}/{year}")
@@ -71,23 +71,37 @@ async def calendar_year(
 
 @router.post("/calendars/{calendar}/{year}/check")
 async def check_edition(
-    calendar: str, year: YearPath, body: EditionBody, *, _viewer: CalendarWriter, context: ContextDep, caller: CallerDep
-) -> EffectView:
+    calendar: str,
+    year: YearPath,
+    body: CalendarEditionBody,
+    *,
+    _viewer: CalendarWriter,
+    context: ContextDep,
+    caller: CallerDep,
+) -> CalendarEffectView:
     """What is wrong with an edition, what it changes and whom it touches; nothing is saved."""
     return await calendars.effect(context, calendars.edition_of(calendar, year, body), caller.at_ms)
 
 
 @router.post("/calendars/{calendar}/{year}/publish")
 async def publish_edition(
-    calendar: str, year: YearPath, body: EditionBody, *, viewer: CalendarWriter, context: ContextDep, caller: CallerDep
-) -> PublishedView:
+    calendar: str,
+    year: YearPath,
+    body: CalendarEditionBody,
+    *,
+    viewer: CalendarWriter,
+    context: ContextDep,
+    caller: CallerDep,
+) -> CalendarPublishedView:
     """Put an edition in force; open days that it touches are computed again."""
     edition = calendars.edition_of(calendar, year, body)
     done = await service.publish(context.db, viewer.login, edition, based_on=body.based_on, caller=caller)
-    return PublishedView.model_validate(done)
+    return CalendarPublishedView.model_validate(done)
 
 
 @router.post("/calendars/{calendar}/file")
-async def calendar_file(calendar: str, request: Request, _viewer: CalendarWriter, context: ContextDep) -> FileDaysView:
+async def calendar_file(
+    calendar: str, request: Request, _viewer: CalendarWriter, context: ContextDep
+) -> CalendarFileView:
     """The days of a CSV, XLSX or JSON file as a draft; nothing is saved."""
     return await calendars.file_days(context, calendar, await request.body())

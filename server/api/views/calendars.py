@@ -53,7 +53,7 @@ class CalendarsView(View):
     version: int
 
 
-class DayView(View):
+class CalendarDayView(View):
     """A date that is not as the week says."""
 
     date: dt.date
@@ -62,7 +62,7 @@ class DayView(View):
     name_en: Text = ""
 
 
-class DayChangeView(View):
+class CalendarChangeView(View):
     """A date that becomes another kind of day, or gets another name."""
 
     date: dt.date
@@ -85,7 +85,7 @@ class YearCountsView(View):
     moved_rest: int
 
 
-class EditionView(View):
+class CalendarEditionView(View):
     """A published edition and what it changed against the one before."""
 
     edition: int
@@ -93,15 +93,15 @@ class EditionView(View):
     local_rule: str | None
     actor: str
     published_ms: int
-    days: list[DayView]
+    days: list[CalendarDayView]
     counts: YearCountsView
-    changes: list[DayChangeView]
+    changes: list[CalendarChangeView]
 
 
-class ProposalView(View):
+class CalendarProposalView(View):
     """What is built in for the year; not in force before somebody publishes it."""
 
-    days: list[DayView]
+    days: list[CalendarDayView]
     source: str
     complete: bool
     """Without the yearly notice the adjusted workdays are not known."""
@@ -112,24 +112,24 @@ class CalendarYearView(View):
 
     calendar: CalendarView
     year: int
-    editions: list[EditionView]
-    proposal: ProposalView | None
+    editions: list[CalendarEditionView]
+    proposal: CalendarProposalView | None
     legal_days: int | None
     """How many the law of the country gives; none where nobody counts."""
     version: int
 
 
-class EditionBody(View):
+class CalendarEditionBody(View):
     """An edition to be looked at or published."""
 
-    days: Annotated[list[DayView], Field(max_length=400)]
+    days: Annotated[list[CalendarDayView], Field(max_length=400)]
     source: Text
     local_rule: Text | None = None
     based_on: int | None = None
     """Number of the edition in force that the author looked at."""
 
 
-class ProblemView(View):
+class CalendarProblemView(View):
     """One finding: a code, its date and parameters."""
 
     code: str
@@ -137,21 +137,21 @@ class ProblemView(View):
     parameters: dict[str, str | int]
 
 
-class EffectView(View):
+class CalendarEffectView(View):
     """What publishing would do; it is refused while there are problems or closed months."""
 
-    problems: list[ProblemView]
-    warnings: list[ProblemView]
+    problems: list[CalendarProblemView]
+    warnings: list[CalendarProblemView]
     replaces: int | None
     counts: YearCountsView
-    changes: list[DayChangeView]
+    changes: list[CalendarChangeView]
     people: int
     days: int
     """Employee-days that would be computed again."""
     closed: list[str]
 
 
-class PublishedView(View):
+class CalendarPublishedView(View):
     """Under which number it is in force, and what is computed again."""
 
     edition: int
@@ -159,7 +159,7 @@ class PublishedView(View):
     days: int
 
 
-class RowProblemView(View):
+class CalendarFileProblemView(View):
     """A row of a file that nothing could be made of."""
 
     row: int
@@ -168,11 +168,11 @@ class RowProblemView(View):
     parameters: dict[str, str | int]
 
 
-class FileDaysView(View):
+class CalendarFileView(View):
     """What a file says, as a draft."""
 
-    days: list[DayView]
-    problems: list[RowProblemView]
+    days: list[CalendarDayView]
+    problems: list[CalendarFileProblemView]
 
 
 class NewCalendarBody(View):
@@ -196,7 +196,7 @@ class SiteCalendarBody(View):
     calendar: Id | None
 
 
-class TouchedView(View):
+class CalendarTouchedView(View):
     """How many employee-days are computed again."""
 
     days: int

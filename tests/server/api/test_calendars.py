@@ -340,3 +340,61 @@ async def test_calendars_are_for_hr_and_administrators(cn: World, role: str) -> 
     ):
         assert (await cn.post(role, path, sent)).status_code == 403, path
     assert len((await year(cn))["editions"]) == 1
+
+
+# --- as an import ---------------------------------------------------------------------------------------------------
+
+
+async def upload(world: World, text: str, name: str = "2026.csv") -> dict[str, Any]:
+    async with world.client("hr") as client:
+        answer = await client.post(f"/api/imports?kind=calendar&name={name}", content=text.encode())
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def as_csv(days: list[dict[str, str]]) -> str:
+    return "\n".join(
+        ["日期,类型,名称,英文名称", *(f"{d['date']},{d['type']},{d['name_zh']},{d['name_en']}" for d in days)]
+    )
+
+
+async def test_an_imported_file_is_the_next_edition_and_undone_by_the_one_before(any_cn: World) -> None:
+    first = (await year(any_cn))["editions"][0]["days"]
+    file = await upload(any_cn, as_csv([day for day in first if day["date"] != "2026-02-28"]))
+    meaning = {"mapping": file["mapping"], "options": {"calendar": "CN", "source": "notice 7"}}
+    checked = (await any_cn.post("hr", f"/api/imports/{file['file']['id']}/check", meaning)).json()
+    assert (checked["problems"], checked["changed"], checked["same"]) == ([], 1, 27)
+    assert checked["changes"][0]["object"] == "2026-02-28"
+    assert len((await year(any_cn))["editions"]) == 1
+    applied = await any_cn.post("hr", f"/api/imports/{file['file']['id']}/apply", meaning)
+    assert applied.status_code == 200, applied.text
+    newest = (await year(any_cn))["editions"][0]
+    assert (newest["edition"], newest["source"], newest["actor"]) == (2, "notice 7", "hr")
+    assert ("e1", dt.date(2026, 2, 28)) in await touched(any_cn)
+    assert (await any_cn.post("hr", f"/api/imports/{file['file']['id']}/undo")).status_code == 200
+    again = (await year(any_cn))["editions"][0]
+    assert (again["edition"], again["days"]) == (3, first)
+
+
+async def test_an_imported_file_with_twelve_legal_days_is_refused_with_the_day(cn: World) -> None:
+    days = (await year(cn))["editions"][0]["days"]
+    file = await upload(cn, as_csv([day for day in days if day["date"] != "2026-06-19"]))
+    meaning = {"mapping": file["mapping"], "options": {"calendar": "CN"}}
+    problems = (await cn.post("hr", f"/api/imports/{file['file']['id']}/check", meaning)).json()["problems"]
+    assert [(bad["code"], bad["parameters"].get("date")) for bad in problems] == [
+        ("legal_days_too_few", None),
+        ("legal_day_missing", "2026-06-19"),
+    ]
+    refused = await cn.post("hr", f"/api/imports/{file['file']['id']}/apply", meaning)
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_rows")
+    assert len((await year(cn))["editions"]) == 1
+
+
+async def test_an_imported_file_is_of_one_year(cn: World) -> None:
+    file = await upload(cn, "日期,类型,名称\n2026-01-01,法定,元旦\n2027-01-01,法定,元旦\n")
+    meaning = {"mapping": file["mapping"], "options": {"calendar": "CN"}}
+    checked = (await cn.post("hr", f"/api/imports/{file['file']['id']}/check", meaning)).json()
+    assert [(bad["code"], bad["parameters"]) for bad in checked["problems"]] == [
+        ("several_years", {"years": "2026 2027"})
+    ]
