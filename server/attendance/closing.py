@@ -1,6 +1,6 @@
 """Closed months stay as they were; what is learned later becomes adjustments (AR-34), doubts get decisions (AR-35)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, timedelta
 from typing import TypeAlias, TypeVar
@@ -102,6 +102,21 @@ def decided(record: DayRecord, decision: Decision | None) -> Minutes:
     if decision is None or not stands(decision, record):
         return minutes
     return replace(minutes, worked=minutes.worked + decision.worked, absent=minutes.absent + decision.absent, pending=0)
+
+
+def pay_deltas(adjustments: Sequence[Adjustment], decision: Decision | None) -> list[Mapping[str, int]]:
+    """What each adjustment of one record changes for pay, by month of posting.
+
+    The record was paid as decided, so the first thing that is learned takes the decision back (AR-35), too: half a day
+    counted as worked is not paid again when the whole day turns out to have been worked.
+    """
+    deltas: list[Mapping[str, int]] = [adjustment.delta for adjustment in adjustments]
+    if decision is not None and deltas:
+        back = {"worked": -decision.worked, "absent": -decision.absent, "pending": decision.record.minutes.pending}
+        names = sorted({*deltas[0], *back})
+        first = {name: deltas[0].get(name, 0) + back.get(name, 0) for name in names}
+        deltas[0] = {name: minutes for name, minutes in first.items() if minutes}
+    return deltas
 
 
 def settle(facts: Facts, zone: ZoneInfo, policy: Policy, closed: Mapping[Month, WallMs]) -> Settled:

@@ -13,11 +13,11 @@ from server.access.scope import Scope
 from server.attendance.calendar import PLAIN, Calendar
 from server.attendance.checklist import Code, Item, checklist, refuse_unready
 from server.attendance.closing import Month
+from server.services import attendance
 from server.services.act import Act
 from server.services.confirming import confirmations
 from server.services.decisions import undecided_rows
 from server.store import (
-    attendance_queries,
     calendar_queries,
     change_queries,
     checklist_queries,
@@ -163,6 +163,7 @@ async def close_month(
         taken = sorted(set(accepted) & set(kept))
         summary = {"items": kept, "accepted": taken, "people": people, "records": records}
         await closing_queries.add_closing(connection, month, act.login, act.at_ms, summary)
+        await attendance.settled(connection, month)
         entry = act.entry("month.close", month, people=people, records=records, accepted=taken)
         await log_queries.append(connection, entry)
         await change_queries.note_changes(connection, [f"month:{month}"], act.at_ms)
@@ -178,7 +179,6 @@ async def ask_reopening(db: Database, act: Act, month: Month, reason: str) -> Cl
         raise DataError("opening a closed month needs a reason", "reason_missing")
     async with db.writing() as connection:
         closing = await _closed(connection, month)
-        await _refuse_paid(connection, month)
         await closing_queries.ask_reopening(connection, closing.id, reason.strip(), act.login, act.at_ms)
         await log_queries.append(connection, act.entry("month.reopen_ask", month, reason=reason.strip()))
         await change_queries.note_changes(connection, [f"month:{month}"], act.at_ms)
@@ -201,10 +201,9 @@ async def withdraw_reopening(db: Database, act: Act, month: Month) -> ClosingRow
 async def reopen(db: Database, act: Act, month: Month) -> int:
     """Open a closed month that somebody else asked for; how many employee-days are computed anew.
 
-    Its adjustments go, as its records say the same from now on. DataError ``same_person`` for who asked, under whatever
-    account, which is logged as refused; ``not_asked``; ``adjustments_closed`` when a later closed month paid them.
+    DataError ``not_asked``, or ``same_person`` for who asked, under whatever account, which is logged as refused.
     """
-    refused = False
+    refused, days = False, 0
     async with db.writing() as connection:
         closing = await _closed(connection, month)
         asked_by = closing.reopen_asked_by
@@ -214,17 +213,14 @@ async def reopen(db: Database, act: Act, month: Month) -> int:
         if refused:
             await log_queries.append(connection, act.entry("month.reopen", month, "refused", asked_by=asked_by))
         else:
-            await _refuse_paid(connection, month)
-            days = await checklist_queries.days_with_facts(connection, month)
             await closing_queries.set_reopened(connection, closing.id, act.login, act.at_ms)
-            await closing_queries.drop_adjustments(connection, month)
-            await attendance_queries.touch_days(connection, days)
-            entry = act.entry("month.reopen", month, asked_by=asked_by, reason=closing.reopen_reason, days=len(days))
+            entry = act.entry("month.reopen", month, asked_by=asked_by, reason=closing.reopen_reason)
             await log_queries.append(connection, entry)
-            await change_queries.note_changes(connection, [f"month:{month}"], act.at_ms)
+            still_closed = await closing_queries.closed_months(connection)
+            days = await attendance.reopen(connection, month, still_closed, act.at_ms)
     if refused:
         raise DataError(f"{act.login} asked for {month}; another person has to open it", "same_person")
-    return len(days)
+    return days
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -262,15 +258,6 @@ async def _closed(connection: AsyncConnection, month: Month) -> ClosingRow:
     if month not in await closing_queries.hold_closing(connection):
         raise NotFoundError(f"{month} is not closed")
     return next(row for row in await closing_queries.closing_rows(connection, month) if row.reopened_ms is None)
-
-
-async def _refuse_paid(connection: AsyncConnection, month: Month) -> None:
-    posted = {row.posted_to for row in await closing_queries.adjustments_of(connection, Scope.system(), month)}
-    if paid := sorted(posted & set(await closing_queries.closed_months(connection))):
-        raise DataError(
-            f"adjustments of {month} are part of {', '.join(paid)}, which is closed; open that one first",
-            "adjustments_closed",
-        )
 
 
 async def _one_person(connection: AsyncConnection, login: str, act: Act) -> bool:

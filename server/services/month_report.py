@@ -114,7 +114,7 @@ async def _load(
     posted = await closing_queries.adjustments_posted(connection, scope, month, narrow)
     adjustments: dict[str, list[Adjustment]] = {}
     for row in posted:
-        told = Adjustment(row.date, row.part, row.posted_to, row.status_from, row.status_to, row.delta)  # type: ignore[arg-type]
+        told = Adjustment(row.date, row.part, row.posted_to, row.status_from, row.status_to, row.pay)  # type: ignore[arg-type]
         adjustments.setdefault(row.employee, []).append(told)
     around = _midnight(first - _DAY), _midnight(last + 2 * _DAY)
     return _Loaded(

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.attendance.closing import Month
 from server.attendance.record import DayRecord
-from server.store.attendance_queries import EmployeeDay
 from server.store.closing_queries import minutes_of, month_span
 from server.store.closing_tables import held_decisions
 from server.store.fleet_queries import GatewayRow, TerminalRow, gateway_rows, terminal_rows
@@ -89,13 +88,6 @@ async def pending_rows(
     return await _records(connection, attendance_days.c.date.between(first, last), pending, *narrowed(scope, narrow))
 
 
-async def record_rows(
-    connection: AsyncConnection, scope: Scope, first: dt.date, last: dt.date, narrow: Narrow = ALL
-) -> list[RecordRow]:
-    """Every record of the span, by date and name."""
-    return await _records(connection, attendance_days.c.date.between(first, last), *narrowed(scope, narrow))
-
-
 async def _records(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[RecordRow]:
     row = attendance_days.c
     columns: list[ColumnElement[Any]] = [employees.c.name, employees.c.department, employees.c.site, *row]
@@ -125,15 +117,6 @@ async def month_of_records(connection: AsyncConnection, scope: Scope, month: Mon
     inside = attendance_days.c.date.between(*month_span(month))
     people, records = (await connection.execute(counts.where(inside, visible(scope)))).one()
     return people, records
-
-
-async def days_with_facts(connection: AsyncConnection, month: Month) -> set[EmployeeDay]:
-    """Employee-days of the month with a shift or a record, of everybody: what a month opened again computes anew."""
-    found: set[EmployeeDay] = set()
-    for table in (attendance_days, roster):
-        wanted = select(table.c.employee, table.c.date).where(table.c.date.between(*month_span(month))).distinct()
-        found.update((row.employee, row.date) for row in await connection.execute(wanted))
-    return found
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

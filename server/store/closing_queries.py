@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Decision, Month
-from server.attendance.record import DayRecord, Minutes
+from server.attendance.closing import Adjustment, Decision, Month, pay_deltas, stands
+from server.attendance.record import DayRecord, Minutes, minutes_from, told
 from server.store.closing_tables import adjustments, closings, confirmations, decisions
 from server.store.scope_filter import ALL, Narrow, narrowed
-from server.store.tables import employees
+from server.store.tables import attendance_days, employees
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
@@ -73,7 +73,10 @@ class AdjustmentRow:
     status_from: str | None
     status_to: str | None
     delta: Mapping[str, int]
+    """Against the record as it was computed (AR-34)."""
     computed_ms: WallMs
+    pay: Mapping[str, int]
+    """Against what was paid: where pending minutes had been decided about, against the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,24 +198,33 @@ async def adjustments_of(
     return await _adjustments(connection, scope, narrow, None, month)
 
 
-async def drop_adjustments(connection: AsyncConnection, month: Month) -> None:
-    """Forget the adjustments of the records of a month that is open again."""
-    await connection.execute(delete(adjustments).where(adjustments.c.date.between(*month_span(month))))
-
-
 async def _adjustments(
     connection: AsyncConnection, scope: Scope, narrow: Narrow, posted_to: Month | None, of: Month | None
 ) -> list[AdjustmentRow]:
-    row = adjustments.c
-    columns: list[ColumnElement[Any]] = [row.employee, employees.c.name, employees.c.department, row.date, row.part]
-    columns += [row.posted_to, row.status_from, row.status_to, row.delta, row.computed_ms]
-    wanted = select(*columns).select_from(adjustments.join(employees, employees.c.id == row.employee))
+    row, made, day = adjustments.c, decisions.c, attendance_days.c
+    of_record = and_(made.employee == row.employee, made.date == row.date, made.part == row.part)
+    same_record = and_(day.employee == row.employee, day.date == row.date, day.part == row.part)
+    columns: list[ColumnElement[Any]] = [employees.c.name, employees.c.department, *row]
+    columns += [made.status.label("decided_status"), made.minutes, made.absent_min, made.worked_min]
+    columns += [day.status.label("record_status"), *(day[f"{name}_min"].label(f"{name}_now") for name in _MINUTES)]
+    joined = adjustments.join(employees, employees.c.id == row.employee)
+    joined = joined.outerjoin(decisions, of_record).outerjoin(attendance_days, same_record)
+    earlier = adjustments.alias("earlier")
+    before = and_(
+        earlier.c.employee == row.employee,
+        earlier.c.date == row.date,
+        earlier.c.part == row.part,
+        earlier.c.posted_to < row.posted_to,
+    )
+    columns.append((~exists().where(before)).label("is_first"))
+    wanted = select(*columns).select_from(joined)
     if posted_to is not None:
         wanted = wanted.where(row.posted_to == posted_to)
     if of is not None:
         wanted = wanted.where(row.date.between(*month_span(of)))
-    wanted = wanted.where(*narrowed(scope, narrow)).order_by(employees.c.name, row.employee, row.date, row.part)
-    return [AdjustmentRow(*found) for found in await connection.execute(wanted)]
+    wanted = wanted.where(*narrowed(scope, narrow))
+    ordered = wanted.order_by(employees.c.name, row.employee, row.date, row.part, row.posted_to)
+    return [_adjustment(found) for found in await connection.execute(ordered)]
 
 
 # --- confirmations --------------------------------------------------------------------------------------------------
@@ -256,21 +268,37 @@ _MINUTES = tuple(field.name for field in fields(Minutes))
 
 
 def _decision(row: Row[Any]) -> DecisionRow:
-    minutes = Minutes(**{name: value for name, value in row.minutes.items() if name in _MINUTES})
-    record = DayRecord(row.date, row.part, None, row.status, minutes)
+    record = DayRecord(row.date, row.part, None, row.status, minutes_from(row.minutes))
     made = Decision(record, row.absent_min, row.worked_min)
     return DecisionRow(row.employee, made, row.how, row.note, row.actor, row.at_ms)
 
 
+def _adjustment(row: Row[Any]) -> AdjustmentRow:
+    key = (row.employee, row.name, row.department, row.date, row.part, row.posted_to)
+    delta: Mapping[str, int] = row.delta
+    one = Adjustment(row.date, row.part, row.posted_to, row.status_from, row.status_to, delta)
+    decision = None
+    if row.decided_status is not None and row.record_status is not None and row.is_first:
+        made = Decision(
+            DayRecord(row.date, row.part, None, row.decided_status, minutes_from(row.minutes)),
+            row.absent_min,
+            row.worked_min,
+        )
+        locked = Minutes(**{name: getattr(row, f"{name}_now") for name in _MINUTES})
+        record = DayRecord(row.date, row.part, None, row.record_status, locked)
+        decision = made if stands(made, record) else None
+    [pay] = pay_deltas([one], decision)
+    return AdjustmentRow(*key, row.status_from, row.status_to, delta, row.computed_ms, pay)
+
+
 def _stored(row: DecisionRow) -> dict[str, Any]:
     record = row.decision.record
-    minutes = {name: value for name in _MINUTES if (value := getattr(record.minutes, name))}
     return {
         "employee": row.employee,
         "date": record.date,
         "part": record.part,
         "status": record.status,
-        "minutes": minutes,
+        "minutes": told(record.minutes),
         "absent_min": row.decision.absent,
         "worked_min": row.decision.worked,
         "how": row.how,

@@ -57,7 +57,7 @@ async def late_facts(
 async def _punches(
     connection: AsyncConnection, scope: Scope, people: list[str], span: tuple[WallMs, WallMs], since: WallMs
 ) -> list[tuple[str, LateFact]]:
-    known = func.coalesce(held_decisions.c.at_ms, punches.c.received_ms)
+    known = func.coalesce(held_decisions.c.at_ms, punches.c.learned_ms, punches.c.received_ms)
     at_ms = func.coalesce(punches.c.true_ms, punches.c.at_ms)
     joined = punches.join(employees, employees.c.id == punches.c.employee)
     joined = joined.outerjoin(held_decisions, held_decisions.c.punch == punches.c.id)

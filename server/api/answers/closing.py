@@ -166,7 +166,7 @@ async def adjustments(
         late = await late_queries.late_facts(connection, scope, [(row.employee, row.date) for row in shown], closed)
     sums: Counter[str] = Counter()
     for row in found:
-        sums.update(row.delta)
+        sums.update(row.pay)
     return AdjustmentsView(
         total=len(found),
         sums={name: number for name, number in sorted(sums.items()) if number},
@@ -260,6 +260,7 @@ def _adjustment(row: AdjustmentRow, late: Sequence[LateFact]) -> AdjustmentView:
         status_from=row.status_from,
         status_to=row.status_to,
         delta=dict(row.delta),
+        pay=dict(row.pay),
         computed_ms=row.computed_ms,
         reasons=[LateFactView.model_validate(fact) for fact in late],
     )

@@ -292,7 +292,9 @@ class AdjustmentView(View):
     status_from: str | None
     status_to: str | None
     delta: dict[str, int]
-    """Difference of every changed number, in minutes, by name."""
+    """Difference of every changed number of the record, in minutes, by name."""
+    pay: dict[str, int]
+    """The same against what was paid: pending minutes count as they were decided about."""
     computed_ms: int
     reasons: list[LateFactView]
 
@@ -302,5 +304,5 @@ class AdjustmentsView(View):
 
     total: int
     sums: dict[str, int]
-    """Of all of them, by name."""
+    """Of all of them for pay, by name."""
     rows: list[AdjustmentView]
