@@ -57,6 +57,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     data: Path = Path()
     """Folder of the database, locks and exports; relative to the configuration file."""
+    company: str = ""
+    """Heads reports; empty: the department that has none above it."""
     database: DatabaseConfig = DatabaseConfig()
     broker: BrokerConfig = BrokerConfig()
     http: HttpConfig = HttpConfig()
