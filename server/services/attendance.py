@@ -3,7 +3,7 @@
 Records of closed months stay as they are; what is learned about them later becomes adjustments (AR-34).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -71,6 +71,31 @@ async def compute_touched(db: Database, now_ms: WallMs) -> int:
         if len(waiting) < BATCH:
             break
     return done
+
+
+async def reopen(connection: AsyncConnection, month: Month, still_closed: Collection[Month], now_ms: WallMs) -> int:
+    """What opening a closed month again means for results: how many employee-days wait to be computed.
+
+    Call it in the transaction that opens the month, before ``note_changes``. Its adjustments go, as records say it all
+    again; those that were posted to a month that is still closed were paid and stay: what they said comes off the
+    first open month once this one is closed again.
+    """
+    first, last = closing_queries.month_span(month)
+    gone = await result_queries.drop_adjustments(connection, first, last, but_posted_to=still_closed)
+    people = await attendance_queries.people_between(connection, first, last)
+    days = [(employee, first + n * _DAY) for employee in people for n in range((last - first).days + 1)]
+    await attendance_queries.touch_days(connection, days)
+    await change_queries.note_changes(connection, {f"month:{name}" for name in (month, *gone)}, now_ms)
+    return len(days)
+
+
+async def settled(connection: AsyncConnection, month: Month) -> None:
+    """What closing a month means for results: days whose adjustments were paid before are looked at again.
+
+    Call it in the transaction that closes the month.
+    """
+    first, last = closing_queries.month_span(month)
+    await attendance_queries.touch_days(connection, await result_queries.adjusted_days(connection, first, last))
 
 
 async def _compute(connection: AsyncConnection, waiting: Sequence[Touched], now_ms: WallMs) -> Computed:

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.facts import Flex, Punch, Shift, ShiftPlan
-from server.store.closing_tables import held_decisions
+from server.store.closing_tables import adjustments, held_decisions
 from server.store.request_tables import requests
-from server.store.tables import employees, punches, roster, shifts, sites, touched_days
+from server.store.tables import attendance_days, employees, punches, roster, shifts, sites, touched_days
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 from shared.punch import Direction
@@ -133,6 +133,16 @@ async def overtime_ending(connection: AsyncConnection, after_ms: WallMs, until_m
     wanted = wanted.where(requests.c.kind == "overtime", requests.c.state == "approved")
     rows = await connection.execute(wanted.where(requests.c.to_ms > after_ms, requests.c.to_ms <= until_ms))
     return [OvertimeEnd(*row) for row in rows]
+
+
+async def people_between(connection: AsyncConnection, first: date, last: date) -> list[str]:
+    """Who has a shift, a record or an adjustment between two dates."""
+    found: set[str] = set()
+    for table in (roster, attendance_days, adjustments):
+        found.update(
+            await connection.scalars(select(table.c.employee).where(table.c.date.between(first, last)).distinct())
+        )
+    return sorted(found)
 
 
 # --- what the engine is given ---------------------------------------------------------------------------------------

@@ -111,6 +111,15 @@ async def replace_adjustments(
     return {((employee, day), posted_to) for employee, day, _, posted_to in changed}
 
 
+async def drop_adjustments(
+    connection: AsyncConnection, first: date, last: date, *, but_posted_to: Collection[str]
+) -> list[str]:
+    """Remove the adjustments of records between two dates, but those posted to these months; the months concerned."""
+    row = adjustments.c
+    gone = delete(adjustments).where(row.date.between(first, last), row.posted_to.not_in(sorted(but_posted_to)))
+    return sorted(set(await connection.scalars(gone.returning(row.posted_to))))
+
+
 # --- reading, for the engine ----------------------------------------------------------------------------------------
 
 
@@ -139,6 +148,12 @@ async def posted_adjustments(
             adjustment = Adjustment(a.date, a.part, a.posted_to, a.status_from, a.status_to, a.delta)
             found.setdefault((a.employee, a.date), []).append(adjustment)
     return found
+
+
+async def adjusted_days(connection: AsyncConnection, first: date, last: date) -> list[EmployeeDay]:
+    """Employee-days between two dates that have adjustments."""
+    wanted = select(adjustments.c.employee, adjustments.c.date).where(adjustments.c.date.between(first, last))
+    return [(row.employee, row.date) for row in await connection.execute(wanted.distinct())]
 
 
 async def outdated_days(connection: AsyncConnection, after: EmployeeDay | None) -> list[EmployeeDay]:
