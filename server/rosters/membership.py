@@ -25,8 +25,8 @@ class Membership:
 def joined(before: Iterable[Membership], new: Membership) -> list[Membership]:
     """The memberships of one employee once ``new`` is added, in order.
 
-    One that runs into it ends the day before; one from the same day gives way. DataError ``member_overlap`` when a
-    later one begins inside it, ``member_span`` when it ends before it begins.
+    One that runs into it ends the day before, and goes on after it when it lasts longer; one from the same day gives
+    way. DataError ``member_overlap`` when a later one begins inside it, ``member_span`` when it ends before it begins.
     """
     if new.to_on is not None and new.to_on < new.from_on:
         raise DataError(f"membership ends on {new.to_on}, before it begins on {new.from_on}", "member_span")
@@ -36,10 +36,13 @@ def joined(before: Iterable[Membership], new: Membership) -> list[Membership]:
             raise DataError(
                 f"already in {old.group} from {old.from_on}: end the new one before that day", "member_overlap"
             )
-        if old.from_on == new.from_on:
+        if not old.holds(new.from_on):
+            kept.append(old)
             continue
-        ends_inside = old.from_on < new.from_on and old.holds(new.from_on)
-        kept.append(replace(old, to_on=new.from_on - _DAY) if ends_inside else old)
+        if old.from_on < new.from_on:
+            kept.append(replace(old, to_on=new.from_on - _DAY))
+        if new.to_on is not None and (old.to_on is None or old.to_on > new.to_on):
+            kept.append(replace(old, from_on=new.to_on + _DAY))
     return sorted([*kept, new], key=lambda one: one.from_on)
 
 

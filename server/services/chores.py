@@ -12,6 +12,7 @@ import structlog
 from server.config import ServerConfig
 from server.services import accrual, approvals, calendars, imports, leave
 from server.services import calendars, imports
+from server.services.groups import extend_rosters
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -63,6 +64,9 @@ CHORES: tuple[Chore, ...] = (
     Chore("leave_types", HOUR_MS, _ensure_requests),
     Chore("accrual", HOUR_MS, _accrue),
     Chore("time_outs", MINUTE_MS, _time_out),
+CHORES: tuple[Chore, ...] = (
+    Chore("changes", HOUR_MS, _forget_changes),
+    Chore("rosters", HOUR_MS, extend_rosters),
 )
 
 

@@ -23,9 +23,11 @@ from server.rosters.change import (
     swapped,
 )
 from server.rosters.check import AROUND, Finding, Person, check, worst
+from server.rosters.edit import CopyDays, Edit, FillPattern, SetShifts, Swap, people_of, span_of
 from server.rosters.membership import group_on
 from server.rosters.pattern import Shifts, lay_out
 from server.services.accounts import Caller
+from server.services.journal import journal
 from server.store import (
     attendance_queries,
     calendar_queries,
@@ -45,8 +47,6 @@ from shared.errors import DataError
 TOPIC = "roster"
 MOST_DAYS = 50_000
 """Employee-days of one change set."""
-LONGEST_SPAN = timedelta(days=400)
-"""Of the dates of one change set."""
 
 
 class RosterRefusedError(DataError):
@@ -58,58 +58,9 @@ class RosterRefusedError(DataError):
             f"{len(findings)} findings, the first for {first.employee} on {first.date}: {first.code}; "
             "check the change set, mend it or accept the warnings, and save again",
             code,
+            {f"{one.employee} {one.date}": one.code for one in findings[:100]},
         )
         self.findings = tuple(findings)
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """Code of the first hundred findings by employee-day."""
-        return {f"{one.employee} {one.date}": one.code for one in self.findings[:100]}
-
-
-@dataclass(frozen=True, slots=True)
-class SetShifts:
-    """Plan these shifts for each of these people on each of these dates; none: a day off."""
-
-    people: tuple[str, ...]
-    dates: tuple[date, ...]
-    shifts: Shifts
-
-
-@dataclass(frozen=True, slots=True)
-class CopyDays:
-    """Plan the days ``first`` to ``last`` again in each of the next ``weeks`` spans of that length."""
-
-    people: tuple[str, ...]
-    first: date
-    last: date
-    weeks: int = 1
-    over: bool = True
-    """Also where something is planned."""
-
-
-@dataclass(frozen=True, slots=True)
-class FillPattern:
-    """Lay out the pattern of each person's attendance group."""
-
-    people: tuple[str, ...]
-    first: date
-    last: date
-    over: bool = False
-    """Also days that people have planned, imported or swapped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """Two people work each other's shifts, each on the other's date where there are two."""
-
-    a: str
-    b: str
-    a_on: date
-    b_on: date
-
-
-Edit = SetShifts | CopyDays | FillPattern | Swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,28 +93,31 @@ async def save_edits(
         closed = await closing_queries.hold_closed_months(connection)
         found = await checked(connection, scope, edits, closed)
         refuse(found.findings, accept_warnings=accept_warnings)
+        await _note_planned(connection, edits)
         if found.differences:
             for origin, days in _by_origin(found, edits).items():
                 await roster_queries.replace_days(connection, days, origin)
             await follow(connection, ((one.employee, one.date) for one in found.differences))
-            detail = told(found)
-            entry = Entry(
-                caller.at_ms, actor, "roster.save", "roster", ip=caller.ip, request_id=caller.request_id, detail=detail
-            )
-            await log_queries.append(connection, entry)
+            await journal(connection, caller, actor, "roster.save", "roster", **told(found))
             await note_changes(connection, topics(found.differences), caller.at_ms)
     return found
 
 
+async def _note_planned(connection: AsyncConnection, edits: Sequence[Edit]) -> None:
+    for edit in edits:
+        if isinstance(edit, FillPattern) and edit.group is not None:
+            await group_queries.set_planned_until(connection, edit.group, edit.last)
+
+
 async def checked(connection: AsyncConnection, scope: Scope, edits: Sequence[Edit], closed: Collection[str]) -> Checked:
     """The same within a transaction; ``closed`` are the months that are."""
-    wanted = {person for edit in edits for person in _people_of(edit)}
+    wanted = {person for edit in edits for person in people_of(edit)}
     people = await roster_queries.people_by_id(connection, scope, wanted)
     if missing := sorted(wanted - set(people)):
         raise NotFoundError(f"not in scope: {', '.join(missing[:5])}")
     if not wanted:
         return Checked([], [])
-    first, last = _span(edits)
+    first, last = span_of(edits)
     plan = await roster_queries.plan_of(connection, wanted, first - AROUND, last + AROUND)
     changes: Changes = {}
     for edit in edits:
@@ -272,28 +226,6 @@ def told(found: Checked) -> dict[str, str | int]:
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-def _people_of(edit: Edit) -> tuple[str, ...]:
-    return (edit.a, edit.b) if isinstance(edit, Swap) else edit.people
-
-
-def _span(edits: Sequence[Edit]) -> tuple[date, date]:
-    found: list[date] = []
-    for edit in edits:
-        match edit:
-            case SetShifts():
-                found += edit.dates
-            case CopyDays():
-                found += [edit.first, edit.last + edit.weeks * (edit.last - edit.first + timedelta(days=1))]
-            case FillPattern():
-                found += [edit.first, edit.last]
-            case Swap():
-                found += [edit.a_on, edit.b_on]
-    first, last = min(found), max(found)
-    if last - first > LONGEST_SPAN:
-        raise DataError(f"{first} to {last} is longer than {LONGEST_SPAN.days} days: save a part of it", "span_length")
-    return first, last
-
-
 async def _changes_of(
     connection: AsyncConnection, edit: Edit, plan: Plan, people: Mapping[str, PlannedPerson]
 ) -> Changes:
@@ -311,9 +243,17 @@ async def _changes_of(
 
 
 async def laid_out(
-    connection: AsyncConnection, people: Mapping[str, PlannedPerson], first: date, last: date
+    connection: AsyncConnection,
+    people: Mapping[str, PlannedPerson],
+    first: date,
+    last: date,
+    *,
+    only: str | None = None,
 ) -> Changes:
-    """What the patterns of these people's groups say for the dates on which they are employed and in a group."""
+    """What the patterns of these people's groups say for the dates on which they are employed and in a group.
+
+    ``only`` leaves other groups aside.
+    """
     groups = {row.id: row for row in await group_queries.group_rows(connection)}
     patterns = await shift_queries.pattern_rows(connection)
     calendars = await calendar_queries.calendars_of_sites(connection)
@@ -323,7 +263,7 @@ async def laid_out(
     for employee, person in people.items():
         for day in _days(first, last):
             group = groups.get(group_on(members.get(employee, ()), day) or "")
-            if group is None or group.pattern is None or not _works(person, day):
+            if group is None or only not in (None, group.id) or group.pattern is None or not _works(person, day):
                 continue
             key = group.id, person.site
             if key not in laid:

@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.rosters.edit import CopyDays, SetShifts, Swap
 from server.services import rosters
 from server.services.accounts import Caller
-from server.services.rosters import CopyDays, RosterRefusedError, SetShifts, Swap
-from server.store import tables
+from server.services.rosters import RosterRefusedError
+from server.store import closing_tables, tables
 from server.store.database import Database
 from tests.server.services.world import at, load
 
@@ -47,7 +48,7 @@ async def test_a_conflict_anywhere_keeps_everything_from_being_saved(db: Databas
     edits = [SetShifts(("e1",), (date(2026, 3, 6),), ("day",)), SetShifts(("e2",), (date(2025, 12, 31),), ("day",))]
     with pytest.raises(RosterRefusedError) as refused:
         await rosters.save_edits(db, "hr", EVERYONE, edits, accept_warnings=True, caller=CALLER)
-    assert (refused.value.code, refused.value.fields) == ("roster_conflict", {"e2 2025-12-31": "not_employed"})
+    assert (refused.value.code, refused.value.parameters) == ("roster_conflict", {"e2 2025-12-31": "not_employed"})
     assert "2026-03-06" not in await planned(db, "e1")
 
 
@@ -92,13 +93,13 @@ async def test_a_swap_that_would_plan_somebody_twice_is_refused(db: Database) ->
     async with db.writing() as connection:
         with pytest.raises(RosterRefusedError) as refused:  # e1 works the day shift on Tuesday too
             await rosters.swap(connection, "e1", "e2", MON, at("2026-03-01 13:00"), other_date=TUE)
-    assert refused.value.fields == {"e1 2026-03-03": "shift_twice"}
+    assert refused.value.parameters == {"e1 2026-03-03": "shift_twice"}
 
 
 async def test_a_closed_month_is_not_planned_any_more(db: Database) -> None:
     await load(db)
     row = {"month": "2026-03", "closed_ms": 1, "closed_by": "hr", "summary": {}}
     async with db.writing() as connection:
-        await connection.execute(tables.closing_tables.closings.insert().values(row))
+        await connection.execute(closing_tables.closings.insert().values(row))
     looked = await rosters.check_edits(db, EVERYONE, [Swap("e1", "e2", MON, MON)])
     assert {one.code for one in looked.findings} == {"month_closed"}
