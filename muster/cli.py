@@ -31,6 +31,12 @@ PARTS = (
     Part("device", "gateway.cli.device", "gateway", "What terminals say: decode captures, record them."),
     Part("driver", "gateway.cli.driver", "gateway", "Write a driver for a family that is not here yet."),
     Part("server", "server.cli", "server", "The centre: stores once, works out results, serves pages."),
+    Part(
+        "connectors",
+        "server.cli.connectors",
+        "server",
+        "Business systems: source files, mappings.",
+    ),
     Part("attendance", "server.cli.attendance", "server", "The attendance rules, tried on a file of cases."),
 )
 

@@ -1,0 +1,117 @@
+"""``muster connectors``: source files and what they make of replies, without a server."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from server.connectors.saved import Saved
+    from server.connectors.source_file import Source
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Business systems: source files and mappings.")
+
+FAILED = 1
+
+
+@app.callback()
+def _group() -> None:
+    """Business systems: source files and mappings."""
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Source files.")]) -> None:
+    """Check source files without asking anybody: every fault with its line.
+
+    muster connectors check sources/*.yaml
+    """
+    from server.connectors.errors import SourceFileError
+    from server.connectors.source_file import read_source
+
+    faults = 0
+    for path in files:
+        try:
+            source = read_source(_text(path), str(path))
+        except SourceFileError as error:
+            faults += 1
+            typer.echo(str(error), err=True)
+        else:
+            streams = ", ".join(f"{stream.id} ({len(stream.map)} fields)" for stream in source.streams)
+            typer.echo(f"{path}: good: {streams}")
+    if faults:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print this one, to be copied and changed.")] = None,
+) -> None:
+    """List the presets, or print one.
+
+    muster connectors presets erp_tryton > sources/erp.yaml
+    """
+    from server.connectors.presets import load_preset, preset_names, preset_text
+
+    if name is not None:
+        typer.echo(preset_text(name), nl=False)
+        return
+    for known in preset_names():
+        source = load_preset(known)
+        facts = ", ".join(dict.fromkeys(stream.fact for stream in source.streams))
+        typer.echo(f"{known:24} {source.title.en if source.title else '':28} {facts}")
+
+
+@app.command("map")
+def map_(
+    payloads: Annotated[
+        list[str], typer.Argument(metavar="PAYLOAD...", help="Saved replies: FILE, or STREAM=FILE, or - for stdin.")
+    ],
+    preset: Annotated[str | None, typer.Option(help="A preset by name; see `muster connectors presets`.")] = None,
+    source_file: Annotated[Path | None, typer.Option("--source", help="A source file of one's own.")] = None,
+) -> None:
+    """Map saved replies and print JSON: rows, quarantine, errors. Asks nobody and stores nothing.
+
+    A reply that is no success gives no rows: "errors" says whether to try again, and that the cursor stays.
+    Exit code 1 when something was refused, 2 for a file that can not be read.
+
+    muster connectors map --preset erp_tryton orders.json
+    """
+    from server.connectors.saved import map_saved
+
+    outcome = map_saved(_source(preset, source_file), [_saved(word) for word in payloads])
+    typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
+    if outcome.errors:
+        raise typer.Exit(FAILED)
+
+
+def _source(preset: str | None, path: Path | None) -> "Source":
+    from server.connectors.presets import load_preset
+    from server.connectors.source_file import read_source
+
+    if (preset is None) == (path is None):
+        raise ConfigError("name either --preset NAME or --source FILE")
+    return read_source(_text(path), str(path)) if path is not None else load_preset(preset or "")
+
+
+def _saved(word: str) -> "Saved":
+    from server.connectors.saved import Saved
+
+    stream, equals, rest = word.partition("=")
+    name = rest if equals and not Path(word).exists() else word
+    try:
+        body = typer.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{name}: can not be read ({error.strerror})") from error
+    return Saved(name, body, stream if name != word else None)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: can not be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is no UTF-8 text") from error

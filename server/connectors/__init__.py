@@ -1,0 +1,1 @@
+"""Sources: how another system is asked, and how its rows become facts."""

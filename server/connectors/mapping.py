@@ -1,0 +1,286 @@
+"""From raw rows to rows of facts: pure, all faults of a row at once."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from server.connectors.convert import Reading, convert, is_empty
+from server.connectors.paths import OUTER, Path, look
+from server.connectors.source_file import Source, Stream, Value
+from server.facts.catalogue import FACTS
+from server.facts.codes import Code, Fault
+from server.facts.fields import Fact
+from shared.errors import DataError
+
+SHOWN = 200
+"""Characters of a bad value that are kept beside its code."""
+_CODES: Mapping[str, Code] = {
+    "missing": "missing_field",
+    "literal_error": "unknown_value",
+    "string_too_long": "too_large",
+    "string_too_short": "missing_field",
+    "string_pattern_mismatch": "unknown_value",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "int_parsing": "bad_number",
+    "int_type": "bad_number",
+    "int_from_float": "bad_number",
+    "float_parsing": "bad_number",
+    "float_type": "bad_number",
+    "finite_number": "bad_number",
+    "bool_parsing": "unknown_value",
+    "bool_type": "unknown_value",
+    "date_parsing": "bad_date",
+    "date_type": "bad_date",
+    "date_from_datetime_parsing": "bad_date",
+    "datetime_parsing": "bad_time",
+    "datetime_type": "bad_time",
+    "datetime_from_date_parsing": "bad_time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A row that fits its fact."""
+
+    number: int
+    row: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that has to wait, with everything that is wrong with it."""
+
+    number: int
+    raw: Any
+    faults: tuple[Fault, ...]
+    source_key: str | None = None
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Each code once, in order."""
+        return tuple(dict.fromkeys(fault.code for fault in self.faults))
+
+
+def map_rows(source: Source, stream: Stream, rows: Iterable[Any]) -> Iterator[Mapped | Rejected]:
+    """Every row in order; what is to be dropped is left out. ``number`` counts the raw rows from 1."""
+    zone = ZoneInfo(source.timezone)
+    for number, raw in enumerate(rows, start=1):
+        for row in _spread(stream, raw):
+            if not _dropped(stream, row):
+                yield _map_row(stream, number, row, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row, and the one around it."""
+
+    value: Any
+    outer: Any = None
+
+    def look(self, path: Path) -> Any:
+        if path and path[0] == OUTER:
+            return look(self.outer, path[1:])
+        return look(self.value, path)
+
+
+def _spread(stream: Stream, raw: Any) -> Iterator[_Row]:
+    if stream.columns is not None and isinstance(raw, list):
+        raw = dict(zip(stream.columns, raw, strict=False))
+    if stream.each is None:
+        yield _Row(raw)
+        return
+    try:
+        inner = look(raw, stream.each)
+    except DataError:
+        inner = "no list"
+    if inner is None:
+        return
+    if not isinstance(inner, list):
+        yield _Row(inner, raw)
+        return
+    for item in inner:
+        yield _Row(item, raw)
+
+
+def _dropped(stream: Stream, row: _Row) -> bool:
+    for drop in stream.drop:
+        try:
+            value = row.look(drop.path)
+        except DataError:
+            continue  # the mapping tells what is wrong with it
+        if value in drop.among and type(value) in {type(item) for item in drop.among}:
+            return True
+    return False
+
+
+def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped | Rejected:
+    kind = FACTS[stream.fact]
+    faults: list[Fault] = []
+    found: dict[str, Any] = {}
+    if not isinstance(row.value, dict):
+        return Rejected(number, row.value, (Fault("", "schema_changed", _shown(row.value)),))
+    currency = _currency(stream, row, zone)
+    reading = Reading(zone, currency)
+    for field, spec in (("source_key", stream.key), *stream.map.items()):
+        try:
+            value = _value(spec, row, stream, reading)
+        except _BadError as error:
+            faults.append(Fault(field, error.code, error.shown))
+            continue
+        if field == "source_key" and value is not None:
+            value = str(value)
+        if value is not None:
+            found[field] = value
+    made = _checked(kind.row, found, faults)
+    if isinstance(made, Fact) and not faults:
+        return Mapped(number, _timed(made, kind.times, zone))
+    key = found.get("source_key")
+    return Rejected(number, row.value, tuple(faults), key if isinstance(key, str) else None)
+
+
+def _checked(row: type[Fact], found: Mapping[str, Any], faults: list[Fault]) -> Fact | None:
+    """The row, or its further faults added to those known."""
+    known = {fault.field for fault in faults}
+    try:
+        return row.model_validate(found)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            field = str(problem["loc"][0]) if problem["loc"] else ""
+            if field not in known:
+                known.add(field)
+                faults.append(Fault(field, _code(field, problem["type"], row), _shown(found.get(field))))
+    return None
+
+
+def _code(field: str, kind: str, row: type[Fact]) -> Code:
+    if kind in ("missing", "string_too_short"):
+        if field == "source_key":
+            return "missing_key"
+        return "missing_time" if field in FACTS_TIMES.get(row, ()) else "missing_field"
+    if kind == "value_error":
+        return "bad_date" if field.endswith(("_on", "_date", "valid_from", "valid_to")) else "bad_time"
+    return _CODES.get(kind, "schema_changed")
+
+
+FACTS_TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
+
+
+def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:
+    """With the time of the event where the source gave none: the first of the fact's own that is set."""
+    if row.occurred_at is not None:
+        return row
+    for name in times:
+        at = getattr(row, name)
+        if isinstance(at, dt.datetime):
+            return row.model_copy(update={"occurred_at": at})
+        if isinstance(at, dt.date):
+            midnight = dt.datetime.combine(at, dt.time(), zone).astimezone(dt.UTC)
+            return row.model_copy(update={"occurred_at": midnight})
+    return row
+
+
+class _BadError(DataError):
+    """A value that can not be read, with what it was."""
+
+    def __init__(self, code: Code, value: Any) -> None:
+        super().__init__(code, code)
+        self.code: Code = code
+        self.shown = _shown(value)
+
+
+def _value(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
+    raw: Any = None
+    try:
+        if spec.first_of is not None:
+            raw = _first(spec.first_of, row, stream, reading)
+        elif spec.join is not None:
+            raw = _joined([_value(part, row, stream, reading) for part in spec.join])
+        elif spec.path is not None:
+            raw = row.look(spec.path)
+        else:
+            raw = spec.const
+        if _nothing(raw, stream) and not (spec.values is not None and _text(raw) in spec.values):
+            return None
+        if spec.values is not None:
+            return _translated(raw, spec.values)
+        if spec.as_ is not None:
+            return convert(raw, spec.as_, reading)
+        return raw if spec.const is not None else _plain(raw, reading)
+    except _BadError:
+        raise
+    except DataError as error:
+        raise _BadError(error.code, raw) from error  # type: ignore[arg-type]
+
+
+def _first(parts: Iterable[Value], row: _Row, stream: Stream, reading: Reading) -> Any:
+    """The first part that says something; an alternative that is shaped otherwise says nothing."""
+    other: _BadError | None = None
+    for part in parts:
+        try:
+            if (value := _value(part, row, stream, reading)) is not None:
+                return value
+        except _BadError as error:
+            if error.code != "schema_changed":
+                raise
+            other = other or error
+    if other is not None:
+        raise other
+    return None
+
+
+def _translated(raw: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(raw, dict | list):
+        raise DataError("a single value expected", "schema_changed")
+    if _text(raw) not in values:
+        raise DataError("not in the table of values", "unknown_value")
+    return values[_text(raw)]
+
+
+def _plain(raw: Any, reading: Reading) -> Any:
+    """Without ``as``: text and booleans as they are, numbers as text where the fact wants text."""
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, int | float | str):
+        return convert(raw, "text", reading)
+    if isinstance(raw, dict | list):
+        raise DataError("a single value expected", "schema_changed")
+    return raw
+
+
+def _joined(parts: list[Any]) -> str | None:
+    texts = [None if part is None else _text(part) for part in parts]
+    return None if any(not text for text in texts) else "|".join(text for text in texts if text)
+
+
+def _nothing(raw: Any, stream: Stream) -> bool:
+    return is_empty(raw) or any(raw == item and type(raw) is type(item) for item in stream.empty)
+
+
+def _currency(stream: Stream, row: _Row, zone: ZoneInfo) -> str | None:
+    spec = stream.map.get("currency")
+    if spec is None:
+        return None
+    try:
+        value = _value(spec, row, stream, Reading(zone))
+    except _BadError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value).strip()
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)[:SHOWN]

@@ -1,0 +1,113 @@
+"""A reply as a whole: is it one, does it say that the call went well, which rows are in it, where is the next page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from server.connectors.dialects import DIALECTS
+from server.connectors.errors import ReplyError
+from server.connectors.paths import look
+from server.connectors.source_file import Source, Stream, Success
+from shared.errors import DataError
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Raw rows and what a reply says about the next page."""
+
+    rows: list[Any]
+    next: str | int | bool | None = None
+
+
+def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
+    """The rows of a reply; ReplyError when it is none, or says that the call failed."""
+    if len(body) > source.limits.max_page_bytes:
+        raise ReplyError(f"{len(body)} bytes, at most {source.limits.max_page_bytes}", "too_large", retry=False)
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReplyError(f"no whole JSON: {str(error)[:SHOWN]}", "bad_body", retry=True) from error
+    if source.ok is not None:
+        _check(source.ok, value)
+    value = DIALECTS[source.dialect](value)
+    try:
+        return Page(_rows(stream, value), _next(source, stream, value))
+    except DataError as error:
+        if isinstance(error, ReplyError):
+            raise
+        raise ReplyError(f"rows are not where they were: {error}", "schema_changed", retry=False) from error
+
+
+def same_host(source: Source, link: str) -> bool:
+    """Whether a link leads to the source itself, or to a host that its file allows."""
+    wanted = urlsplit(link)
+    if not wanted.netloc:
+        return not wanted.scheme
+    own = urlsplit(source.base_url or "")
+    if wanted.username or wanted.password:
+        return False
+    return (wanted.netloc == own.netloc and wanted.scheme == own.scheme) or wanted.hostname in source.allow_hosts
+
+
+def _check(ok: Success, value: Any) -> None:
+    try:
+        said = look(value, ok.path)
+    except DataError:
+        said = None
+    if ok.absent:
+        if said in (None, [], "", {}):
+            return
+    elif said == ok.equals or (said is None and ok.equals in (0, None) and _is_data(value)):
+        return
+    retry = said in ok.busy or str(said) in {str(item) for item in ok.busy}
+    if said in ok.signed_out:
+        raise ReplyError(f"signed out: {_short(said)}", "signed_out", retry=True)
+    raise ReplyError(f"the reply says {_short(said)}", "refused", retry=retry)
+
+
+def _is_data(value: Any) -> bool:
+    """Several systems name a code only when there is one."""
+    return isinstance(value, list | dict) and bool(value)
+
+
+def _rows(stream: Stream, value: Any) -> list[Any]:
+    found = look(value, stream.rows)
+    if stream.keyed is not None and isinstance(found, dict):
+        return [row for key, item in found.items() for row in _keyed(stream.keyed, key, item)]
+    if found is None or (stream.keyed is not None and found == []):
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def _keyed(field: str, key: str, item: Any) -> list[dict[str, Any]]:
+    items = item if isinstance(item, list) else [item]
+    return [{**one, field: key} if isinstance(one, dict) else {"value": one, field: key} for one in items]
+
+
+def _next(source: Source, stream: Stream, value: Any) -> str | int | bool | None:
+    path = stream.page.next
+    if path is None:
+        return None
+    said = look(value, path)
+    if stream.page.type == "next_link" and isinstance(said, str) and not same_host(source, said):
+        raise ReplyError(
+            f"the next page is on {urlsplit(said).hostname}: list it in allow_hosts if that is right",
+            "foreign_host",
+            retry=False,
+        )
+    return said if isinstance(said, str | int | bool) else None
+
+
+def _short(value: Any) -> str:
+    """A code, never a whole answer: that may hold what is nobody's business."""
+    return str(value)[:40] if isinstance(value, str | int | float | bool) else type(value).__name__
+
+
+def rows_as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a row as plain values, without those that are not set."""
+    return {name: value for name, value in fields.items() if value is not None}

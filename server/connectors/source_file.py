@@ -1,0 +1,352 @@
+"""A source as a YAML file: how a system is asked and what its rows mean; checked whole, with line numbers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from server.connectors.convert import As
+from server.connectors.errors import Problem, SourceFileError
+from server.connectors.paths import Path, parse_path
+from server.connectors.yaml_lines import Place, load, where
+from server.facts.catalogue import FACTS
+
+Span: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
+"""Such as 5m or 7d."""
+Reference: TypeAlias = Annotated[str, Field(pattern=r"^\$\{(env|secret):[A-Za-z_][A-Za-z0-9_.-]*\}$")]
+"""A secret is never in the file: ``${env:NAME}`` or ``${secret:name}``."""
+SECRET_FIELDS = ("password", "token", "secret", "app_secret", "api_key")
+COMMON = ("source_key", "occurred_at", "source_updated_at", "employee_key", "org_key")
+
+
+class Spec(BaseModel):
+    """A part of the file: what is not named is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Value(Spec):
+    """Where a field comes from: exactly one of path, const, first_of, join; then maybe ``values`` or ``as``."""
+
+    path: Path | None = None
+    const: str | int | bool | None = None
+    first_of: tuple["Value", ...] | None = Field(None, min_length=2)
+    join: tuple["Value", ...] | None = Field(None, min_length=1)
+    """Parts of a key, put together with ``|``; a part that is empty makes the whole empty."""
+    values: dict[str, str | int | bool | None] | None = Field(None, min_length=1)
+    """By what the source says, as text; null: the source says nothing."""
+    as_: As | None = Field(None, alias="as")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """A bare text is a path."""
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        """YAML reads keys such as 1 and true as numbers and booleans; sources are compared as text."""
+        return {_key_text(key): to for key, to in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Value":
+        named = [name for name in ("path", "const", "first_of", "join") if getattr(self, name) is not None]
+        if len(named) != 1:
+            raise ValueError(f"expected exactly one of path, const, first_of, join; got {', '.join(named) or 'none'}")
+        if self.values is not None and self.as_ is not None:
+            raise ValueError("values and as exclude each other")
+        return self
+
+
+class Test(Spec):
+    """What a place in a reply has to say."""
+
+    path: Path
+    equals: str | int | bool | None = None
+    absent: bool = False
+    """Good when nothing is there."""
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+
+class Success(Test):
+    """Whether HTTP 200 is a success: many systems put errors inside."""
+
+    busy: tuple[str | int, ...] = ()
+    """Values that mean: later."""
+    signed_out: tuple[str | int, ...] = ()
+    """Values that mean: the token is old."""
+
+
+class Drop(Spec):
+    """Rows that are none."""
+
+    path: Path
+    among: tuple[str | int | bool | None, ...]
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+
+class Paging(Spec):
+    """How the next page is asked for."""
+
+    type: Literal[
+        "none",
+        "page_number",
+        "offset",
+        "keyset",
+        "next_link",
+        "cursor_token",
+        "has_more",
+        "date_window",
+        "id_batches",
+    ]
+    size: int | None = Field(None, ge=1, le=100_000)
+    field: str | None = None
+    """keyset: the field that pages are ordered by."""
+    param: str | None = None
+    """Parameter of page number, offset or token."""
+    size_param: str | None = None
+    first: int = 1
+    """page_number: number of the first page."""
+    next: Path | None = None
+    """Where a reply has the next link, the token, or the flag that there is more."""
+    header: bool = False
+    """next_link: it is in the Link header (RFC 8288)."""
+    total: Path | None = None
+    days: int | None = Field(None, ge=1, le=366)
+    """date_window: its length."""
+    from_param: str | None = None
+    to_param: str | None = None
+    ids_param: str | None = None
+
+    @field_validator("next", "total", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Paging":
+        needed = {
+            "page_number": ("param",),
+            "offset": ("param", "size"),
+            "keyset": ("field", "size"),
+            "cursor_token": ("param", "next"),
+            "has_more": ("param", "next"),
+            "date_window": ("days", "from_param"),
+            "id_batches": ("ids_param", "size"),
+        }.get(self.type, ())
+        missing = [name for name in needed if getattr(self, name) is None]
+        if self.type == "next_link" and self.next is None and not self.header:
+            missing.append("next")
+        if missing:
+            raise ValueError(f"{self.type} needs {', '.join(missing)}")
+        return self
+
+
+class Cursor(Spec):
+    """What tells changed rows; of several fields the first that is set."""
+
+    field: tuple[str, ...]
+    param: str | None = None
+    as_: Literal["iso", "date", "epoch_s", "epoch_ms"] = Field("iso", alias="as")
+    overlap: Span = "5m"
+    order: str | None = None
+
+    @field_validator("field", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Auth(Spec):
+    """How the source is told who asks."""
+
+    type: Literal[
+        "none", "basic", "bearer", "header", "query_token", "token_exchange", "tryton_session", "hmac_md5_param"
+    ]
+    login: str | None = None
+    password: Reference | None = None
+    token: Reference | None = None
+    secret: Reference | None = None
+    api_key: Reference | None = None
+    app_id: str | None = None
+    app_secret: Reference | None = None
+    name: str | None = None
+    """Of the header or parameter."""
+    prefix: str | None = None
+    """Before the token in a header."""
+    url: str | None = None
+    """token_exchange: where tokens are given."""
+    body: dict[str, Any] | None = None
+    token_path: Path | None = None
+    lasts_path: Path | None = None
+
+    @field_validator("token_path", "lasts_path", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+
+class Limits(Spec):
+    """What the source bears; every vendor's limit is a setting."""
+
+    requests_per_minute: int = Field(60, ge=1, le=60_000)
+    concurrency: int = Field(1, ge=1, le=16)
+    timeout_s: float = Field(30, gt=0, le=600)
+    max_page_bytes: int = Field(20_000_000, ge=1_000, le=1_000_000_000)
+
+
+class Expect(Spec):
+    """When a page is refused whole."""
+
+    max_reject_ratio: float = Field(0.05, ge=0, le=1)
+
+
+class Stream(Spec):
+    """One kind of rows of a source."""
+
+    name: str | None = None
+    """Of several streams of one fact."""
+    fact: str
+    call: dict[str, Any] = {}
+    rows: Path = ()
+    """Where a reply has its rows; without it the reply is the list, or the one row."""
+    columns: tuple[str, ...] | None = None
+    """Rows come as lists in this order."""
+    keyed: str | None = None
+    """Rows are an object by key, which becomes this field."""
+    each: Path | None = None
+    """One row for each element there; ``^.`` in a path is the row around it."""
+    drop: tuple[Drop, ...] = ()
+    empty: tuple[str | int | bool, ...] = ()
+    """Values by which this source says nothing."""
+    page: Paging = Paging(type="none")
+    cursor: Cursor | None = None
+    every: Span = "1h"
+    lookback: Span | None = None
+    stale_after: Span = "2d"
+    full_compare: Literal["never", "daily", "weekly"] = "never"
+    key: Value
+    map: dict[str, Value]
+    expect: Expect = Expect()
+
+    @field_validator("rows", "each", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        return parse_path(value) if isinstance(value, str) else value
+
+    @property
+    def id(self) -> str:
+        """Its name, or that of its fact."""
+        return self.name or self.fact
+
+    @model_validator(mode="after")
+    def _fits_fact(self) -> "Stream":
+        kind = FACTS.get(self.fact)
+        if kind is None:
+            raise ValueError(f"fact {self.fact!r} is unknown, there are {', '.join(sorted(FACTS))}")
+        unknown = sorted(set(self.map) - set(kind.row.model_fields) | ({"source_key"} & set(self.map)))
+        if unknown:
+            raise ValueError(f"map: {self.fact} has no field {', '.join(unknown)}")
+        missing = sorted(kind.required - set(self.map) - {"source_key"})
+        if missing:
+            raise ValueError(f"map: {self.fact} needs {', '.join(missing)}")
+        return self
+
+
+class Title(Spec):
+    """Name in both languages."""
+
+    zh: str
+    en: str
+
+
+class Source(Spec):
+    """A system that is asked, sends files, or calls."""
+
+    source: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
+    title: Title | None = None
+    kind: Literal["http_json", "jsonrpc", "sql", "file", "webhook"]
+    dialect: Literal["plain", "tryton", "odoo", "limesurvey"] = "plain"
+    """How values are wrapped."""
+    base_url: str | None = None
+    timezone: str = "Asia/Shanghai"
+    auth: Auth = Auth(type="none")
+    limits: Limits = Limits()
+    ok: Success | None = None
+    allow_hosts: tuple[str, ...] = ()
+    streams: tuple[Stream, ...] = Field(min_length=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA zone such as Asia/Shanghai")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"^(https?://|\$\{env:|[a-z+]+:///?)", value):
+            raise ValueError("expected an address such as https://erp.example.com")
+        if value is not None and re.match(r"^\w+://[^/@]*:[^/@]*@", value):
+            raise ValueError("holds a password; use auth with ${secret:name}")
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Source":
+        ids = [stream.id for stream in self.streams]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"two streams named {', '.join(twice)}: give them different names")
+        return self
+
+
+def read_source(text: str, name: str) -> Source:
+    """The source in a YAML document; SourceFileError lists every fault with its line."""
+    document, lines = load(text, name)
+    try:
+        return Source.model_validate(document)
+    except ValidationError as error:
+        problems = [_problem(found, lines) for found in error.errors(include_url=False)]
+        raise SourceFileError(name, sorted(problems, key=lambda problem: problem.line)) from error
+
+
+def _problem(found: Mapping[str, Any], lines: Mapping[Place, int]) -> Problem:
+    place: Place = tuple(found["loc"])
+    while place and place not in lines:
+        place = place[:-1]
+    text = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        text = f"unknown, maybe misspelt: {found['loc'][-1]}"
+    elif found["type"] == "missing":
+        text = f"{found['loc'][-1]} is missing"
+    elif any(field in found["loc"] for field in SECRET_FIELDS) and found["type"] == "string_pattern_mismatch":
+        text = "a secret is never in the file: write ${env:NAME} or ${secret:name}"
+    return Problem(lines.get(place, 1), where(place), text)
+
+
+def fields_of(source: Source) -> Iterator[tuple[str, str]]:
+    """Fact and field for every mapping, for tables in the documentation."""
+    for stream in source.streams:
+        for field in stream.map:
+            yield stream.fact, field
+
+
+def _key_text(key: Any) -> str:
+    return str(key).lower() if isinstance(key, bool) else "" if key is None else str(key)

@@ -1,0 +1,1 @@
+"""Canonical facts: what any business system says, in one form."""
