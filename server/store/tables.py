@@ -26,11 +26,13 @@ from sqlalchemy import (
 from server.store import (  # noqa: F401
     calendar_tables,
     closing_tables,
+    fact_tables,
     notice_tables,
     people_tables,
     request_tables,
     roster_tables,
     shadow_tables,
+    source_tables,
 )
 from server.store.metadata import id_column, metadata, only_where
 

@@ -1,0 +1,95 @@
+"""One table for each fact, made from its row: what a field is in Python decides what it is in the database."""
+
+import datetime as dt
+import types
+import typing
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from server.facts.catalogue import FACTS, FactKind
+from server.facts.fields import Fact
+from server.store.metadata import metadata
+
+SEALED = {"labour_contract": ("pay_min_minor", "pay_max_minor", "pay_minor")}
+"""Fields that are kept encrypted, together in the column ``sealed``, and have no column of their own."""
+
+_COLUMNS: dict[type, Any] = {
+    str: Text,
+    int: BigInteger,
+    float: Double,
+    bool: Boolean,
+    dt.date: Date,
+    dt.datetime: BigInteger,
+}
+
+
+def column_name(fact: str, field: str) -> str:
+    """Column of a field: instants are milliseconds and say so."""
+    return _name(FACTS[fact].row, field)
+
+
+def _name(row: type[Fact], field: str) -> str:
+    kind = _kind_of(row, field)
+    return f"{field}_ms" if kind is dt.datetime else field
+
+
+def _kind_of(row: type[Fact], field: str) -> type:
+    """Plain type behind the annotation: Optional and Annotated taken off, a choice of texts is text."""
+    wanted: Any = row.model_fields[field].annotation
+    while True:
+        origin = typing.get_origin(wanted)
+        if origin in (typing.Union, types.UnionType):
+            wanted = next(part for part in typing.get_args(wanted) if part is not type(None))
+        elif origin is typing.Literal:
+            return str
+        elif origin is typing.Annotated:
+            wanted = typing.get_args(wanted)[0]
+        else:
+            return wanted if isinstance(wanted, type) else str
+
+
+def _table(kind: FactKind) -> Table:
+    sealed = SEALED.get(kind.name, ())
+    own = [
+        Column(_name(kind.row, field), _COLUMNS[_kind_of(kind.row, field)], nullable=not info.is_required())
+        for field, info in kind.row.model_fields.items()
+        if field not in Fact.model_fields and field not in sealed
+    ]
+    required = {name for name, info in kind.row.model_fields.items() if info.is_required()}
+    return Table(
+        f"fact_{kind.name}",
+        metadata,
+        Column("source", Text, nullable=False),
+        Column("source_key", Text, nullable=False),
+        Column("occurred_at_ms", BigInteger, nullable="occurred_at" not in required),
+        Column("source_updated_at_ms", BigInteger),
+        Column("employee_key", Text, nullable="employee_key" not in required),
+        Column("employee", Text, ForeignKey("employees.id")),  # by the identity links; none: unattributed
+        Column("org_key", Text, nullable="org_key" not in required),
+        *own,
+        *([Column("sealed", LargeBinary)] if sealed else []),
+        Column("payload_hash", LargeBinary(16), nullable=False),
+        Column("first_seen_ms", BigInteger, nullable=False),
+        Column("changed_ms", BigInteger, nullable=False),
+        Column("run", BigInteger, nullable=False),
+        Column("deleted", Boolean, nullable=False),
+        PrimaryKeyConstraint("source", "source_key"),
+        Index(f"ix_fact_{kind.name}_occurred", "occurred_at_ms"),
+        Index(f"ix_fact_{kind.name}_person", "source", "employee_key"),
+    )
+
+
+FACT_TABLES: dict[str, Table] = {name: _table(kind) for name, kind in FACTS.items()}
