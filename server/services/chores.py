@@ -64,8 +64,6 @@ CHORES: tuple[Chore, ...] = (
     Chore("leave_types", HOUR_MS, _ensure_requests),
     Chore("accrual", HOUR_MS, _accrue),
     Chore("time_outs", MINUTE_MS, _time_out),
-CHORES: tuple[Chore, ...] = (
-    Chore("changes", HOUR_MS, _forget_changes),
     Chore("rosters", HOUR_MS, extend_rosters),
 )
 
