@@ -180,16 +180,19 @@ async def punched(
 ) -> dict[str, list[Punch]]:
     """Punches of these people with ``first <= at <= last``; ``at`` is as the terminal said.
 
-    One is known from its receipt on, or since it was given to the person or released.
+    One is known from its receipt on, or since it was given to the person or released; a released one is also there by
+    the time that a person gave it, as its terminal may have said any.
     """
     columns: list[ColumnElement[Any]] = [punches.c.id, punches.c.employee, punches.c.at_ms, punches.c.true_ms]
     columns += [punches.c.direction, punches.c.held]
     columns.append(func.coalesce(held_decisions.c.at_ms, punches.c.learned_ms, punches.c.received_ms).label("known_ms"))
     joined = punches.outerjoin(held_decisions, held_decisions.c.punch == punches.c.id)
-    wanted = select(*columns).select_from(joined)
-    wanted = wanted.where(punches.c.employee.in_(sorted(people)), punches.c.at_ms.between(first_ms, last_ms))
+    theirs, said = punches.c.employee.in_(sorted(people)), punches.c.at_ms.between(first_ms, last_ms)
+    wanted = select(*columns).select_from(joined).where(theirs, said)
+    given = held_decisions.c.true_ms.between(first_ms, last_ms)
+    released = select(*columns).select_from(punches.join(held_decisions)).where(given, theirs, ~said)
     found: dict[str, list[Punch]] = {}
-    for row in await connection.execute(wanted):
+    for row in (*await connection.execute(wanted), *await connection.execute(released)):
         direction = _DIRECTIONS.get(row.direction, Direction.UNKNOWN)
         punch = Punch(row.id, row.at_ms, row.true_ms, direction, row.held, known_ms=row.known_ms)
         found.setdefault(row.employee, []).append(punch)

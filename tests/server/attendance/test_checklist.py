@@ -56,8 +56,7 @@ def test_every_kind_has_something_that_helps() -> None:
 
 
 def test_who_was_asked_and_did_not_answer_is_decided_about() -> None:
-    waits = {"pending": 480, "decided": False, "requested": False}
-    assert suggested("missing_out", asked=False, **waits) == "correct"
-    assert suggested("missing_out", asked=True, **waits) == "decide"
+    assert suggested("missing_out", asked=False, pending=480, decided=False, requested=False) == "correct"
+    assert suggested("missing_out", asked=True, pending=480, decided=False, requested=False) == "decide"
     assert suggested("missing_out", asked=True, pending=480, decided=True, requested=False) == "look"
     assert suggested("absent", asked=False, pending=0, decided=False, requested=True) == "look", "a request waits"
