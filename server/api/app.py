@@ -13,6 +13,7 @@ from server.api.errors import handle_errors
 from server.api.hardening import Hardening
 from server.api.pages import load_pages, serve_pages
 from server.api.routes import (
+    approvals,
     attendance,
     calendars,
     closing,
@@ -22,6 +23,7 @@ from server.api.routes import (
     grid,
     health,
     imports,
+    leave,
     live,
     logs,
     notices,
@@ -43,8 +45,8 @@ from server.store.database import Database
 from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
-    session, attendance, grid, exceptions, requests, rosters, shifts, calendars, closing, reports, notices, payroll,
-    shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
+    session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
+    notices, payroll, shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
 )  # fmt: skip
 
 

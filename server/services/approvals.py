@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import AccessError, ForbiddenError
 from server.access.viewer import Viewer
-from server.requests.chain import Kind, Progress, Step, check_steps, decided, timed_out
+from server.requests.chain import Kind, Progress, State, Step, check_steps, decided, timed_out
 from server.services import request_effects
 from server.services.accounts import Caller
 from server.services.leave import CORRECTION_SETTINGS
@@ -57,26 +57,51 @@ class Waiting:
 
 async def decide(
     db: Database, viewer: Viewer, request: int, verdict: Verdict, caller: Caller, *, step: int | None, comment: str
-) -> str:
+) -> State:
     """Decide the step that waits; the state after it.
 
     ``step`` is the one the viewer saw: DataError ``step_passed`` when another waits by now, ``not_pending`` after the
     end, ``comment_missing`` for a refusal without a reason. ForbiddenError when it is not theirs to decide.
     """
     if verdict == "refused" and not comment.strip():
-        raise DataError("a refusal needs a reason", "comment_missing")
+        raise DataError("a refusal needs a reason: say why", "comment_missing")
     async with db.writing() as connection:
         closed = await hold_closed_months(connection)
         row = await held(connection, viewer, request, caller.at_ms)
-        progress = progress_of(row)
-        after = decided(progress, verdict)
-        if step is not None and step != row.step:
+        if row.state == "pending" and step not in (None, row.step):
             raise DataError(f"step {row.step} waits by now, not {step}: look at the request again", "step_passed")
-        for_user = await _right(connection, viewer, row, progress, verdict, now_ms=caller.at_ms)
-        done = StepRow(row.step, verdict, viewer.login, for_user, comment.strip(), caller.at_ms)
-        topics = await _follow(connection, row, after, done, closed)
-        await log_queries.append(connection, entry(caller, viewer.login, f"request.{verdict}", row, for_user=for_user))
-        await note_changes(connection, topics, caller.at_ms)
+        return await _decided(connection, viewer, row, verdict, caller, comment=comment, closed=closed)
+
+
+async def consent(db: Database, viewer: Viewer, request: int, caller: Caller, *, agree: bool, comment: str) -> State:
+    """The other employee's answer to a swap; DataError ``not_pending`` when nobody waits for it."""
+    async with db.writing() as connection:
+        closed = await hold_closed_months(connection)
+        row = await held(connection, viewer, request, caller.at_ms)
+        waiting = progress_of(row).waiting
+        if waiting is None or waiting.role != "other":
+            raise DataError(f"request {row.id} does not wait for a consent: look at it again", "not_pending")
+        verdict: Verdict = "approved" if agree else "refused"
+        return await _decided(connection, viewer, row, verdict, caller, comment=comment, closed=closed)
+
+
+async def _decided(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    row: RequestRow,
+    verdict: Verdict,
+    caller: Caller,
+    *,
+    comment: str,
+    closed: Collection[str],
+) -> State:
+    progress = progress_of(row)
+    after = decided(progress, verdict)
+    for_user = await _right(connection, viewer, row, progress, verdict, now_ms=caller.at_ms)
+    done = StepRow(row.step, verdict, viewer.login, for_user, comment.strip(), caller.at_ms)
+    topics = await _follow(connection, row, after, done, closed)
+    await log_queries.append(connection, entry(caller, viewer.login, f"request.{verdict}", row, for_user=for_user))
+    await note_changes(connection, topics, caller.at_ms)
     return after.state
 
 

@@ -352,17 +352,11 @@ async def _limit_corrections(
     connection: AsyncConnection, asking: Asking, made: Draft, day: dt.date, at: WallMs
 ) -> None:
     """Quota and time limit: employees are refused, HR is told."""
-    row = (await approval_queries.chain_rows(connection)).get("correction")
-    limits = {**CORRECTION_SETTINGS, **(row.settings if row is not None else {})}
-    first = day.replace(day=1)
-    following = (first + 31 * DAY).replace(day=1)
-    # The days around a month's ends may belong to a shift of the other month: look at their own dates.
-    span = midnights(first - DAY, asking.zone)[0], midnights(following + DAY, asking.zone)[1]
-    near = await asked_queries.corrections_between(connection, asking.person.id, *span)
+    limits, near = await _corrections_of_month(connection, asking.person, day)
     if any(row.from_ms == at for row in near):
         raise DataError("a correction of that minute was asked for already", "overlap")
     month = f"{day:%Y-%m}"
-    used = sum(one.detail.get("date", "").startswith(month) and not one.detail.get("by_hr") for one in near)
+    used = _used(near, day)
     made.values["detail"] = {"date": str(day)}
     today = from_ms(asking.now_ms).astimezone(asking.zone).date()
     if used >= limits["per_month"]:
@@ -371,6 +365,33 @@ async def _limit_corrections(
     if (today - day).days > limits["within_days"]:
         text = f"{day} is more than {limits['within_days']} days ago: ask HR to enter it"
         _limit(asking, made, "correction_too_late", text, {"days": str(limits["within_days"])})
+
+
+async def corrections_left(
+    connection: AsyncConnection, person: AskerRow, now_ms: WallMs
+) -> tuple[Mapping[str, int], int]:
+    """Limits of corrections, and how many of this month the employee has asked for."""
+    today = from_ms(now_ms).astimezone(ZoneInfo(person.zone)).date()
+    limits, near = await _corrections_of_month(connection, person, today)
+    return limits, _used(near, today)
+
+
+async def _corrections_of_month(
+    connection: AsyncConnection, person: AskerRow, day: dt.date
+) -> tuple[Mapping[str, int], list[RequestRow]]:
+    """Limits, and corrections in and around the month; near its ends they may be of a shift of another month."""
+    row = (await approval_queries.chain_rows(connection)).get("correction")
+    limits = {**CORRECTION_SETTINGS, **(row.settings if row is not None else {})}
+    first, zone = day.replace(day=1), ZoneInfo(person.zone)
+    following = (first + 31 * DAY).replace(day=1)
+    span = midnights(first - DAY, zone)[0], midnights(following + DAY, zone)[1]
+    return limits, await asked_queries.corrections_between(connection, person.id, *span)
+
+
+def _used(near: Sequence[RequestRow], day: dt.date) -> int:
+    """Corrections of the month of that date that count: those of the employee."""
+    month = f"{day:%Y-%m}"
+    return sum(one.detail.get("date", "").startswith(month) and not one.detail.get("by_hr") for one in near)
 
 
 def _limit(asking: Asking, made: Draft, code: str, text: str, parameters: Mapping[str, str]) -> None:
