@@ -8,10 +8,10 @@ from server.reports.words import title
 PAGE = Path(__file__).parent / "reference" / "report-columns.md"
 _HEAD = """# Columns of reports
 
-Written by `python docs/generate_report_columns.py` from `server/reports/columns.toml`; a test holds the two together. Page, API,
-workbook and CSV have the same columns. `hours` and `minutes` are whole minutes in JSON; files show hours with two decimals. `days` are
-exact parts, two decimals, half up. [month-report.md](month-report.md) says exactly what the monthly ones count. After `leave_min` a
-month has one column `leave:TYPE` in hours for each leave type of the company.
+Written by `python docs/generate_report_columns.py` from `server/reports/columns.toml`; a test holds the two together.
+Page, API, workbook and CSV have the same columns. `hours` and `minutes` are whole minutes in JSON; files show hours
+with two decimals. `days` are exact parts, two decimals, half up. [month-report.md](month-report.md) says what the
+monthly ones count. After `leave_min` a month has one column `leave:TYPE` in hours for each leave type of the company.
 """
 
 

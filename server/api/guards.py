@@ -7,11 +7,13 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends as DependsMarker
 
+from server.access.clients import Client, ClientPermission
 from server.access.errors import ForbiddenError, NotFoundError, SignInError
 from server.access.roles import Permission
 from server.access.viewer import Viewer
-from server.api.context import Context, ContextDep
+from server.api.context import CallerDep, Context, ContextDep
 from server.services.accounts import viewer_of
+from server.services.clients import client_of
 
 COOKIE = "__Host-muster"
 
@@ -49,6 +51,20 @@ class Requires:
         return viewer
 
 
+class Machine:
+    """Only programs whose token has the permission may call it; a session of a person is none."""
+
+    def __init__(self, permission: ClientPermission) -> None:
+        self._permission: Final = permission
+        self.declares = f"client {permission}"
+
+    async def __call__(self, request: Request, context: ContextDep, caller: CallerDep) -> Client:
+        """The program; SignInError without a good bearer token, ForbiddenError without the permission."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        bearer = token.strip() if scheme.lower() == "bearer" else None
+        return await client_of(context.db, bearer, self._permission, caller)
+
+
 def requires(permission: Permission) -> DependsMarker:
     """For a route that asks only whether the viewer may, not who it is."""
     marker: DependsMarker = Depends(Requires(permission))
@@ -76,7 +92,7 @@ def whom(viewer: Viewer, employee: str, *, others: Permission) -> str:
 
 def guards_of(dependant: Dependant) -> Iterator[str]:
     """What the guards of a route declare, however deep they sit."""
-    if isinstance(dependant.call, Public | SignedIn | Requires):
+    if isinstance(dependant.call, Public | SignedIn | Requires | Machine):
         yield dependant.call.declares
     for below in dependant.dependencies:
         yield from guards_of(below)
@@ -104,3 +120,4 @@ ReportReader = Annotated[Viewer, Depends(Requires("reports.read"))]
 NoticeWriter = Annotated[Viewer, Depends(Requires("notices.write"))]
 ClientWriter = Annotated[Viewer, Depends(Requires("clients.write"))]
 ShadowReader = Annotated[Viewer, Depends(Requires("shadow"))]
+PayrollReader = Annotated[Client, Depends(Machine("payroll.read"))]

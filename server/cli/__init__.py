@@ -2,7 +2,7 @@
 
 import typer
 
-from server.cli import broker, company, directory, gateways, init, process, quarantine, sites, terminals, users
+from server.cli import broker, clients, company, directory, gateways, init, process, quarantine, sites, terminals, users
 
 app = typer.Typer(no_args_is_help=True, help="The server: what gateways send becomes results on pages.")
 for command in (init.init, process.run, process.migrate, process.openapi):
@@ -12,6 +12,7 @@ for name, group in (
     ("terminals", terminals.commands),
     ("sites", sites.commands),
     ("users", users.commands),
+    ("clients", clients.commands),
     ("company", company.company),
     ("directory", directory.commands),
     ("broker", broker.commands),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.attendance.calendar import PLAIN, Calendar
 from server.attendance.closing import Adjustment, Month
-from server.attendance.policy import DEFAULT, Policy
+from server.attendance.policy import Policy
 from server.reports.month import (
     DAYS_BEFORE,
     Bank,
@@ -23,7 +23,7 @@ from server.reports.month import (
     month_span,
     summarise,
 )
-from server.store import calendar_queries, closing_queries, report_queries
+from server.store import calendar_queries, closing_queries, policy_queries, report_queries
 from server.store.closing_queries import DecisionRow, RecordId
 from server.store.report_queries import BANK, ContractTerm, ReportPerson
 from server.store.scope_filter import ALL, Narrow
@@ -52,7 +52,6 @@ class _Loaded:
 
     days: Mapping[str, Sequence[MonthDay]]
     calendars: Mapping[str, Calendar]
-    policies: Mapping[str, Policy]
     periods: Mapping[str, tuple[dt.date, dt.date]]
     adjustments: Mapping[str, Sequence[Adjustment]]
     corrections: Mapping[str, Sequence[WallMs]]
@@ -75,12 +74,13 @@ async def month_rows(
     first, last = month_span(month)
     listed = await report_queries.people_of_month(connection, scope, narrow, first, last, people=people)
     loaded = await _load(connection, scope, narrow, month, people=people)
+    policies = await policy_queries.policies_for(connection, [person.id for person in listed], last, last)
     closed = month in await closing_queries.closed_months(connection)
     said = await closing_queries.confirmations_of(connection, scope, month, narrow)
     return [
         MonthRow(
             person,
-            summarise(month, _facts(person, loaded, first)),
+            summarise(month, _facts(person, loaded, policies[person.id].on(last), first)),
             "closed" if closed else "open",
             said[person.id].state if person.id in said else None,
             said[person.id].answered_ms if person.id in said else None,
@@ -120,7 +120,6 @@ async def _load(
     return _Loaded(
         _with_decisions(days, decisions),
         await calendar_queries.calendars_of_sites(connection),
-        {},
         periods,
         adjustments,
         await report_queries.correction_instants(connection, scope, narrow, *around),
@@ -150,7 +149,7 @@ async def _banks(
     return banks
 
 
-def _facts(person: ReportPerson, loaded: _Loaded, first: dt.date) -> MonthFacts:
+def _facts(person: ReportPerson, loaded: _Loaded, policy: Policy, first: dt.date) -> MonthFacts:
     days = loaded.days.get(person.id, ())
     zone = ZoneInfo(person.zone)
     month = (first.year, first.month)
@@ -159,7 +158,7 @@ def _facts(person: ReportPerson, loaded: _Loaded, first: dt.date) -> MonthFacts:
         days=[day for day in days if day.record.date >= first],
         earlier=[day for day in days if day.record.date < first],
         calendar=loaded.calendars.get(person.site, PLAIN),
-        policy=loaded.policies.get(person.id, DEFAULT),
+        policy=policy,
         period=loaded.periods.get(person.id),
         adjustments=loaded.adjustments.get(person.id, ()),
         corrections=sum((day.year, day.month) == month for day in corrected),
