@@ -41,7 +41,7 @@ def run() -> list[Figure]:
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
         found += _figures("SQLite", f"sqlite:///{folder}/muster.db", engine_s)
-    with _postgres() as url:
+    with postgres_url() as url:
         found += _figures("PostgreSQL", url, engine_s) if url else []
     return found
 
@@ -130,7 +130,7 @@ def _at(day: date, hour: int, minute: int) -> int:
 
 
 @contextmanager
-def _postgres() -> Iterator[str | None]:
+def postgres_url() -> Iterator[str | None]:
     """Address of an empty database in a cluster of our own; None without PostgreSQL."""
     programs = find_programs()
     if programs is None:

@@ -68,6 +68,16 @@ class DayRow:
     pending_min: int
     exempt_min: int
     leave_min: int
+    holiday_work_min: int
+    ot_15_min: int
+    ot_20_min: int
+    ot_30_min: int
+    comp_min: int
+    extra_min: int
+    trip_min: int
+    leaves: Mapping[str, int]
+    day_type: str
+    system: str
     first_ms: WallMs | None
     last_ms: WallMs | None
     flags: tuple[str, ...]
@@ -110,7 +120,9 @@ def local_day(day: dt.date, zone: ZoneInfo) -> tuple[WallMs, WallMs]:
 async def newest_result_date(connection: AsyncConnection, scope: Scope, employee: str | None = None) -> dt.date | None:
     """Newest date on which a shift in scope, or of this employee, came to something; else the newest with a record."""
     joined = attendance_days.join(employees, employees.c.id == attendance_days.c.employee)
-    newest = select(func.max(attendance_days.c.date)).select_from(joined).where(visible(scope))
+    # In this form the index of dates is walked from its end; a maximum over the join would read every record.
+    newest = select(attendance_days.c.date).select_from(joined).where(visible(scope))
+    newest = newest.order_by(attendance_days.c.date.desc()).limit(1)
     if employee is not None:
         newest = newest.where(attendance_days.c.employee == employee)
     of_shifts = newest.where(attendance_days.c.status.not_in(("off", "not_yet")))
@@ -301,6 +313,16 @@ def _day(row: Row[Any]) -> DayRow:
         pending_min=row.pending_min,
         exempt_min=row.exempt_min,
         leave_min=row.leave_min,
+        holiday_work_min=row.holiday_work_min,
+        ot_15_min=row.ot_15_min,
+        ot_20_min=row.ot_20_min,
+        ot_30_min=row.ot_30_min,
+        comp_min=row.comp_min,
+        extra_min=row.extra_min,
+        trip_min=row.trip_min,
+        leaves=row.leaves,
+        day_type=row.day_type,
+        system=row.system,
         first_ms=row.first_ms,
         last_ms=row.last_ms,
         flags=tuple(row.flags),

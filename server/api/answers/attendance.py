@@ -13,6 +13,7 @@ from server.access.departments import with_those_below
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.access.viewer import Viewer
+from server.api.answers import around_day
 from server.api.answers.names import names
 from server.api.context import Context
 from server.api.views.attendance import DayRecordView, MyDayView, PunchView, TodayRowView, TodayView
@@ -79,6 +80,7 @@ async def day_of(context: Context, scope: Scope, employee: str, date: dt.date | 
             zone=zone.key,
             records=[_record(row) for row in records],
             punches=[PunchView.model_validate(punch) for punch in punches],
+            **await around_day.around(connection, scope, person, day, records),
             previous_date=before,
             next_date=after,
             version=await change_queries.newest_change(connection, f"employee:{employee}"),
@@ -158,10 +160,21 @@ def _record(row: DayRow) -> DayRecordView:
         pending_min=row.pending_min,
         exempt_min=row.exempt_min,
         leave_min=row.leave_min,
+        holiday_work_min=row.holiday_work_min,
+        ot_15_min=row.ot_15_min,
+        ot_20_min=row.ot_20_min,
+        ot_30_min=row.ot_30_min,
+        comp_min=row.comp_min,
+        extra_min=row.extra_min,
+        trip_min=row.trip_min,
+        leaves=dict(row.leaves),
+        day_type=row.day_type,
+        system=row.system,
         first_ms=row.first_ms,
         last_ms=row.last_ms,
         flags=list(row.flags),
         rules=list(row.explain.get("rules", ())),
+        corrections=[-punch for punch in row.explain.get("used", ()) if punch < 0],
         rule_version=row.rule_version,
         computed_ms=row.computed_ms,
     )
