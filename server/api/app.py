@@ -30,6 +30,7 @@ from server.api.routes import (
     payroll,
     people,
     people_edit,
+    recompute,
     reports,
     requests,
     rosters,
@@ -46,7 +47,7 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
 )  # fmt: skip
 
 

@@ -2,7 +2,20 @@
 
 import typer
 
-from server.cli import broker, clients, company, directory, gateways, init, process, quarantine, sites, terminals, users
+from server.cli import (
+    broker,
+    clients,
+    company,
+    directory,
+    gateways,
+    init,
+    process,
+    quarantine,
+    recompute,
+    sites,
+    terminals,
+    users,
+)
 
 app = typer.Typer(no_args_is_help=True, help="The server: what gateways send becomes results on pages.")
 for command in (init.init, process.run, process.migrate, process.openapi):
@@ -17,5 +30,6 @@ for name, group in (
     ("directory", directory.commands),
     ("broker", broker.commands),
     ("quarantine", quarantine.commands),
+    ("attendance", recompute.commands),
 ):
     app.add_typer(group, name=name)

@@ -81,8 +81,8 @@ async def reopen(connection: AsyncConnection, month: Month, still_closed: Collec
     first open month once this one is closed again.
     """
     first, last = closing_queries.month_span(month)
-    gone = await result_queries.drop_adjustments(connection, first, last, but_posted_to=still_closed)
     people = await attendance_queries.people_between(connection, first, last)
+    gone = await result_queries.drop_adjustments(connection, first, last, but_posted_to=still_closed)
     days = [(employee, first + n * _DAY) for employee in people for n in range((last - first).days + 1)]
     await attendance_queries.touch_days(connection, days)
     await change_queries.note_changes(connection, {f"month:{name}" for name in (month, *gone)}, now_ms)

@@ -11,8 +11,8 @@ import structlog
 
 from server.config import ServerConfig
 from server.services import accrual, approvals, calendars, imports, leave
-from server.services import calendars, imports
 from server.services.groups import extend_rosters
+from server.services.recompute import touch_outdated
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
@@ -57,7 +57,12 @@ async def _time_out(db: Database, _config: ServerConfig, now_ms: WallMs) -> None
     await approvals.time_out(db, now_ms)
 
 
+async def _touch_outdated(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await touch_outdated(db, now_ms)
+
+
 CHORES: tuple[Chore, ...] = (
+    Chore("outdated", HOUR_MS, _touch_outdated),
     Chore("changes", HOUR_MS, _forget_changes),
     Chore("uploads", HOUR_MS, _forget_uploads),
     Chore("calendars", HOUR_MS, calendars.ensure_defaults),

@@ -17,7 +17,7 @@ from server.attendance.closing import Adjustment
 from server.attendance.record import RULE_VERSION, DayRecord, Explanation, Minutes, told
 from server.store.attendance_queries import EmployeeDay
 from server.store.closing_tables import adjustments
-from server.store.scope_filter import visible
+from server.store.scope_filter import ALL, Narrow, narrowed, visible
 from server.store.tables import attendance_days, day_versions, employees
 from shared.clock import WallMs
 
@@ -178,6 +178,12 @@ async def days_changed_since(connection: AsyncConnection, first: date, last: dat
 
 
 # --- reading, for people --------------------------------------------------------------------------------------------
+
+
+async def people_in(connection: AsyncConnection, scope: Scope, narrow: Narrow = ALL) -> list[str]:
+    """Ids of the employees in scope that were asked for, in order."""
+    wanted = select(employees.c.id).where(*narrowed(scope, narrow)).order_by(employees.c.id)
+    return list(await connection.scalars(wanted))
 
 
 async def stored_records(

@@ -209,3 +209,26 @@ def test_nothing_leaves_an_empty_quarantine(folder: Path) -> None:
     done = run("quarantine", "dismiss", "1", "2")
     assert (done.exit_code, done.stdout) == (0, "0 rows dismissed\n")
     assert run("quarantine", "dismiss").exit_code == 2
+
+
+# --- attendance -----------------------------------------------------------------------------------------------------
+
+
+def test_attendance_is_computed_again_and_says_how_much_changed(folder: Path) -> None:
+    company = {
+        "departments": [{"id": "ops", "name_zh": "o", "name_en": "o"}],
+        "sites": [{"id": "d3", "name_zh": "d", "name_en": "d", "zone": "Asia/Shanghai"}],
+        "shifts": [{"id": "day", "name_zh": "d", "name_en": "d", "start": "09:00", "end": "18:00"}],
+        "employees": [
+            {"id": "e7", "name": "Wang", "department": "ops", "site": "d3", "position": "x", "joined_on": "2026-01-05"}
+        ],
+        "roster": [{"employee": "e7", "date": "2026-03-02", "shift": "day"}],
+    }
+    Path("company.json").write_text(json.dumps(company), encoding="utf-8")
+    assert run("company", "load", "company.json").exit_code == 0
+    words = ("attendance", "recompute", "--from", "2026-03-01", "--to", "2026-03-05", "--json")
+    assert json.loads(run(*words).stdout) == [{"people": 1, "days": 5, "changed": 1}]
+    assert rows(folder, "SELECT status FROM attendance_days") == [("absent",)]
+    assert json.loads(run(*words).stdout) == [{"people": 1, "days": 5, "changed": 0}], "it says the same as before"
+    assert run(*words, "--employee", "ghost").exit_code == 1
+    assert run("attendance", "recompute", "--from", "2026-03-05", "--to", "2026-03-01").exit_code == 2
