@@ -18,6 +18,7 @@ from server.requests.balance import Cover
 from server.requests.chain import DEFAULT_CHAINS, LAST_RESORT, Kind, Step, check_steps, laid_out
 from server.requests.leave_types import LeaveType
 from server.requests.span import covered, date_of_punch, dates_of_span, instant, local_dates, midnights
+from server.rosters.edit import Swap
 from server.services import rosters
 from server.services.leave import CORRECTION_SETTINGS, cover_of, leave_types
 from server.store import (
@@ -217,7 +218,7 @@ async def _swap(connection: AsyncConnection, asking: Asking, ask: Ask) -> Draft:
     if day is None or other is None or other.id == person.id or other.department != person.department:
         raise DataError("a swap needs a date and another employee of the department", "bad_swap")
     other_day = ask.other_date or day
-    edit = rosters.Swap(person.id, other.id, day, other_day)
+    edit = Swap(person.id, other.id, day, other_day)
     found = await rosters.checked(connection, Scope.system(), [edit], asking.closed)
     if not found.differences:
         raise DataError("both have the same shifts then: nothing to swap", "same_shifts")

@@ -167,6 +167,11 @@ def refuse(findings: Sequence[Finding], *, accept_warnings: bool) -> None:
         raise RosterRefusedError("roster_warning", [one for one in findings if one.level == "warning"])
 
 
+def planners(scope: Scope) -> Scope:
+    """Whom a viewer of this scope may plan: not oneself, unless one's department is."""
+    return Scope(scope.everyone, scope.departments, None)
+
+
 # --- swaps ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,12 @@
 """Boards and change sets of the roster."""
 
+import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.departments import with_those_below
@@ -32,6 +34,7 @@ from server.api.views.rosters import (
     WhoBody,
 )
 from server.attendance.calendar import PLAIN, Calendar
+from server.rosters.book import Language, Line, roster_book
 from server.rosters.change import NOTHING, Plan
 from server.rosters.check import worst
 from server.rosters.edit import LONGEST_SPAN, CopyDays, Edit, FillPattern, SetShifts, Swap
@@ -68,12 +71,6 @@ class BoardQuestion(BaseModel):
     group: Id | None = None
     q: str = ""
     """A part of name or id."""
-
-
-def planners_scope(viewer: Viewer) -> Scope:
-    """Whom the viewer may plan: a manager the departments, not oneself when one is in none of them."""
-    scope = viewer.scope
-    return Scope(scope.everyone, scope.departments, None)
 
 
 async def board(context: Context, viewer: Viewer, question: BoardQuestion, page: Page) -> BoardView:
@@ -116,6 +113,38 @@ async def board(context: Context, viewer: Viewer, question: BoardQuestion, page:
             groups=[NameView(id=one.id, name_zh=one.name_zh, name_en=one.name_en) for one in groups],
             version=await change_queries.newest_change(connection, TOPIC),
         )
+
+
+class FileQuestion(BaseModel):
+    """Which month of whom as a workbook."""
+
+    model_config = ConfigDict(frozen=True)
+
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+    department: Id | None = None
+    site: Id | None = None
+    group: Id | None = None
+    language: Language = "zh-CN"
+
+
+async def book(context: Context, viewer: Viewer, question: FileQuestion) -> bytes:
+    """A month of everybody in scope as XLSX, in the form that is read back."""
+    scope = viewer.scope
+    first, last = closing_queries.month_span(question.month)
+    async with context.db.reading() as connection:
+        narrow = await _narrow(connection, question.department, question.site)
+        people = await roster_queries.people(connection, scope, narrow, first, last, group=question.group)
+        plan = await roster_queries.plan_of(connection, [one.id for one in people], first, last)
+        library = await shift_queries.library(connection)
+        calendars = await calendar_queries.calendars_of_sites(connection)
+        departments = {one.id: one for one in await people_queries.department_names(connection, Scope.system())}
+    calendar = calendars.get(people[0].site, PLAIN) if people else PLAIN
+    chinese = question.language == "zh-CN"
+    names_ = {key: one.name_zh if chinese else one.name_en for key, one in departments.items()}
+    lines = [Line(one.id, one.name, names_[one.department], one.joined_on, one.left_on) for one in people]
+    return await asyncio.to_thread(
+        roster_book, first, last, lines, plan, library, calendar=calendar, language=question.language
+    )
 
 
 def span(question: BoardQuestion, today: dt.date) -> tuple[dt.date, dt.date]:
