@@ -1,11 +1,12 @@
 """Local times as instants, and the scheduled minutes that lie between two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from server.attendance.facts import Shift
 from server.attendance.policy import DEFAULT, Policy
+from server.attendance.requested import Requested, by_shift
 from server.attendance.schedule import MINUTE_MS, lay_out
 from server.attendance.spans import common, length
 from shared.clock import WallMs, from_ms, to_ms
@@ -70,6 +71,18 @@ def dates_of_span(shifts: Iterable[Shift], from_ms_: WallMs, to_ms_: WallMs, zon
     return tuple(sorted(by_shift)) or local_dates(from_ms_, to_ms_, zone)
 
 
+def date_of_overtime(
+    shifts: Iterable[Shift], from_ms_: WallMs, to_ms_: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT
+) -> tuple[date, bool]:
+    """Attendance date of overtime, and whether it belongs to a shift (AR-7); else its local date (AR-9)."""
+    schedules = [lay_out(shift, zone) for shift in set(shifts)]
+    requested = Requested(from_ms_ // MINUTE_MS, to_ms_ // MINUTE_MS, to_comp=False)
+    owner = next(iter(by_shift(schedules, [requested], policy)), None)
+    if owner is None:
+        return from_ms(from_ms_).astimezone(zone).date(), False
+    return schedules[owner].date, True
+
+
 def date_of_punch(shifts: Iterable[Shift], at_ms: WallMs, zone: ZoneInfo, policy: Policy = DEFAULT) -> date:
     """Attendance date of a punch: of the nearest shift whose window holds it, else the local date."""
     minute = at_ms // MINUTE_MS
@@ -80,8 +93,3 @@ def date_of_punch(shifts: Iterable[Shift], at_ms: WallMs, zone: ZoneInfo, policy
         if schedule.start - policy.window_before_min <= minute <= end + policy.window_after_min:
             near.append((max(schedule.start - minute, minute - end, 0), shift.date))
     return min(near)[1] if near else from_ms(at_ms).astimezone(zone).date()
-
-
-def shortened(days: Mapping[date, int], rest: Mapping[date, int]) -> int:
-    """Minutes given back when a leave of ``days`` is cut down to ``rest``."""
-    return sum(days.values()) - sum(rest.values())

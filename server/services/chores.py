@@ -67,7 +67,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("uploads", HOUR_MS, _forget_uploads),
     Chore("calendars", HOUR_MS, calendars.ensure_defaults),
     Chore("leave_types", HOUR_MS, _ensure_requests),
-    Chore("accrual", HOUR_MS, _accrue),
+    Chore("accrual", 10 * MINUTE_MS, _accrue),
     Chore("time_outs", MINUTE_MS, _time_out),
     Chore("rosters", HOUR_MS, extend_rosters),
 )

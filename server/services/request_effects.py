@@ -10,10 +10,10 @@ from server.access.scope import Scope
 from server.attendance.closing import refuse_closed
 from server.attendance.policy import DEFAULT, Policy
 from server.attendance.touch import dates_near_span
-from server.requests.span import date_of_punch, dates_of_span
+from server.requests.span import date_of_overtime, date_of_punch, dates_of_span
 from server.services import rosters
 from server.services.leave import cover_of_request, leave_types
-from server.services.request_drafts import days_of, refuse_uncovered, rest_of, shifts_around
+from server.services.request_parts import days_of, refuse_uncovered, rest_of, shifts_around
 from server.store import asked_queries, attendance_queries, policy_queries
 from server.store.asked_queries import AskerRow, RequestRow, StepRow
 from server.store.attendance_queries import EmployeeDay
@@ -79,6 +79,8 @@ async def _refuse_closed(
     shifts = await shifts_around(connection, person, zone, row.from_ms, row.to_ms)
     if row.kind == "correction":
         refuse_closed([date_of_punch(shifts, row.from_ms, zone)], closed)
+    elif row.kind == "overtime":
+        refuse_closed([date_of_overtime(shifts, row.from_ms, row.to_ms, zone)[0]], closed)
     else:
         refuse_closed(dates_of_span(shifts, row.from_ms, row.to_ms, zone), closed)
 

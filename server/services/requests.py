@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +15,8 @@ from server.requests.chain import Progress, State, Step, begun, decided
 from server.requests.files import LARGEST, MOST_FILES, media_type, safe_name
 from server.services import request_effects
 from server.services.accounts import Caller
-from server.services.request_drafts import Ask, Asking, Draft, concerned, draft
+from server.services.request_drafts import draft
+from server.services.request_parts import ABSENCES, Ask, Asking, Draft, concerned
 from server.store import approval_queries, asked_queries, log_queries
 from server.store.asked_queries import FileRow, RequestRow, StepRow
 from server.store.change_queries import note_changes
@@ -66,7 +67,7 @@ async def check(db: Database, viewer: Viewer, employee: str, ask: Ask, now_ms: W
     """What would become of a request; nothing is stored. DataError for one that would be refused."""
     async with db.reading() as connection:
         asking = await _asking(connection, viewer, employee, now_ms, by_hr=by_hr)
-        made = await draft(connection, Asking(asking.person, by_hr, now_ms, await closed_months(connection)), ask)
+        made = await draft(connection, replace(asking, closed=await closed_months(connection)), ask)
         office = await approval_queries.approvers_at(connection, now_ms)
         return Checked(made, _asked(office, made.chain, concerned(asking.person, made.values.get("other"))))
 
@@ -77,7 +78,7 @@ async def ask(db: Database, viewer: Viewer, employee: str, ask: Ask, caller: Cal
         closed = await hold_closed_months(connection)
         await asked_queries.hold_people(connection, [employee, ask.other])
         asking = await _asking(connection, viewer, employee, caller.at_ms, by_hr=by_hr)
-        made = await draft(connection, Asking(asking.person, by_hr, caller.at_ms, closed), ask)
+        made = await draft(connection, replace(asking, closed=closed), ask)
         progress = begun(made.chain)
         values = {"leave_type": None, "direction": None, "about": None, "other": None, **made.values}
         values |= {"employee": employee, "state": "pending", "step": 0, "chain": [asdict(s) for s in made.chain]}
@@ -111,7 +112,8 @@ async def _asking(connection: AsyncConnection, viewer: Viewer, employee: str, no
     person = await asked_queries.asker(connection, scope, employee)
     if person is None:
         raise NotFoundError(f"employee {employee!r} is not in scope")
-    return Asking(person, by_hr, now_ms, ())
+    # HR asks for itself like anybody else.
+    return Asking(person, by_hr and viewer.employee != employee, now_ms, ())
 
 
 # --- looking --------------------------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ def may_do(viewer: Viewer, office: Approvers, row: RequestRow, now_ms: WallMs) -
         "escalate": waiting is not None and waiting.role == "manager" and hr and not own,
         "comment": row.state == "pending" and (own or acts),
         "add_file": row.state in ("pending", "approved") and (own or hr),
-        "end": row.state == "approved" and row.kind in ("leave", "trip", "field") and own and now_ms < row.to_ms,
+        "end": row.state == "approved" and row.kind in ABSENCES and (own or hr),
     }
     return frozenset(name for name, allowed in found.items() if allowed)
 

@@ -83,7 +83,9 @@ request_steps = Table(  # what was decided, step by step; never changed
     id_column(),
     Column("request", BigInteger, ForeignKey("requests.id"), nullable=False),
     Column("step", Integer, nullable=False),
-    Column("decision", Text, nullable=False),  # approved | refused | escalated | withdrawn | cancelled | asked_back
+    Column(
+        "decision", Text, nullable=False
+    ),  # approved | refused | escalated | withdrawn | cancelled | asked_back | commented
     Column("actor", Text, nullable=False),  # login, or system
     Column("for_user", Text),  # whose delegate the actor was
     Column("comment", Text, nullable=False),

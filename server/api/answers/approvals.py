@@ -25,7 +25,8 @@ from server.requests.chain import DEFAULT_CHAINS, KINDS, Step
 from server.services import approvals, leave
 from server.services.approvals import Decided, Waiting
 from server.services.leave import CORRECTION_SETTINGS
-from server.services.request_drafts import days_of, read_steps
+from server.services.request_drafts import read_steps
+from server.services.request_parts import days_of
 from server.store import approval_queries, change_queries
 from shared.clock import WallMs
 

@@ -41,7 +41,8 @@ from server.requests.chain import Step
 from server.requests.span import midnights
 from server.services import approvals, requests
 from server.services.leave import leave_types
-from server.services.request_drafts import Ask, corrections_left
+from server.services.request_corrections import corrections_left
+from server.services.request_parts import Ask
 from server.store import asked_queries, attendance_queries, change_queries, shift_queries, user_queries
 from server.store.asked_queries import AskerRow, RequestRow, Wanted
 from server.store.scope_filter import Narrow

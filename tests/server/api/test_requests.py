@@ -175,6 +175,15 @@ async def test_corrections_have_a_quota_that_hr_may_exceed(any_office: World) ->
     assert (options["corrections_used"], options["corrections_most"], options["today"]) == (3, 3, "2026-03-02")
 
 
+async def test_hr_keeps_to_the_limits_for_itself(office: World) -> None:
+    await add_user(office, "hr", "hr2", [], employee="e3")
+    for minute in range(3):
+        await ask(office, correction(f"02T09:0{minute}"), "hr2")
+    body = {"employee": "e3", "request": correction("02T09:30")}
+    assert (await office.post("hr2", "/api/requests", body)).json()["code"] == "correction_quota"
+    assert (await office.post("hr", "/api/requests", body)).status_code == 201
+
+
 async def test_corrections_have_a_time_limit_that_hr_sets(any_office: World) -> None:
     any_office.time.now_ms = NOW_MS + 8 * 24 * HOUR_MS
     async with any_office.db.writing() as connection:
@@ -225,6 +234,17 @@ async def test_requests_for_a_closed_month_are_refused_at_every_turn(any_office:
         "approved",
     ]
     assert await decide(any_office, waiting, "refused") == {"state": "refused"}, "refusing changes no fact"
+
+
+async def test_overtime_after_a_night_of_a_closed_month_is_refused(office: World) -> None:
+    async with office.db.writing() as connection:
+        night = {"employee": "e2", "date": DAY - dt.timedelta(days=2), "shift": "N"}
+        await connection.execute(insert(tables.roster).values(**night))
+        closing = {"month": "2026-02", "closed_ms": NOW_MS, "closed_by": "hr", "summary": {}}
+        await connection.execute(insert(metadata.tables["closings"]).values(**closing))
+    assert (await refused(office, overtime("01T06:00", "01T08:00")))[0] == "month_closed"
+    assert (await refused(office, correction("01T06:01")))[0] == "month_closed"
+    await ask(office, overtime("01T12:00", "01T14:00"))
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from server.attendance.engine import compute
 from server.attendance.facts import Absence, Facts, Flex, Shift, ShiftPlan
 from server.requests.files import media_type, safe_name
-from server.requests.span import covered, date_of_punch, dates_of_span, instant, local_dates, midnights
+from server.requests.span import (
+    covered,
+    date_of_overtime,
+    date_of_punch,
+    dates_of_span,
+    instant,
+    local_dates,
+    midnights,
+)
 from shared.clock import from_ms, to_ms
 from shared.errors import DataError
 
@@ -119,6 +127,13 @@ def test_a_punch_after_midnight_belongs_to_the_shift_before() -> None:
     assert date_of_punch(shifts, ms("03-03T06:04"), SHANGHAI) == MON
     assert date_of_punch(shifts, ms("03-03T08:55"), SHANGHAI) == MON + timedelta(days=1)
     assert date_of_punch([], ms("03-03T06:04"), SHANGHAI) == MON + timedelta(days=1)
+
+
+def test_overtime_belongs_to_the_shift_it_follows_or_to_its_own_date() -> None:
+    shifts = [Shift(MON, NIGHT), Shift(MON + timedelta(days=1), NIGHT)]
+    assert date_of_overtime(shifts, ms("03-03T06:00"), ms("03-03T08:00"), SHANGHAI) == (MON, True)
+    assert date_of_overtime(shifts, ms("03-03T20:00"), ms("03-03T22:00"), SHANGHAI) == (date(2026, 3, 3), True)
+    assert date_of_overtime(shifts, ms("03-03T12:00"), ms("03-03T14:00"), SHANGHAI) == (date(2026, 3, 3), False)
 
 
 # --- documents ------------------------------------------------------------------------------------------------------
