@@ -36,7 +36,7 @@ class Value(Spec):
     join: tuple["Value", ...] | None = Field(None, min_length=1)
     """Parts of a key, put together with ``|``; a part that is empty makes the whole empty."""
     values: dict[str, str | int | bool | None] | None = Field(None, min_length=1)
-    """By what the source says, as text; null: the source says nothing."""
+    """By what the source says, as text; null: that is as good as nothing."""
     as_: As | None = Field(None, alias="as")
 
     @model_validator(mode="before")
@@ -49,12 +49,6 @@ class Value(Spec):
     @classmethod
     def _parsed(cls, value: Any) -> Any:
         return parse_path(value) if isinstance(value, str) else value
-
-    @field_validator("values", mode="before")
-    @classmethod
-    def _texts(cls, value: Any) -> Any:
-        """YAML reads keys such as 1 and true as numbers and booleans; sources are compared as text."""
-        return {_key_text(key): to for key, to in value.items()} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Value":
@@ -323,7 +317,8 @@ def read_source(text: str, name: str) -> Source:
     try:
         return Source.model_validate(document)
     except ValidationError as error:
-        problems = [_problem(found, lines) for found in error.errors(include_url=False)]
+        kinds = [found for found in error.errors(include_url=False) if found["type"] != "too_short"] or error.errors()
+        problems = [_problem(found, lines) for found in kinds]
         raise SourceFileError(name, sorted(problems, key=lambda problem: problem.line)) from error
 
 
@@ -346,7 +341,3 @@ def fields_of(source: Source) -> Iterator[tuple[str, str]]:
     for stream in source.streams:
         for field in stream.map:
             yield stream.fact, field
-
-
-def _key_text(key: Any) -> str:
-    return str(key).lower() if isinstance(key, bool) else "" if key is None else str(key)

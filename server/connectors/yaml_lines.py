@@ -9,6 +9,9 @@ from server.connectors.errors import Problem, SourceFileError
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and positions from the top of the document."""
+_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")}
+_AS_TEXT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+"""As in YAML 1.2: a field may be called ``no``, and a day is text until somebody says what it is."""
 LARGEST = 1_000_000
 """Characters of a file."""
 DEEPEST = 30
@@ -45,7 +48,8 @@ def _value(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) ->
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = _scalar(key_node, place, name)
+            _scalar(key_node, place, name)  # refuses what is none
+            key = str(key_node.value)  # as it is written: 1 and true are two keys
             if key in found:
                 raise SourceFileError(name, [Problem(key_node.start_mark.line + 1, where(place), f"{key!r} twice")])
             found[key] = _value(value_node, (*place, key), lines, name)
@@ -57,7 +61,9 @@ def _value(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) ->
 
 
 def _scalar(node: yaml.Node, place: Place, name: str) -> Any:
-    if not isinstance(node, yaml.ScalarNode) or not node.tag.startswith("tag:yaml.org,2002:"):
+    if not isinstance(node, yaml.ScalarNode) or node.tag not in _PLAIN:
         problem = Problem(node.start_mark.line + 1, where(place), "expected a plain value")
         raise SourceFileError(name, [problem])
+    if node.tag in _AS_TEXT and node.value.lower() not in ("true", "false"):
+        return node.value
     return yaml.SafeLoader("").construct_object(node)
