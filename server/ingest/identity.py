@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.attendance.clock import judge_clock
 from server.attendance.policy import Policy
 from server.attendance.touch import touched_dates
+from server.ingest.log_numbers import watch_numbers
 from server.services.parcels import merge_scans
 from server.store import identity_queries, ingest_queries, policy_queries
 from server.store.attendance_queries import touch_days
@@ -58,7 +59,7 @@ async def identify(db: Database, now_ms: WallMs, zone: ZoneInfo) -> int:
         streams = await identity_queries.stream_keys(connection, {event.stream_id for event in events})
         sizes = await policy_queries.window_sizes(connection)
         work = _read(events, streams, _Work(zone, sizes.widest, {number: key[0] for number, key in streams.items()}))
-        await _add_punches(connection, work)
+        await _add_punches(connection, work, now_ms)
         await _add_scans(connection, work, now_ms)
         await identity_queries.add_sources(connection, work.sources)
         await ingest_queries.put_quarantine(connection, work.damaged)
@@ -116,7 +117,7 @@ def _read(events: Sequence[StoredEvent], streams: dict[int, StreamKey], work: _W
     return work
 
 
-async def _add_punches(connection: AsyncConnection, work: _Work) -> None:
+async def _add_punches(connection: AsyncConnection, work: _Work, now_ms: WallMs) -> None:
     """New punches by business key; further reports of one are sources of the first."""
     keys = [business_key(punch) for _, punch in work.punches]
     known = await identity_queries.known_punches(connection, {key for key in keys if key is not None})
@@ -137,6 +138,7 @@ async def _add_punches(connection: AsyncConnection, work: _Work) -> None:
         rows.append(_punch_row(number, (event, punch), key, owner, work))
         _touch(rows[-1], owner, event, punch, work)
     await identity_queries.add_punches(connection, rows)
+    await watch_numbers(connection, [work.punches[index][1] for index in fresh], now_ms)
     for index, (event, _) in enumerate(work.punches):
         key, mine = keys[index], new.get(index)
         first = mine if mine is not None else known[key] if key is not None else None

@@ -1,6 +1,7 @@
 """Alarms that no message raises or ends: gaps that stay, and doubts that did not come back."""
 
 from server.ingest.gaps import GapWatch
+from server.ingest.log_numbers import RESTARTED
 from server.ingest.session import CONFLICT, FOREIGN
 from server.ingest.transaction import BAD_MESSAGE, CLONED, LOST, REVOKED, UNKNOWN
 from server.store import fleet_queries, ingest_queries
@@ -12,7 +13,7 @@ GAP = "gap"
 EVERY_S = 10.0
 DAY_MS = 24 * 3_600_000
 QUIET_AFTER_A_DAY = (CONFLICT, FOREIGN, BAD_MESSAGE, CLONED, REVOKED, UNKNOWN)
-QUIET_AFTER_A_WEEK = (LOST,)
+QUIET_AFTER_A_WEEK = (LOST, RESTARTED)
 
 
 async def look(db: Database, clocks: Clocks, watch: GapWatch) -> None:

@@ -4,7 +4,7 @@ Ids are drawn before the insert, which only the identity step does: whoever hold
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -51,6 +51,13 @@ class StoredEvent(NamedTuple):
     seq: int
     received_ms: WallMs
     body: bytes
+
+
+class LogEnd(NamedTuple):
+    """The newest numbered punch of a terminal: its second by the terminal's clock, its record number."""
+
+    second: int
+    number: int
 
 
 class Matched(NamedTuple):
@@ -276,6 +283,20 @@ async def matched_users(
         for row in await connection.execute(wanted.where(terminals.c.serial.in_(serials))):
             found[row.serial, row.user_code] = Matched(row.employee, row.zone)
     return found
+
+
+async def log_ends(connection: AsyncConnection, serials: Collection[str]) -> dict[str, LogEnd]:
+    """Where the log of each of these terminals had got to; one that never numbered a punch is left out."""
+    wanted = select(terminals.c.serial, terminals.c.log_seq, terminals.c.log_second)
+    wanted = wanted.where(terminals.c.serial.in_(sorted(serials)), terminals.c.log_seq.is_not(None))
+    return {row.serial: LogEnd(row.log_second, row.log_seq) for row in await connection.execute(wanted)}
+
+
+async def put_log_ends(connection: AsyncConnection, ends: Mapping[str, LogEnd]) -> None:
+    """Remember where these logs have got to."""
+    for serial, end in sorted(ends.items()):
+        values = {"log_seq": end.number, "log_second": end.second}
+        await connection.execute(update(terminals).where(terminals.c.serial == serial).values(values))
 
 
 async def note_last_events(connection: AsyncConnection, newest: dict[str, WallMs]) -> None:

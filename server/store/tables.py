@@ -73,6 +73,8 @@ terminals = Table(
     Column("kind", Text, nullable=False),  # terminal | scanner
     Column("user_group", Text, nullable=False),  # terminals that share user numbers
     Column("last_event_ms", BigInteger),
+    Column("log_seq", BigInteger),  # record number and second of the newest numbered punch (AR-2)
+    Column("log_second", BigInteger),
     Column("health", JSON),  # the last shared.wire.TerminalHealth as builtins
 )
 
@@ -91,7 +93,7 @@ alarms = Table(
     "alarms",
     metadata,
     id_column(),
-    # conflict | lost_at_gateway | cloned_gateway | foreign_terminal | bad_message ...
+    # conflict | lost_at_gateway | cloned_gateway | foreign_terminal | bad_message | restarted_log ...
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),  # gateway id or terminal serial
     Column("detail", JSON, nullable=False),

@@ -85,6 +85,49 @@ async def test_rel09_business_dedupe_tells_records_of_a_reset_clock_apart_by_num
     assert await rows(db, "SELECT key_seq, held FROM punches ORDER BY key_seq") == [(1, "AR-3"), (2, "AR-3")]
 
 
+def numbered(number: int, second: int, user: str = "7") -> Punch:
+    """A punch so many seconds after the others, under that record number."""
+    return Punch("T1", user, MONDAY_S + second, SHANGHAI_S, (MONDAY_S - SHANGHAI_S + second) * 1000, native_seq=number)
+
+
+async def alarms(db: Database) -> list[tuple[object, ...]]:
+    return await rows(db, "SELECT kind, subject, count FROM alarms")
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_ar2_a_terminal_that_restarts_its_record_numbers_loses_nothing_and_it_is_told(
+    db: Database, together: bool
+) -> None:
+    old = [numbered(n, n * 60) for n in range(1, 6)]
+    new = [numbered(n, 3_600 + n * 60, user=str(n)) for n in range(1, 4)]
+    await send(db, 1, *old)
+    if not together:
+        await identify_all(db)
+    await send(db, 6, *new, *old)  # read again as a whole: the old ones are repeats
+    await identify_all(db)
+    assert await rows(db, COUNTS) == [(8, 0, 13)]
+    assert await alarms(db) == [("restarted_log", "T1", 1)]
+
+
+async def test_ar2_the_same_number_and_second_of_another_user_counts(db: Database) -> None:
+    await send(db, 1, numbered(5, 60))
+    await identify_all(db)
+    await send(db, 2, numbered(5, 60, user="8"))
+    await identify_all(db)
+    assert await rows(db, COUNTS) == [(2, 0, 2)]
+    assert await alarms(db) == [("restarted_log", "T1", 1)]
+
+
+async def test_numbers_that_go_on_in_whatever_order_they_come_raise_no_alarm(db: Database) -> None:
+    punches = [numbered(n, n // 2 * 60) for n in range(1, 9)]
+    await send(db, 1, *punches[5:], *punches[:3])
+    await identify_all(db)
+    await send(db, 7, *punches)
+    await identify_all(db)
+    assert await rows(db, COUNTS) == [(5, 0, 14)]
+    assert await alarms(db) == []
+
+
 async def test_a_source_without_clock_has_no_repeats(db: Database) -> None:
     await send(db, 1, *(Punch("T1", "7", None, None, NOW_MS) for _ in range(3)))
     await identify_all(db)

@@ -20,6 +20,8 @@ def upgrade() -> None:
     op.add_column("attendance_days", sa.Column("leaves", sa.JSON(), server_default="{}", nullable=False))
     op.add_column("attendance_days", sa.Column("day_type", sa.Text(), server_default="workday", nullable=False))
     op.add_column("attendance_days", sa.Column("system", sa.Text(), server_default="standard", nullable=False))
+    op.add_column("terminals", sa.Column("log_seq", sa.BigInteger()))
+    op.add_column("terminals", sa.Column("log_second", sa.BigInteger()))
     op.add_column("punches", sa.Column("learned_ms", sa.BigInteger()))
     op.create_table(
         "day_versions",

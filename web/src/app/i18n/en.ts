@@ -447,6 +447,7 @@ export const en: Dictionary = {
       conflict: "Two different contents under one number; both are kept. Contact support.",
       foreign_terminal: "A terminal is not assigned to this gateway; its data waits in quarantine. Assign it, then run muster server quarantine release.",
       lost_at_gateway: "The gateway no longer holds a span of data that never arrived. Compare with the terminals' own logs.",
+      restarted_log: "The terminal numbers its records from the start again. Nothing is lost; see whether somebody reset it.",
       cloned_gateway: "Two machines use one gateway identity. Take one out of service.",
       revoked_gateway: "A revoked gateway still sends; its data waits in quarantine.",
       unknown_gateway: "A gateway that is not known sends data. Add it first.",

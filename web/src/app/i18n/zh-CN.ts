@@ -452,6 +452,7 @@ export const zh = {
       conflict: "同一编号收到两份不同内容，两份都已保留，请联系技术支持。",
       foreign_terminal: "终端没有分配给这台网关，其数据在隔离区等待。请先分配终端，再运行 muster server quarantine release。",
       lost_at_gateway: "有一段数据从未到达，网关里也已没有。请与终端自身的记录核对。",
+      restarted_log: "考勤机的记录编号重新从头开始。数据没有丢失；请确认是否有人恢复过出厂设置。",
       cloned_gateway: "两台机器用了同一个网关身份，请停用其中一台。",
       revoked_gateway: "已停用的网关还在发送，其数据在隔离区等待。",
       unknown_gateway: "未登记的网关在发送数据。请先添加网关。",
