@@ -7,7 +7,7 @@ from server.attendance.kept import Kept
 from server.attendance.policy import Policy
 from server.attendance.spans import Minute, Span
 
-SCHEDULED = -1
+SCHEDULED = 0
 """Instead of a punch's id: nobody punched, the scheduled time stands (AR-11)."""
 
 

@@ -534,7 +534,7 @@ async def test_ar16_approved_leave_is_leave_and_cancelled_leave_is_absence(any_o
 async def test_ar17_leave_wins_until_it_is_ended(any_office: World) -> None:
     number = await ask(any_office, leave("03T09:00", "03T12:00"))
     await decide(any_office, number)
-    await punch(any_office, "e2", (TUE, 9, 0), (TUE, 18, 0))
+    await punch(any_office, "e2", (TUE, 8, 58), (TUE, 10, 30), (TUE, 18, 0))
     found = await day_of(any_office, "e2", TUE, NEXT_DAY)
     assert (found["status"], found["worked_min"], found["leave_min"]) == ("normal", 300, 180)
     assert "punch_during_leave" in found["flags"]
