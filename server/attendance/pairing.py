@@ -7,8 +7,8 @@ from server.attendance.kept import Kept
 from server.attendance.policy import Policy
 from server.attendance.spans import Minute, Span
 
-SCHEDULED = 0
-"""Instead of a punch's id: nobody punched, the scheduled time stands (AR-11)."""
+SCHEDULED = -(1 << 63)
+"""Instead of a punch's id, and none that any has: nobody punched, the scheduled time stands (AR-11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,3 +183,10 @@ def test_leave_taken_back_counts_no_more() -> None:
     (on_leave,) = compute(Facts(shift, absences=(leave,)), SHANGHAI)
     (back,) = compute(Facts(shift, absences=(replace(leave, cancelled_ms=at("01 12:00")),)), SHANGHAI)
     assert (on_leave.status, back.status) == ("leave", "absent")
+
+
+@pytest.mark.parametrize("number", [0, -1, 7])
+def test_every_punch_that_counts_is_explained_whatever_its_id(number: int) -> None:
+    first, last = punch(number, "02 09:00"), punch(99, "02 18:00")
+    [record] = compute(Facts((Shift(MONDAY, DAY),), (first, last)), SHANGHAI)
+    assert record.explanation.used == tuple(sorted((number, 99)))
