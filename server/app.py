@@ -81,7 +81,7 @@ def _parts(role: Role, config: ServerConfig, db: Database, clocks: Clocks) -> li
         case "ingest":
             return [_ingest(config, db, clocks)]
         case "worker":
-            return [_worker(config, db, clocks)]
+            return [_worker(config, db, clocks), _notices(config, db, clocks)]
 
 
 def _http(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
@@ -142,6 +142,13 @@ def _worker(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
                 await asyncio.sleep(LOOK_S)
 
     return Part("worker", run)
+
+
+def _notices(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
+    """Apart from the worker: results do not wait for other companies' servers."""
+    from server.services.notices import run
+
+    return Part("notices", lambda: run(db, config, clocks))
 
 
 @asynccontextmanager

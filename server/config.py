@@ -44,12 +44,34 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     port: Port = 8400
     proxies: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of TLS proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+    address: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s]+[^/\s])?$")] = ""
+    """What people type to reach the pages, such as ``https://muster.example``: links in notices begin with it."""
 
 
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Defaults for sites that say nothing else."""
 
     zone: str = "Asia/Shanghai"
+
+
+class MailConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """The company's SMTP server, for notices by e-mail."""
+
+    host: str
+    port: Port = 587
+    from_: str
+    user: str = ""
+    password_file: Path | None = None
+    """One line, mode 0600; relative to the configuration file."""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` only for a server on this machine."""
+
+
+class NoticesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where notices may go beside the vendors' own hosts."""
+
+    allowed: tuple[str, ...] = ()
+    """Origins such as ``http://127.0.0.1:9000``: for tests, and for robots behind a gateway of the company's."""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +85,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     broker: BrokerConfig = BrokerConfig()
     http: HttpConfig = HttpConfig()
     site: SiteConfig = SiteConfig()
+    mail: MailConfig | None = None
+    """Without it there is no e-mail."""
+    notices: NoticesConfig = NoticesConfig()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -147,7 +172,10 @@ def _absolute(config: ServerConfig, base: Path) -> ServerConfig:
     if config.on_sqlite:
         database = DatabaseConfig(url=SQLITE + str(data / database.url.removeprefix(SQLITE)))
     broker = msgspec.structs.replace(config.broker, password_file=base / config.broker.password_file)
-    return msgspec.structs.replace(config, data=data, database=database, broker=broker)
+    mail = config.mail
+    if mail is not None and mail.password_file is not None:
+        mail = msgspec.structs.replace(mail, password_file=base / mail.password_file)
+    return msgspec.structs.replace(config, data=data, database=database, broker=broker, mail=mail)
 
 
 def _path(kind: type, value: object) -> Path:

@@ -39,6 +39,7 @@ notice_schedules = Table(
     Column("departments", JSON, nullable=False),  # none: all
     Column("actor", Text, nullable=False),
     Column("disabled", Boolean, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),  # nothing is due before it
 )
 
 notices = Table(  # one that is due, once per schedule and instant
@@ -50,6 +51,7 @@ notices = Table(  # one that is due, once per schedule and instant
     Column("state", Text, nullable=False),  # open | sent | failed
     Column("attempts", Integer, nullable=False),
     Column("next_ms", BigInteger, nullable=False),
+    Column("tried_ms", BigInteger),  # last attempt, for vendors' limits
     Column("error", Text),  # a code, never an answer's text
     Column("sent_ms", BigInteger),
     UniqueConstraint("schedule", "due_ms"),

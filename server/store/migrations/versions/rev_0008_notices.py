@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("departments", sa.JSON(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["channel"], ["notice_channels.id"], name=op.f("fk_notice_schedules_channel")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_schedules")),
     )
@@ -65,6 +66,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_ms", sa.BigInteger(), nullable=False),
+        sa.Column("tried_ms", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("sent_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["schedule"], ["notice_schedules.id"], name=op.f("fk_notices_schedule")),

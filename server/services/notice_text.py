@@ -1,0 +1,108 @@
+"""What notices say: counts, never names, as a group reads them; a workbook only by e-mail."""
+
+from collections import Counter
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from server.access.scope import Scope
+from server.config import ServerConfig
+from server.notices.mail import Attachment
+from server.notices.robots import Message
+from server.notices.schedule import month_told
+from server.reports.columns import Language, ReportName
+from server.reports.month import month_span
+from server.reports.words import label, title, word
+from server.services.report_files import Setting, workbook
+from server.services.reports import Question
+from server.store import closing_queries, page_queries, report_queries
+from server.store.database import Database
+from server.store.report_queries import DaysAsked
+from server.store.scope_filter import Narrow
+from shared.clock import WallMs, from_ms
+
+SUBJECTS = ("today", "exceptions", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What to tell: about what, when it was due, to whom in which language."""
+
+    report: str
+    due_ms: WallMs
+    language: Language
+    narrow: Narrow
+
+
+async def message(db: Database, config: ServerConfig, told: Told) -> Message:
+    """Counts of the day, the month's exceptions or its state, with a link to the page."""
+    match told.report:
+        case "today":
+            head, lines, path = await _today(db, config.zone, told)
+        case "exceptions":
+            head, lines, path = await _exceptions(db, config.zone, told)
+        case _:
+            head, lines, path = await _month(db, config.zone, told)
+    link = f"{config.http.address}{path}" if config.http.address else None
+    return Message(head, "\n".join(lines), link, label("open", told.language))
+
+
+async def attachment(db: Database, config: ServerConfig, told: Told) -> Attachment | None:
+    """The workbook that goes with an e-mail; none for a day's counts."""
+    if told.report == "today":
+        return None
+    report: ReportName = "exceptions" if told.report == "exceptions" else "month"
+    month = month_told(told.due_ms, config.zone)
+    setting = Setting(told.due_ms, config.zone, told.language, config.company)
+    with await workbook(db, Scope.system(), Question(report, month, told.narrow), setting) as file:
+        return Attachment(f"{title(report, told.language)}-{month}.xlsx", file.read())
+
+
+async def _today(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[str], str]:
+    day = from_ms(told.due_ms).astimezone(zone).date()
+    async with db.reading() as connection:
+        rows = await page_queries.day_rows(connection, Scope.system(), day, told.narrow)
+        planned = await page_queries.planned_people(connection, Scope.system(), day, told.narrow)
+    counts = Counter(row.status for row in rows)
+    lines = [f"{label('planned', told.language)}: {len(planned)}"]
+    lines += [f"{word(status, told.language)}: {number}" for status, number in sorted(counts.items())]
+    return f"{label('today', told.language)} {day}", lines, f"/today?date={day}"
+
+
+async def _exceptions(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[str], str]:
+    month = month_told(told.due_ms, zone)
+    async with db.reading() as connection:
+        asked = DaysAsked("exceptions", *month_span(month))
+        rows = await report_queries.report_days(connection, Scope.system(), told.narrow, asked)
+    counts = Counter(row.record.status for row in rows)
+    lines = [f"{label('count_of', told.language)}: {len(rows)}"]
+    lines += [f"{word(status, told.language)}: {number}" for status, number in sorted(counts.items())]
+    pending = sum(row.record.minutes.pending > 0 for row in rows)
+    lines.append(f"{label('pending', told.language)}: {pending}")
+    return f"{title('exceptions', told.language)} {month}", lines, f"/exceptions?month={month}"
+
+
+async def _month(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[str], str]:
+    month = month_told(told.due_ms, zone)
+    async with db.reading() as connection:
+        closed = month in await closing_queries.closed_months(connection)
+        asked = DaysAsked("daily", *month_span(month))
+        _, sums = await report_queries.report_day_sums(connection, Scope.system(), told.narrow, asked)
+        people = await report_queries.people_of_month(connection, Scope.system(), told.narrow, asked.first, asked.last)
+    overtime = sum(sums[f"ot_{kind}_min"] for kind in ("15", "20", "30"))
+    facts = {
+        label("closing", told.language): word("closed" if closed else "open", told.language),
+        label("people", told.language): str(len(people)),
+        label("late_hours", told.language): _hours(sums["late_min"]),
+        label("absent_hours", told.language): _hours(sums["absent_min"]),
+        label("overtime_hours", told.language): _hours(overtime),
+        label("pending_hours", told.language): _hours(sums["pending_min"]),
+    }
+    return (
+        f"{title('month', told.language)} {month}",
+        [f"{k}: {v}" for k, v in facts.items()],
+        f"/reports?month={month}",
+    )
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes / 60:.1f}"
