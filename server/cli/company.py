@@ -18,6 +18,7 @@ EXAMPLE = """\b
               "breaks": [["12:00", "13:00"]]}],
   "employees": [{"id": "e7", "name": "王芳", "department": "ops", "site": "d3",
                  "position": "courier", "joined_on": "2026-01-05"}],
+  "contracts": [{"employee": "e7", "from_on": "2026-01-05", "to_on": "2028-12-31", "kind": "fixed_term"}],
   "roster": [{"employee": "e7", "date": "2026-03-02", "shift": "day"}],
   "terminal_users": [{"user_group": "d3", "user_code": "1007", "employee": "e7"}],
   "shipments": [{"tracking_no": "SF1", "site": "d3", "courier": "e7", "promised_on": "2026-03-02"}],
@@ -32,6 +33,9 @@ Days and scores that follow from a change are computed again by the running serv
 {EXAMPLE}
 
 \b
+employees   another department, site or position than before is a change of post as of today; also worked_since, email
+contracts   kinds fixed_term, open_ended, project, part_time, dispatch, internship; work_system standard,
+            comprehensive (with hours_period month, quarter or year), untimed
 roster      the rows of a person and date replace what was planned; "shift": null is a day off
 shifts      an end at or before the start is on the next day
 numbers     past punches of a number that was nobody's follow; those of a number that changes hands stay

@@ -12,14 +12,18 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from shared.errors import ConfigError
+from server.people.person import Contract, ContractKind, HoursPeriod, WorkSystem, refuse_contract
+from shared.errors import ConfigError, DataError
 
 MOST_SHOWN = 30
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,62}[^\s\x00-\x1f])?$")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,200}$")]
 TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[^\s\x00-\x1f]{1,4}$")]
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^\s@\x00-\x1f]{1,100}@[^\s@\x00-\x1f]{1,150}$")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Role = Literal["administrator", "hr", "manager", "employee", "it", "facilities"]
 
@@ -46,8 +50,16 @@ class Site(_Row, frozen=True, kw_only=True):
     zone: str
 
 
+class Flex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Flexible hours (AR-18): come between two times, stay ``span_min`` minutes."""
+
+    earliest: TimeOfDay
+    latest: TimeOfDay
+    span_min: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+
+
 class PlannedShift(_Row, frozen=True, kw_only=True):
-    """A shift; an end at or before the start is on the next day."""
+    """A shift; an end at or before the start is on the next day. ``code`` is its short name on narrow boards."""
 
     id: Id
     name_zh: Name
@@ -55,10 +67,15 @@ class PlannedShift(_Row, frozen=True, kw_only=True):
     start: TimeOfDay
     end: TimeOfDay
     breaks: tuple[tuple[TimeOfDay, TimeOfDay], ...] = ()
+    flex: Flex | UnsetType | None = UNSET
+    code: Code | UnsetType | None = UNSET
 
 
 class Employee(_Row, frozen=True, kw_only=True):
-    """A person; ``position`` decides the weights of the scorecard."""
+    """A person; ``position`` decides the weights of the scorecard, ``worked_since`` (first job) the annual leave.
+
+    Another department, site or position than before is a change of post as of today.
+    """
 
     id: Id
     name: Name
@@ -67,6 +84,19 @@ class Employee(_Row, frozen=True, kw_only=True):
     position: Name
     joined_on: date
     left_on: date | None = None
+    worked_since: date | UnsetType | None = UNSET
+    email: Email | UnsetType | None = UNSET
+
+
+class SignedContract(_Row, frozen=True, kw_only=True):
+    """A contract in its basics; ``to_on`` is its last day. It replaces the one of the same first day."""
+
+    employee: Id
+    from_on: date
+    to_on: date | None = None
+    kind: ContractKind
+    work_system: WorkSystem = "standard"
+    hours_period: HoursPeriod | None = None
 
 
 class RosterDay(_Row, frozen=True, kw_only=True):
@@ -117,6 +147,7 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[Site, ...] = ()
     shifts: tuple[PlannedShift, ...] = ()
     employees: tuple[Employee, ...] = ()
+    contracts: tuple[SignedContract, ...] = ()
     roster: tuple[RosterDay, ...] = ()
     terminal_users: tuple[TerminalUser, ...] = ()
     shipments: tuple[Shipment, ...] = ()
@@ -128,6 +159,7 @@ ROWS: dict[str, type[_Row]] = {
     "sites": Site,
     "shifts": PlannedShift,
     "employees": Employee,
+    "contracts": SignedContract,
     "roster": RosterDay,
     "terminal_users": TerminalUser,
     "shipments": Shipment,
@@ -138,6 +170,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "sites": ("id",),
     "shifts": ("id",),
     "employees": ("id",),
+    "contracts": ("employee", "from_on"),
     "roster": ("employee", "date", "shift"),
     "terminal_users": ("user_group", "user_code"),
     "shipments": ("tracking_no",),
@@ -146,6 +179,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 _REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "departments": (("parent", "departments"),),
     "employees": (("department", "departments"), ("site", "sites")),
+    "contracts": (("employee", "employees"),),
     "roster": (("employee", "employees"), ("shift", "shifts")),
     "terminal_users": (("employee", "employees"),),
     "shipments": (("site", "sites"), ("courier", "employees")),
@@ -264,11 +298,27 @@ def _senseless(company: Company) -> list[Problem]:
         for start, end in shift.breaks
         if not _inside(shift, start, end)
     ]
+    found += _bad_contracts(company)
     return found + [
         Problem("users", number, "employee", "the role employee needs one")
         for number, user in enumerate(company.users)
         if user.role == "employee" and user.employee is None
     ]
+
+
+def _bad_contracts(company: Company) -> list[Problem]:
+    found = []
+    for number, row in enumerate(company.contracts):
+        try:
+            refuse_contract(contract_of(row))
+        except DataError as error:
+            found.append(Problem("contracts", number, "", str(error)))
+    return found
+
+
+def contract_of(row: SignedContract) -> Contract:
+    """The contract that a row says."""
+    return Contract(row.from_on, row.to_on, row.kind, row.work_system, row.hours_period)
 
 
 def _inside(shift: PlannedShift, start: str, end: str) -> bool:

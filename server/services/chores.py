@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
-from server.services import accrual, approvals, calendars, imports, leave
+from server.services import accrual, approvals, calendars, imports, leave, people_changes
 from server.services.groups import extend_rosters
 from server.services.recompute import touch_outdated
 from server.store.change_queries import forget_changes
@@ -61,10 +61,15 @@ async def _touch_outdated(db: Database, _config: ServerConfig, now_ms: WallMs) -
     await touch_outdated(db, now_ms)
 
 
+async def _begin_posts(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await people_changes.begin_posts(db, now_ms)
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("outdated", HOUR_MS, _touch_outdated),
     Chore("changes", HOUR_MS, _forget_changes),
     Chore("uploads", HOUR_MS, _forget_uploads),
+    Chore("posts", 10 * MINUTE_MS, _begin_posts),
     Chore("calendars", HOUR_MS, calendars.ensure_defaults),
     Chore("leave_types", HOUR_MS, _ensure_requests),
     Chore("accrual", 10 * MINUTE_MS, _accrue),

@@ -28,8 +28,10 @@ from server.people.company_file import (
     read_company,
 )
 from server.services.accounts import normal_login
+from server.services.company_history import put_contracts, put_history
 from server.services.parcels import cards_of
 from server.services.passwords import Passwords
+from server.services.people_changes import Followed, follow
 from server.store import (
     attendance_queries,
     change_queries,
@@ -98,6 +100,11 @@ class _Effects:
     cards: set[tuple[str, str]]
     punches: int = 0
 
+    def take(self, followed: Followed) -> None:
+        """All of that as well."""
+        self.days |= followed.days
+        self.cards |= followed.cards
+
 
 async def load_company(db: Database, actor: str, company: Company, now_ms: WallMs, *, dry_run: bool = False) -> Loaded:
     """Add and change what the company says, in one transaction, and touch the days and scores that follow from it.
@@ -140,6 +147,11 @@ async def _load(
     old = await _plans_of(connection, company, before)
     for name in _KEPT:
         results[name] = await _put_section(connection, name, getattr(company, name), before[name])
+    people = await put_history(connection, company, before["employees"], now_ms)
+    if company.contracts:
+        counted, followed = await put_contracts(connection, company.contracts, people)
+        results["contracts"] = SectionResult(*counted)
+        effects.take(followed)
     zones = await attendance_queries.zones(connection, _all_people(company, before))
     await _follow_people(connection, company, before, effects)
     results["roster"] = await _put_roster(connection, company.roster, effects)
@@ -156,7 +168,17 @@ _KEPT = {"sites": ("id",), "departments": ("id",), "shifts": ("id",), "employees
     "terminal_users": ("user_group", "user_code")
 }
 """Sections that are written as they are, in order of reference, with their keys."""
-_SECTIONS = ("departments", "sites", "shifts", "employees", "roster", "terminal_users", "shipments", "users")
+_SECTIONS = (
+    "departments",
+    "sites",
+    "shifts",
+    "employees",
+    "contracts",
+    "roster",
+    "terminal_users",
+    "shipments",
+    "users",
+)
 
 
 # --- people, shifts and numbers -------------------------------------------------------------------------------------
@@ -165,28 +187,31 @@ _SECTIONS = ("departments", "sites", "shifts", "employees", "roster", "terminal_
 async def _put_section(
     connection: AsyncConnection, name: str, rows: Sequence[msgspec.Struct], before: Stored
 ) -> SectionResult:
-    values = [_columns(row) for row in rows]
+    key = _KEPT[name]
+    values = [_columns(row, before.get(tuple(getattr(row, k) for k in key), {})) for row in rows]
     added, changed = company_queries.changed_rows(before, _KEPT[name], values)
     wanted = {*added, *changed}
     await company_queries.put(connection, name, [v for v in values if tuple(v[k] for k in _KEPT[name]) in wanted])
     return SectionResult(len(added), len(changed), len(values) - len(wanted))
 
 
-def _columns(row: msgspec.Struct) -> dict[str, Any]:
-    """Fields as columns: pairs of times are kept as JSON."""
+def _columns(row: msgspec.Struct, old: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as columns: what may be left out stays as it was, times of shifts are kept as JSON."""
     values = msgspec.structs.asdict(row)
     if isinstance(row, PlannedShift):
         values["breaks"] = [list(pair) for pair in row.breaks]
-    return values
+        if isinstance(row.flex, msgspec.Struct):
+            values["flex"] = msgspec.structs.asdict(row.flex)
+    return {name: old.get(name) if value is msgspec.UNSET else value for name, value in values.items()}
 
 
 async def _plans_of(
     connection: AsyncConnection, company: Company, before: Mapping[str, Stored]
 ) -> list[tuple[str, date]]:
     """Employee-days whose shift has other times from now on."""
-    values = [_columns(row) for row in company.shifts]
+    values = [_columns(row, before["shifts"].get((row.id,), {})) for row in company.shifts]
     _, changed = company_queries.changed_rows(before["shifts"], ("id",), values)
-    times = ("start", "end", "breaks")
+    times = ("start", "end", "breaks", "flex")
     news = {v["id"]: v for v in values}
     moved = [key[0] for key in changed if any(before["shifts"][key][t] != news[key[0]][t] for t in times)]
     return await company_queries.days_with_shifts(connection, moved) if moved else []
@@ -212,10 +237,8 @@ async def _follow_people(
             row["left_on"],
         ):
             rated.append(employee)
-    if moved:
-        effects.days.update(await company_queries.days_of(connection, moved))
-    if moved or rated:
-        effects.cards.update(await company_queries.cards_of(connection, [*moved, *rated]))
+    followed = await follow(connection, moved=moved, rated=rated, spans={})
+    effects.take(followed)
 
 
 async def _put_roster(connection: AsyncConnection, rows: Sequence[RosterDay], effects: _Effects) -> SectionResult:

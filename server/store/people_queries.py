@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Row, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
@@ -13,6 +13,9 @@ from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, punches, sites, terminal_users, terminals
 from server.store.upsert import insert_into
 from shared.clock import WallMs
+
+_PEOPLE = 10_000
+"""People of one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,32 @@ async def employee_rows(
     connection: AsyncConnection, scope: Scope, part: str, narrow: Narrow, *, limit: int, offset: int
 ) -> tuple[int, list[EmployeeRow]]:
     """How many employees there are whose name, id or number has this part, and a page of them by name."""
-    conditions = narrowed(scope, narrow)
-    if part:
-        numbers = select(terminal_users.c.employee).where(terminal_users.c.user_code == part)
-        found = [column.icontains(part, autoescape=True) for column in (employees.c.name, employees.c.id)]
-        conditions.append(or_(*found, employees.c.id.in_(numbers)))
+    conditions = _having(scope, part, narrow)
     total = await connection.scalar(select(func.count()).select_from(employees).where(*conditions))
     page = select(employees).where(*conditions).order_by(employees.c.name, employees.c.id).limit(limit).offset(offset)
     rows = (await connection.execute(page)).all()
     codes = await _user_codes(connection, [row.id for row in rows])
     return total or 0, [_employee(row, codes.get(row.id, [])) for row in rows]
+
+
+async def employee_ids(connection: AsyncConnection, scope: Scope, part: str, narrow: Narrow) -> list[str]:
+    """All of the same, as ids."""
+    which = select(employees.c.id).where(*_having(scope, part, narrow)).order_by(employees.c.name, employees.c.id)
+    return list(await connection.scalars(which))
+
+
+async def numbers_of(
+    connection: AsyncConnection, scope: Scope, people: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Numbers, as group and number, of those of these people who are in scope."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    joined = terminal_users.join(employees, employees.c.id == terminal_users.c.employee)
+    for start in range(0, len(people), _PEOPLE):
+        mine = (terminal_users.c.employee.in_(people[start : start + _PEOPLE]), visible(scope))
+        which = select(terminal_users).select_from(joined).where(*mine)
+        for row in await connection.execute(which.order_by(terminal_users.c.user_group, terminal_users.c.user_code)):
+            found.setdefault(row.employee, []).append((row.user_group, row.user_code))
+    return found
 
 
 async def unmatched_rows(connection: AsyncConnection, scope: Scope) -> list[UnmatchedRow]:
@@ -157,6 +176,83 @@ async def give_punches(
     instants = list(await connection.scalars(select(punches.c.true_ms).where(*which)))
     await connection.execute(update(punches).where(*which).values(employee=employee, learned_ms=now_ms))
     return instants
+
+
+async def map_anew(connection: AsyncConnection, user_group: str, user_code: str, employee: str | None) -> None:
+    """Map a number to another employee, or to nobody."""
+    same = (terminal_users.c.user_group == user_group, terminal_users.c.user_code == user_code)
+    if employee is None:
+        await connection.execute(delete(terminal_users).where(*same))
+    else:
+        row = insert_into(connection, terminal_users).values(
+            user_group=user_group, user_code=user_code, employee=employee
+        )
+        changed = row.on_conflict_do_update(
+            index_elements=["user_group", "user_code"], set_={"employee": row.excluded.employee}
+        )
+        await connection.execute(changed)
+
+
+async def move_punches(
+    connection: AsyncConnection,
+    number: tuple[str, str],
+    hands: tuple[str, str | None],
+    from_ms: WallMs | None,
+    now_ms: WallMs,
+) -> list[WallMs | None]:
+    """Give punches of a number, (group, code), from one employee's hands to another's or nobody's, from an instant on.
+
+    The true instant of each; None for a held one.
+    """
+    of_group = select(terminals.c.serial).where(terminals.c.user_group == number[0])
+    which = [punches.c.employee == hands[0], punches.c.user_code == number[1], punches.c.terminal.in_(of_group)]
+    if from_ms is not None:
+        which.append(punches.c.at_ms >= from_ms)
+    instants = list(await connection.scalars(select(punches.c.true_ms).where(*which)))
+    await connection.execute(update(punches).where(*which).values(employee=hands[1], learned_ms=now_ms))
+    return instants
+
+
+async def user_groups(connection: AsyncConnection) -> dict[str, frozenset[str]]:
+    """Groups of terminals that share user numbers, each with the sites it stands at; about terminals, so for all."""
+    which = select(terminals.c.user_group, terminals.c.site).where(terminals.c.kind == "terminal").distinct()
+    found: dict[str, set[str]] = {}
+    for row in await connection.execute(which):
+        found.setdefault(row.user_group, set()).update([] if row.site is None else [row.site])
+    for group in await connection.scalars(select(terminal_users.c.user_group).distinct()):
+        found.setdefault(group, set())
+    return {group: frozenset(places) for group, places in sorted(found.items())}
+
+
+async def mapped_numbers(connection: AsyncConnection) -> dict[tuple[str, str], str]:
+    """Employee by (group, number), for those who bring people in: everybody's."""
+    rows = await connection.execute(select(terminal_users))
+    return {(row.user_group, row.user_code): row.employee for row in rows}
+
+
+async def terminals_by_group(connection: AsyncConnection) -> dict[str, list[tuple[str, str]]]:
+    """Serial number and name of the terminals of each group."""
+    which = select(terminals.c.user_group, terminals.c.serial, terminals.c.name).where(terminals.c.kind == "terminal")
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in await connection.execute(which.order_by(terminals.c.serial)):
+        found.setdefault(row.user_group, []).append((row.serial, row.name))
+    return found
+
+
+async def names_of_people(connection: AsyncConnection, scope: Scope) -> dict[str, str]:
+    """Name by id of everybody in scope."""
+    rows = await connection.execute(select(employees.c.id, employees.c.name).where(visible(scope)))
+    return {row.id: row.name for row in rows}
+
+
+def _having(scope: Scope, part: str, narrow: Narrow) -> list[ColumnElement[bool]]:
+    """In scope, asked for, and with this part in name or id, or as a number."""
+    conditions = narrowed(scope, narrow)
+    if part:
+        numbers = select(terminal_users.c.employee).where(terminal_users.c.user_code == part)
+        found = [column.icontains(part, autoescape=True) for column in (employees.c.name, employees.c.id)]
+        conditions.append(or_(*found, employees.c.id.in_(numbers)))
+    return conditions
 
 
 def _waiting(user_group: str, user_code: str) -> tuple[ColumnElement[bool], ...]:

@@ -7,8 +7,9 @@ from server.api.answers.attendance import zone_of
 from server.api.answers.names import names
 from server.api.context import Context
 from server.api.paging import Page
-from server.api.views.people import EmployeesView, EmployeeView, UnmatchedListView, UnmatchedView
+from server.api.views.people import EmployeesView, EmployeeView, SuggestionView, UnmatchedListView, UnmatchedView
 from server.api.views.session import MeView
+from server.services.people import Number, suggestions
 from server.store import change_queries, people_queries, user_queries
 from server.store.scope_filter import Narrow
 
@@ -51,10 +52,20 @@ async def employees(
 async def unmatched(context: Context, viewer: Viewer) -> UnmatchedListView:
     """Terminal users nobody is mapped to."""
     async with context.db.reading() as connection:
-        return UnmatchedListView(
-            rows=[
-                UnmatchedView.model_validate(row)
-                for row in await people_queries.unmatched_rows(connection, viewer.scope)
-            ],
-            version=await change_queries.newest_change(connection, "unmatched"),
+        rows = await people_queries.unmatched_rows(connection, viewer.scope)
+        numbers = [Number(row.user_group, row.user_code) for row in rows]
+        found = await suggestions(connection, viewer.scope, numbers)
+        version = await change_queries.newest_change(connection, "unmatched")
+    views = [
+        UnmatchedView(
+            user_group=row.user_group,
+            user_code=row.user_code,
+            terminals=list(row.terminals),
+            punches=row.punches,
+            first_ms=row.first_ms,
+            last_ms=row.last_ms,
+            suggestion=SuggestionView.model_validate(found[number]) if number in found else None,
         )
+        for row, number in zip(rows, numbers, strict=True)
+    ]
+    return UnmatchedListView(rows=views, version=version)

@@ -9,8 +9,8 @@ from server.api.context import CallerDep, ContextDep
 from server.api.guards import PeopleMapper, PeopleReader
 from server.api.paging import PageDep
 from server.api.views.base import Id
-from server.api.views.people import AssignBody, AssignedView, EmployeesView, UnmatchedListView
-from server.services.people import assign_user
+from server.api.views.people import AssignAllBody, AssignBody, AssignedView, EmployeesView, UnmatchedListView
+from server.services.people import Number, assign_user, assign_users
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -48,4 +48,12 @@ async def assign(body: AssignBody, viewer: PeopleMapper, context: ContextDep, ca
         scope=viewer.scope,
         caller=caller,
     )
+    return AssignedView.model_validate(done)
+
+
+@router.post("/unmatched/assign-all")
+async def assign_all(body: AssignAllBody, viewer: PeopleMapper, context: ContextDep, caller: CallerDep) -> AssignedView:
+    """Map several terminal users at once, all or none."""
+    wanted = [(Number(row.user_group, row.user_code), row.employee) for row in body.rows]
+    done = await assign_users(context.db, viewer.login, wanted, now_ms=caller.at_ms, scope=viewer.scope, caller=caller)
     return AssignedView.model_validate(done)

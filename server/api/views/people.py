@@ -1,6 +1,9 @@
 """Employees and terminal users."""
 
 import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from server.api.views.base import Id, NameView, View
 
@@ -28,6 +31,16 @@ class EmployeesView(View):
     sites: list[NameView]
 
 
+class SuggestionView(View):
+    """Whose a number probably is."""
+
+    employee: str
+    name: str
+    reason: Literal["terminal_name", "id"]
+    terminal: str | None
+    """The terminal that shows this name for the number."""
+
+
 class UnmatchedView(View):
     """A terminal user nobody is mapped to; its punches wait."""
 
@@ -37,6 +50,7 @@ class UnmatchedView(View):
     punches: int
     first_ms: int
     last_ms: int
+    suggestion: SuggestionView | None
 
 
 class UnmatchedListView(View):
@@ -52,6 +66,12 @@ class AssignBody(View):
     user_group: Id
     user_code: Id
     employee: Id
+
+
+class AssignAllBody(View):
+    """Map several terminal users; all or none."""
+
+    rows: Annotated[list[AssignBody], Field(min_length=1, max_length=500)]
 
 
 class AssignedView(View):

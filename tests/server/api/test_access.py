@@ -431,6 +431,8 @@ async def test_sec18_an_unknown_and_a_foreign_employee_get_one_answer(world: Wor
 NARROW = Scope(departments=frozenset({"ops-north"}))
 """Only e2 is in it."""
 Query = Callable[[Any, Scope], Awaitable[Any]]
+
+
 QUERIES: dict[str, tuple[Query, object]] = {
     "newest_result_date": (page_queries.newest_result_date, DAY),
     "day_rows": (lambda c, s: page_queries.day_rows(c, s, DAY), ["e2"]),
@@ -449,6 +451,9 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "employee_rows": (lambda c, s: people_queries.employee_rows(c, s, "", Narrow(), limit=9, offset=0), (1, ["e2"])),
     "unmatched_rows": (people_queries.unmatched_rows, []),
     "number_rows": (lambda c, s: people_queries.number_rows(c, s, "g1"), ["2"]),
+    "employee_ids": (lambda c, s: people_queries.employee_ids(c, s, "", Narrow()), ["e2"]),
+    "numbers_of": (lambda c, s: _keys(people_queries.numbers_of(c, s, ["e1", "e2", "e3"])), ["e2"]),
+    "names_of_people": (lambda c, s: _keys(people_queries.names_of_people(c, s)), ["e2"]),
     "employee_of_user": (lambda c, s: people_queries.employee_of_user(c, s, "g1", "3"), None),
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
     "source_rows": (
@@ -459,11 +464,15 @@ QUERIES: dict[str, tuple[Query, object]] = {
 """Every query that serves people, asked about or beyond the one person in scope, and the ids in its answer."""
 
 
+async def _keys(asked: Awaitable[dict[str, Any]]) -> list[str]:
+    return list(await asked)
+
+
 def _ids(answer: object) -> object:
     match answer:
         case list():
             return [
-                next((getattr(row, key) for key in ("employee", "id", "user_code") if hasattr(row, key)), None)
+                next((getattr(row, key) for key in ("employee", "id", "user_code") if hasattr(row, key)), row)
                 for row in answer
             ]
         case (int() as total, list() as rows):

@@ -77,6 +77,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("employee", "from_on", name=op.f("pk_posts")),
     )
     op.create_index("ix_posts_from_on", "posts", ["from_on"], unique=False)
+    op.execute(
+        "INSERT INTO posts (employee, from_on, department, site, position) "
+        "SELECT id, joined_on, department, site, position FROM employees"
+    )
 
 
 def downgrade() -> None:
