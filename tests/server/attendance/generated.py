@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from server.attendance.calendar import Calendar, DayType
 from server.attendance.facts import Absence, AbsenceKind, Facts, Flex, OvertimeRequest, Punch, Shift, ShiftPlan
 from server.attendance.policy import LateLeave, Policy
+from server.attendance.policy_settings import MOST_WINDOW_MIN
 from server.attendance.schedule import lay_out
 from shared.clock import to_ms
 from shared.punch import Direction
@@ -54,6 +55,8 @@ calendars = st.lists(_types, min_size=5, max_size=5).map(
 policies = st.builds(
     Policy,
     system=st.sampled_from(["standard", "standard", "comprehensive", "untimed"]),
+    window_before_min=st.sampled_from([120, 120, 0, MOST_WINDOW_MIN]),
+    window_after_min=st.sampled_from([240, 240, 0, MOST_WINDOW_MIN]),
     pairing=st.sampled_from(["first_last", "alternating", "directional"]),
     late_grace_min=st.sampled_from([0, 5]),
     early_grace_min=st.sampled_from([0, 30]),
@@ -126,7 +129,10 @@ def _absences(draw: st.DrawFn, shifts: Sequence[Shift]) -> tuple[Absence, ...]:
         if kind is not None:
             start = _bounds(shift)[0] + draw(st.sampled_from([-60, 0, 60, 300])) * MINUTE_MS
             end = start + draw(st.sampled_from([30, 200, 700])) * MINUTE_MS
-            found.append(Absence(kind, start, end, draw(known), draw(known)))
+            of_type = draw(st.sampled_from(["annual", "sick"])) if kind == "leave" else kind
+            found.append(Absence(kind, start, end, draw(known), draw(known), of_type))
+            if kind == "leave" and draw(st.booleans()):  # another type, in part at the same time
+                found.append(Absence(kind, start + 45 * MINUTE_MS, end + 45 * MINUTE_MS, draw(known), type="personal"))
     return tuple(found)
 
 

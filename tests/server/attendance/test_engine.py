@@ -79,8 +79,8 @@ def test_whoever_punches_before_the_window_opens_here_has_a_record() -> None:
 
 
 def test_the_record_changes_without_a_punch_at_its_turning_points() -> None:
-    opens, ends, closed = turning_points(Shift(MONDAY, DAY), SHANGHAI)
-    assert (opens, ends, closed) == (at("02 07:00"), at("02 18:00"), at("02 22:01"))
+    found = turning_points(Shift(MONDAY, DAY), SHANGHAI, [120], [240, 60])
+    assert found == [at("02 07:00"), at("02 18:00"), at("02 22:01"), at("02 19:01")]
 
 
 # --- the fate of punches --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from server.attendance.calendar import Calendar, changed_dates
 from server.attendance.closing import RecordKey, known_at, settle
 from server.attendance.engine import compute
 from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch, Shift
+from server.attendance.policies import WindowSizes
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord
 from server.attendance.schedule import lay_out
@@ -50,6 +51,9 @@ def test_no_minute_is_lost_or_counted_twice(facts: Facts, policy: Policy, now_ms
         shift = next((s for s in facts.shifts if (s.date, s.plan.id) == (record.date, record.shift)), None)
         assert m.required + m.leave == (length(lay_out(shift, BERLIN).net) if shift else 0)
         assert m.ot_30 >= m.holiday_work
+        assert sum(minutes for _, minutes in record.leaves) == m.leave
+        assert record.trip_min <= m.worked + m.holiday_work
+        assert record.day_type == facts.calendar.type_of(record.date)
 
 
 @settings(max_examples=120)
@@ -112,6 +116,17 @@ def test_a_punch_changes_no_day_that_it_does_not_touch(facts: Facts, policy: Pol
     touched = touched_dates(gone.true_ms, BERLIN, policy)
     less = replace(facts, punches=tuple(punch for punch in facts.punches if punch is not gone))
     assert elsewhere(compute(facts, BERLIN, policy), touched) == elsewhere(compute(less, BERLIN, policy), touched)
+
+
+@settings(max_examples=100)
+@given(moments, policies)
+def test_who_does_not_know_the_policy_touches_enough(at_ms: int, policy: Policy) -> None:
+    """Identity knows the widest windows in use, others the widest that may be: at most a day more on each side."""
+    exact = set(touched_dates(at_ms, BERLIN, policy))
+    sizes = WindowSizes(frozenset({120, policy.window_before_min}), frozenset({240, policy.window_after_min}))
+    for enough in (touched_dates(at_ms, BERLIN, sizes.widest), touched_dates(at_ms, BERLIN)):
+        assert exact <= set(enough)
+        assert len(enough) <= len(exact) + 2
 
 
 @settings(max_examples=120)
