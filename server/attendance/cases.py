@@ -188,13 +188,13 @@ def read_cases(data: bytes) -> list[Case]:
     try:
         bare = data.lstrip().startswith(b"[")
         raws = msgspec.json.decode(data, type=tuple[msgspec.Raw, ...]) if bare else _decode(data).cases
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"no file of cases: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"no file of cases: {error}", "bad_json", {"problem": str(error)}) from error
     cases: list[Case] = []
     for position, raw in enumerate(raws):
         case = _read_case(bytes(raw), position)
         if any(other.id == case.id for other in cases):
-            raise DataError(f"case {case.id}: id: is there twice; give each case its own")
+            raise _fault(case.id, "id", "is there twice; give each case its own")
         cases.append(case)
     return cases
 
@@ -207,21 +207,26 @@ def _read_case(raw: bytes, position: int) -> Case:
     try:
         name = msgspec.json.decode(raw, type=_Named).id
     except msgspec.ValidationError as error:
-        raise DataError(f"case number {position + 1}: {_told(error)}") from error
+        raise _faulty(f"number {position + 1}", error) from error
     try:
         return _Reader(name).case(msgspec.json.decode(raw, type=CaseFile))
     except msgspec.ValidationError as error:
-        raise DataError(f"case {name}: {_told(error)}") from error
+        raise _faulty(name, error) from error
 
 
-def _told(error: msgspec.ValidationError, within: str = "") -> str:
+def _faulty(case: str, error: msgspec.ValidationError, within: str = "") -> DataError:
     """Field first, then what is wrong with it."""
     what, _, where = str(error).partition(" - at `$")
     field = f"{within}{where.rstrip('`')}".lstrip(".")
     missing = re.search(r"(?:missing required|contains unknown) field `(\w+)`", what)
     if missing:
         field = f"{field}.{missing[1]}".lstrip(".")
-    return f"{field or 'case'}: {what}"
+    return _fault(case, field or "case", what)
+
+
+def _fault(case: str, field: str, what: str) -> DataError:
+    """For a page in parts, which it has words for."""
+    return DataError(f"case {case}: {field}: {what}", "bad_case", {"case": case, "field": field, "problem": what})
 
 
 class _Reader:
@@ -251,7 +256,8 @@ class _Reader:
         try:
             return policy_from(told, clock=True)
         except SettingsError as error:
-            raise DataError(f"case {self.name}: policy.{error}") from error
+            field, _, what = str(error).partition(": ")
+            raise _fault(self.name, f"policy.{field}", what) from error
 
     def _shifts(self, told: Sequence[ShiftCase]) -> list[Shift]:
         found = []
@@ -348,4 +354,4 @@ class _Reader:
             self._refuse(field, f"{text!r} is no time (YYYY-MM-DDTHH:MM:SS, with or without offset)", error)
 
     def _refuse(self, field: str, what: str, cause: Exception | None = None) -> NoReturn:
-        raise DataError(f"case {self.name}: {field}: {what}") from cause
+        raise _fault(self.name, field, what) from cause

@@ -115,7 +115,7 @@ async def grid_records(
         attendance_days.c.employee.in_(_in_scope(scope, people)), attendance_days.c.date.between(first, last)
     )
     day = attendance_days.c
-    rows = await connection.execute(which.order_by(day.employee, day.date, day.part))
+    rows = (await connection.execute(which.order_by(day.employee, day.date, day.part))).all()
     known: dict[str, tuple[str, ...]] = {"[]": ()}
     return [_record(row, known) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Attendance of many people over many days; the rule sandbox."""
+"""Attendance of many people over many days, the workbench, the rule sandbox."""
 
 from typing import Annotated, Literal
 
@@ -6,13 +6,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from server.api.answers import grid as answers
+from server.api.answers import sandbox as of_sandbox
+from server.api.answers import workbench as of_workbench
 from server.api.answers.grid import GridAsked
 from server.api.context import ContextDep
-from server.api.guards import TodayReader
+from server.api.guards import ShiftWriter, TodayReader
 from server.api.paging import PageDep
 from server.api.views.attendance import Status
 from server.api.views.base import Id
 from server.api.views.grid import GridView
+from server.api.views.sandbox import SandboxBody, SandboxView
+from server.api.views.workbench import WorkbenchView
 from server.store.grid_queries import SortKey
 
 router = APIRouter(prefix="/api", tags=["grid"])
@@ -37,3 +41,15 @@ async def grid(
     """People in scope by days of a month, the newest with results by default; ``status``: with such a day."""
     asked = GridAsked(month, department, site, frozenset(status), q.strip(), sort, order == "down")
     return await answers.grid(context, viewer, asked, page=page)
+
+
+@router.get("/workbench")
+async def workbench(viewer: TodayReader, context: ContextDep) -> WorkbenchView:
+    """Today, what the viewer has to see to, and how fresh it is."""
+    return await of_workbench.workbench(context, viewer)
+
+
+@router.post("/sandbox")
+async def sandbox(body: SandboxBody, _viewer: ShiftWriter) -> SandboxView:
+    """Compute worked cases as ``muster attendance compute`` does; nothing is stored."""
+    return await of_sandbox.compute(body)
