@@ -15,6 +15,7 @@ TheirStatus: TypeAlias = Literal[
     "overtime", "trip",
 ]  # fmt: skip
 Field: TypeAlias = Literal["status", "late", "early", "absent", "worked", "overtime", "leave"]
+Fate: TypeAlias = Literal["used", "merged", "held", "ignored", "free"]
 Verdict: TypeAlias = Literal["same", "different", "only_theirs", "only_ours"]
 Reason: TypeAlias = Literal[
     "only_theirs", "only_ours", "unfinished", "different_shift", "punch_missing_here", "held", "merged", "window",
@@ -57,7 +58,7 @@ class OurPunch:
     """A punch near the date, in minutes after its midnight, and what became of it."""
 
     at: int
-    fate: Literal["used", "merged", "held", "ignored", "free"]
+    fate: Fate
     rule: str = ""
     """Of a held one: AR-3 or AR-4."""
 
@@ -123,7 +124,7 @@ def compare(
     found = tuple(_differences(theirs, mine))
     if not found:
         return Compared("same")
-    if mine.status is None and not mine.shifts and not mine.punches:
+    if mine.status is None and not mine.shifts and not any(0 <= punch.at < DAY_MIN for punch in mine.punches):
         return Compared("only_theirs", "only_theirs", None, found)
     fields = {difference.field for difference in found}
     reason, rule = _reason(theirs, mine, fields, library, tells_times)

@@ -38,7 +38,9 @@ _DAY = re.compile(
 _DATE = re.compile(
     r"(\d{4})[-/年.](\d{1,2})[-/月.](\d{1,2})日?(?:\s*(?:星期|周)[一二三四五六日天])?(?:[ T]0{1,2}:00(?::00)?)?"
 )
-_CLOCK = re.compile(r"(次日|翌日|\+1\s*)?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[ T])?(\d{1,2})[:：](\d{2})(?:[:：]\d{2})?")
+_CLOCK = re.compile(
+    r"(?:(次日|翌日|\+1)\s*)?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[ T])?(\d{1,2})[:：](\d{2})(?:[:：]\d{2})?"
+)
 _SPAN = re.compile(r"(\d{1,3})[:：](\d{2})")
 _HOURS = re.compile(r"小时|hour|\(h\)|（h）|时长\(时\)", re.IGNORECASE)
 _MINUTES = re.compile(r"分|min", re.IGNORECASE)

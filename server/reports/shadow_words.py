@@ -29,6 +29,8 @@ _WORDS: Mapping[TheirStatus, str] = {
 _KNOWN: Mapping[str, TheirStatus] = {word: status for status, words in _WORDS.items() for word in words.split()}
 _SEPARATORS = re.compile(r"[,，;；、+＋&\n|]|(?<=\S)/(?=\S)")
 _MINUTES = re.compile(r"(\d+(?:\.\d+)?)\s*(分钟|分|min|小时|h)?")
+_WHEN = re.compile(r"(?:\d{4}[-/])?\d{1,2}[-/]\d{1,2}|\d{1,2}[:：]\d{2}")
+_AMOUNT = re.compile(r"\d+(\.\d+)?\s*(分钟|分|min|小时|h|天|次)?")
 _BRACKETS = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
 _WORST_FIRST: tuple[TheirStatus, ...] = (
     "absent", "missing_in", "missing_out", "missing", "late_early", "late", "early", "leave", "trip", "overtime",
@@ -50,7 +52,7 @@ def meaning(text: str, words: Mapping[str, str]) -> Meaning:
     found: set[TheirStatus] = set()
     minutes: dict[str, int] = {}
     unknown: list[str] = []
-    for part in [text] if text.strip() in words else _SEPARATORS.split(text):
+    for part in [text] if text.strip() in words else _SEPARATORS.split(_WHEN.sub("", text)):
         word = plain(part)
         said = words.get(part.strip()) or words.get(word) or _KNOWN.get(word)
         if said is None and word:
@@ -69,6 +71,6 @@ def meaning(text: str, words: Mapping[str, str]) -> Meaning:
 
 def plain(part: str) -> str:
     """Without times, amounts and remarks in brackets."""
-    bare = _BRACKETS.sub("", part)
-    bare = re.sub(r"\d{1,2}[:：]\d{2}|\d+(\.\d+)?\s*(分钟|分|min|小时|h|天|次)?", "", bare)
-    return re.sub(r"\s", "", bare).casefold()
+    bare = _AMOUNT.sub("", _WHEN.sub("", _BRACKETS.sub("", part)))
+    bare = re.sub(r"\s", "", bare).casefold()
+    return bare.strip("到至~-—") or bare

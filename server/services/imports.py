@@ -16,6 +16,7 @@ from server.services.calendar_import import CALENDAR
 from server.services.import_kind import Checked, ImportKind, Option, Question, Who, places_of, suggested
 from server.services.people_import import PEOPLE
 from server.services.roster_import import ROSTER
+from server.services.shadow_import import MONTH_RESULT
 from server.store import identity_queries, import_queries, log_queries
 from server.store.change_queries import note_changes
 from server.store.database import Database
@@ -31,7 +32,7 @@ KEEP_UPLOADS_MS: Final = 7 * 24 * 3_600_000
 """Files that nobody applied hold people's data for nothing."""
 SAMPLE: Final = 5
 
-KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (PEOPLE, CALENDAR, ROSTER)}
+KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (PEOPLE, CALENDAR, ROSTER, MONTH_RESULT)}
 
 _at_a_time = asyncio.Semaphore(2)
 """Reading a workbook takes some ten times its memory."""
