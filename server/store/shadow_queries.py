@@ -85,7 +85,7 @@ async def months(connection: AsyncConnection, scope: Scope) -> list[MonthCount]:
     of_date = each.subquery()
     counted = select(of_date.c.date, func.count()).group_by(of_date.c.date)
     days: dict[str, int] = {}
-    for date, number in (await connection.execute(counted)).tuples():
+    for date, number in await connection.execute(counted):
         days[f"{date:%Y-%m}"] = days.get(f"{date:%Y-%m}", 0) + number
     return [
         MonthCount(month, len(await people(connection, scope, *span_of(month))), days[month])
@@ -179,7 +179,7 @@ async def planned(
     wanted = select(roster.c.employee, roster.c.date, roster.c.shift).select_from(joined)
     wanted = wanted.where(roster.c.date.between(first, last), _in_file(first, last), *narrowed(scope, narrow))
     found: dict[EmployeeDay, list[str]] = {}
-    for employee, date, shift in (await connection.execute(wanted.order_by(roster.c.shift))).tuples():
+    for employee, date, shift in await connection.execute(wanted.order_by(roster.c.shift)):
         found.setdefault((employee, date), []).append(shift)
     return found
 
