@@ -13,7 +13,6 @@ from server.config import ServerConfig
 from server.services import accrual, approvals, calendars, imports, leave, people_changes
 from server.services.groups import extend_rosters
 from server.services.recompute import touch_outdated
-from server.services import accrual, approvals, calendars, imports, leave
 from server.store.change_queries import forget_changes
 from server.store.database import Database
 from shared.clock import Clocks, WallMs
