@@ -30,7 +30,7 @@ from server.api.views.rosters import (
     FindingView,
     RosterCheckView,
     SetBody,
-    SwapBody,
+    SwapShiftsBody,
     WhoBody,
 )
 from server.attendance.calendar import PLAIN, Calendar
@@ -211,7 +211,7 @@ async def _edit(connection: AsyncConnection, scope: Scope, body: EditBody) -> Ed
     match body:
         case SetBody():
             return SetShifts(tuple(body.people), tuple(body.dates), tuple(body.shifts))
-        case SwapBody():
+        case SwapShiftsBody():
             return Swap(body.a, body.b, body.a_on, body.b_on)
         case CopyBody() | FillBody():
             if not dt.timedelta() <= body.last - body.first <= LONGEST_SPAN:

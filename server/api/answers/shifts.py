@@ -10,9 +10,9 @@ from server.access.viewer import Viewer
 from server.api.answers.attendance import zone_of
 from server.api.context import Context
 from server.api.views.shifts import (
+    AttendanceGroupView,
     FlexView,
     GroupsView,
-    GroupView,
     MembersView,
     MemberView,
     PatternBody,
@@ -86,7 +86,8 @@ async def groups(context: Context, viewer: Viewer) -> GroupsView:
         rows = await group_queries.group_rows(connection)
         version = await change_queries.newest_change(connection, TOPIC)
     return GroupsView(
-        groups=[GroupView(**dataclasses.asdict(row), people=counts.get(row.id, 0)) for row in rows], version=version
+        groups=[AttendanceGroupView(**dataclasses.asdict(row), people=counts.get(row.id, 0)) for row in rows],
+        version=version,
     )
 
 
@@ -111,7 +112,7 @@ async def policies(context: Context) -> PoliciesView:
 def shift_of(body: ShiftBody) -> LibraryShift:
     """The shift that was told."""
     flex = Flex(body.flex.earliest, body.flex.latest, body.flex.span_min) if body.flex else None
-    plan = ShiftPlan(body.id, body.start, body.end, body.breaks, flex)
+    plan = ShiftPlan(body.id, body.start, body.end, tuple((one[0], one[1]) for one in body.breaks), flex)
     return LibraryShift(plan, body.name_zh.strip(), body.name_en.strip(), (body.code or "").strip() or None)
 
 
@@ -125,7 +126,7 @@ def shift_view(shift: LibraryShift, place: int) -> ShiftView:
         name_en=shift.name_en,
         start=plan.start,
         end=plan.end,
-        breaks=list(plan.breaks),
+        breaks=[list(pair) for pair in plan.breaks],
         flex=flex,
         code=shift.label,
         retired=shift.retired,

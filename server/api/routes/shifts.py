@@ -15,7 +15,7 @@ from server.api.views.shifts import (
     LaidOutDay,
     LaidOutView,
     LayOutBody,
-    LeaveBody,
+    LeaveGroupBody,
     MembersView,
     PatternBody,
     PatternsView,
@@ -142,7 +142,7 @@ async def join_group(
 
 @router.post("/attendance-groups/{group}/members/end")
 async def leave_group(
-    group: Id, body: LeaveBody, viewer: ShiftWriter, context: ContextDep, caller: CallerDep
+    group: Id, body: LeaveGroupBody, viewer: ShiftWriter, context: ContextDep, caller: CallerDep
 ) -> TouchedView:
     """Let people be in the group until a date."""
     days = await groups.leave_group(context.db, viewer.login, group, body.people, last=body.last, caller=caller)

@@ -98,7 +98,7 @@ class FillBody(View):
     """Also days that people have planned, imported or swapped."""
 
 
-class SwapBody(View):
+class SwapShiftsBody(View):
     """Two people work each other's shifts, each on the other's date where there are two."""
 
     kind: Literal["swap"]
@@ -108,7 +108,7 @@ class SwapBody(View):
     b_on: dt.date
 
 
-EditBody = Annotated[SetBody | CopyBody | FillBody | SwapBody, Field(discriminator="kind")]
+EditBody = Annotated[SetBody | CopyBody | FillBody | SwapShiftsBody, Field(discriminator="kind")]
 
 
 class CheckBody(View):

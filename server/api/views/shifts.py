@@ -14,6 +14,10 @@ Wall = Annotated[str, Field(min_length=1, max_length=5)]
 """HH:MM; what is no time is answered by a problem, not by a shape."""
 
 
+Pair = Annotated[list[Wall], Field(min_length=2, max_length=2)]
+"""Start and end of a break."""
+
+
 class FlexView(View):
     """A flexible shift: it starts when the person comes, between two times, and lasts ``span_min`` minutes (AR-18)."""
 
@@ -30,7 +34,7 @@ class ShiftBody(View):
     name_en: Name
     start: Wall = "00:00"
     end: Wall = "00:00"
-    breaks: Annotated[tuple[tuple[Wall, Wall], ...], Field(max_length=12)] = ()
+    breaks: Annotated[list[Pair], Field(max_length=12, default_factory=list)]
     flex: FlexView | None = None
     code: Annotated[str, Field(max_length=20)] | None = None
     """One to four characters for narrow boards; none: the id."""
@@ -44,7 +48,7 @@ class ShiftView(View):
     name_en: str
     start: str
     end: str
-    breaks: list[tuple[str, str]]
+    breaks: list[list[str]]
     flex: FlexView | None
     code: str
     """What stands on boards."""
@@ -157,7 +161,7 @@ class GroupBody(View):
     anchor_on: dt.date | None = None
 
 
-class GroupView(GroupBody):
+class AttendanceGroupView(GroupBody):
     """A group, how many in scope are in it today, and how far it is planned."""
 
     people: int
@@ -167,7 +171,7 @@ class GroupView(GroupBody):
 class GroupsView(View):
     """All groups."""
 
-    groups: list[GroupView]
+    groups: list[AttendanceGroupView]
     version: int
 
 
@@ -195,7 +199,7 @@ class JoinBody(View):
     to_on: dt.date | None = None
 
 
-class LeaveBody(View):
+class LeaveGroupBody(View):
     """Let people be in a group until a date, that day included."""
 
     people: Annotated[list[Id], Field(min_length=1, max_length=2_000)]
