@@ -51,9 +51,20 @@ class Approvers:
     """Each department and the one above it."""
     delegations: Collection[Delegation] = ()
     by_id: Mapping[UserId, Account] = field(init=False)
+    _managing: Mapping[str, tuple[Account, ...]] = field(init=False, repr=False)
+    """Managers by department that they are named for."""
+    _of_role: Mapping[str, tuple[Account, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        managing: dict[str, tuple[Account, ...]] = {}
+        of_role: dict[str, tuple[Account, ...]] = {}
+        for account in sorted(self.accounts, key=lambda account: account.login):
+            of_role[account.role] = (*of_role.get(account.role, ()), account)
+            for department in account.departments if account.role == "manager" else ():
+                managing[department] = (*managing.get(department, ()), account)
         object.__setattr__(self, "by_id", {account.user: account for account in self.accounts})
+        object.__setattr__(self, "_managing", managing)
+        object.__setattr__(self, "_of_role", of_role)
 
     def asked(self, role: ApproverRole, about: Concerned) -> tuple[Account, ...]:
         """Whose turn it is: the nearest managers, HR (administrators where there is none), or the other employee."""
@@ -89,11 +100,10 @@ class Approvers:
             yield tuple(one for one in self.accounts if about.other is not None and one.employee == about.other)
         elif role == "hr":
             for name in ("hr", "administrator"):
-                yield self._others(about, (one for one in self.accounts if one.role == name))
+                yield self._others(about, self._of_role.get(name, ()))
         else:
             for department in self._upwards(about.department):
-                managing = (one for one in self.accounts if one.role == "manager" and department in one.departments)
-                yield self._others(about, managing)
+                yield self._others(about, self._managing.get(department, ()))
 
     def _upwards(self, department: str) -> list[str]:
         found = [department]
@@ -102,7 +112,7 @@ class Approvers:
         return found
 
     def _others(self, about: Concerned, accounts: Iterable[Account]) -> tuple[Account, ...]:
-        return tuple(sorted((a for a in accounts if not self._is_concerned(a, about)), key=lambda a: a.login))
+        return tuple(account for account in accounts if not self._is_concerned(account, about))
 
     @staticmethod
     def _is_concerned(account: Account, about: Concerned) -> bool:

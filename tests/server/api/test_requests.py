@@ -662,3 +662,76 @@ async def test_settings_are_for_hr_only(office: World) -> None:
             assert (await client.post("/api/leave-grants", json={})).status_code == expected
     assert (await office.get("employee", "/api/delegations")).status_code == 403
     assert (await office.get("employee", "/api/leave-types")).status_code == 200
+
+
+async def test_what_waits_is_shown_to_who_decides_it_only(office: World) -> None:
+    await add_user(office, "manager", "chief", ["ops"])
+    await add_user(office, "manager", "north", ["ops-north"])
+    await add_user(office, "manager", "money", ["fin"])
+    number = await ask(office, leave("03T09:00", "03T18:00"))
+    found = {
+        role: (await office.get(role, "/api/approvals")).json()["total"]
+        for role in ("north", "chief", "manager", "money", "hr", "employee", "other", "it")
+    }
+    assert found == {"north": 1} | dict.fromkeys(("chief", "manager", "money", "hr", "employee", "other", "it"), 0)
+    assert (await office.get("north", "/api/approvals?kind=overtime")).json()["total"] == 0
+    assert (await decide(office, number, role="money"))["code"] == "not_found"
+    assert await decide(office, number, role="chief") == {"state": "approved"}, "those above may decide too"
+
+
+async def test_options_and_checks_in_somebodys_name_are_for_hr(office: World) -> None:
+    body = {"employee": "e2", "request": leave("03T09:00", "03T18:00")}
+    for role, expected in (("hr", 200), ("administrator", 200), ("manager", 403), ("employee", 403)):
+        assert (await office.post(role, "/api/requests/check", body)).status_code == expected, role
+        assert (await office.get(role, "/api/requests/options?employee=e2")).status_code == expected, role
+    unknown = {**body, "employee": "e999"}
+    assert (await office.post("hr", "/api/requests/check", unknown)).status_code == 404
+    assert (await office.post("hr", "/api/requests", unknown)).status_code == 404
+    for path in ("/api/my/requests/options", "/api/my/requests/colleagues?date=2026-03-03"):
+        assert (await office.get("hr", path)).status_code == 404, "HR is no employee here"
+        assert (await office.get("employee", path)).status_code == 200
+
+
+async def test_grants_name_everybody_or_nobody(any_office: World) -> None:
+    answer = await grant(any_office, "e999", "annual", 480)
+    assert (answer.status_code, answer.json()["code"], answer.json()["parameters"]) == (
+        422,
+        "unknown_employee",
+        {"employees": "e999"},
+    )
+    body = {"leave_type": "annual", "minutes": 480, "from_on": "2026-01-01", "key": "all", "department": "ops"}
+    looked = (await any_office.post("hr", "/api/leave-grants", body)).json()
+    assert (looked["stored"], [row["employee"] for row in looked["rows"]]) == (False, ["e1", "e2", "e5"])
+    for repeated in (False, True):
+        done = (await any_office.post("hr", "/api/leave-grants", {**body, "preview": False})).json()
+        assert {(row["before_min"], row["after_min"], row["repeated"]) for row in done["rows"]} == {
+            (480, 480, True) if repeated else (0, 480, False)
+        }
+    both = await any_office.post("hr", "/api/leave-grants", {**body, "employees": ["e1"]})
+    assert both.json()["code"] == "bad_grant"
+
+
+async def test_chains_and_types_are_read_back_as_they_were_put(any_office: World) -> None:
+    async with any_office.client("hr") as client:
+        steps = [{"role": "hr", "from_min": 60, "hours": 5, "then": "approve"}]
+        assert (await client.put("/api/approval-chains/overtime", json={"steps": steps})).status_code == 204
+        rows = {row["kind"]: row for row in (await client.get("/api/approval-chains")).json()["rows"]}
+        assert rows["overtime"]["steps"] == steps
+        assert (rows["correction"]["per_month"], rows["correction"]["within_days"]) == (3, 7)
+        for wrong in (
+            {"steps": [{"role": "hr", "hours": 5, "then": "escalate"}]},
+            {"steps": steps, "per_month": 2},
+            {"steps": [{"role": "manager", "hours": 0, "then": "refuse"}]},
+        ):
+            assert (await client.put("/api/approval-chains/overtime", json=wrong)).json()["code"] == "bad_chain"
+        kind = {"name_zh": "学习假", "name_en": "Study leave", "paid": True, "balance": "granted", "unit_min": 60}
+        assert (await client.put("/api/leave-types/study", json=kind)).status_code == 204
+        wrong = {**kind, "carry_until": "03-31"}
+        answer = (await client.put("/api/leave-types/study", json=wrong)).json()
+        assert (answer["code"], answer["parameters"]) == ("bad_leave_type", {"field": "settings"})
+        found = {row["id"]: row for row in (await client.get("/api/leave-types")).json()["rows"]}
+    assert (found["study"]["name_zh"], found["study"]["balance"], found["annual"]["carry_until"]) == (
+        "学习假",
+        "granted",
+        "03-31",
+    )
