@@ -355,7 +355,9 @@ export function faultText(code: string): string {
 /** "worked +8 h, pending −8 h" of differences in minutes by name. */
 export function deltaText(delta: Record<string, number>): string {
   const names = words().minuteNames;
+  const order = Object.keys(names);
   return Object.entries(delta)
+    .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
     .map(([name, minutes]) => `${names[name] ?? name} ${minutes < 0 ? "−" : "+"}${i18n.t.minutes(Math.abs(minutes))}`)
     .join(i18n.t.listComma);
 }
