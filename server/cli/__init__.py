@@ -9,9 +9,9 @@ from server.cli import (
     directory,
     gateways,
     init,
+    months,
     process,
     quarantine,
-    recompute,
     sites,
     terminals,
     users,
@@ -30,6 +30,6 @@ for name, group in (
     ("directory", directory.commands),
     ("broker", broker.commands),
     ("quarantine", quarantine.commands),
-    ("attendance", recompute.commands),
+    ("attendance", months.attendance),
 ):
     app.add_typer(group, name=name)

@@ -232,3 +232,16 @@ def test_attendance_is_computed_again_and_says_how_much_changed(folder: Path) ->
     assert json.loads(run(*words).stdout) == [{"people": 1, "days": 5, "changed": 0}], "it says the same as before"
     assert run(*words, "--employee", "ghost").exit_code == 1
     assert run("attendance", "recompute", "--from", "2026-03-05", "--to", "2026-03-01").exit_code == 2
+
+
+def test_months_are_listed_and_a_checklist_says_what_is_left(folder: Path) -> None:
+    assert json.loads(run("attendance", "months", "--json").stdout) == []
+    checked = run("attendance", "close", "2026-03", "--check", "--json")
+    assert checked.exit_code == 0, checked.output
+    items = {item["item"]: (item["count"], item["kind"]) for item in json.loads(checked.stdout)}
+    assert items["pending"] == (0, "blocking")
+    assert items["unconfirmed"] == (0, "notice")
+    refused = run("attendance", "close", "2026-03")
+    assert refused.exit_code == 2
+    assert "no records" in refused.stderr
+    assert run("attendance", "close", "march", "--check").exit_code == 2
