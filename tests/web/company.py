@@ -25,6 +25,7 @@ from server.store.migrate import upgrade
 from shared.clock import system_clocks
 from shared.punch import Direction, Method
 from shared.wire import Health, TerminalHealth
+from tests.web.seed_rosters import seed_rosters
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SEED = 20
@@ -86,6 +87,7 @@ def make_company(folder: Path) -> Company:
     days = working_days(day, DAYS)
     with _connect(database).begin() as connection:
         _organisation(connection, people, days)
+        seed_rosters(connection, [p.id for p in people if p.department == MANAGED], days[0])
         _devices(connection)
         _happenings(connection, people, days)
         _accounts(connection, people[0])
