@@ -27,8 +27,8 @@ export interface Route {
 }
 
 const routes: readonly Route[] = [
+  { path: "/workbench", load: () => import("../pages/hr/Workbench.svelte"), permission: "today.read", nav: "workbench", icon: "home", menu: "work" },
   { path: "/today", load: () => import("../pages/today/Today.svelte"), permission: "today.read", nav: "today", icon: "today", menu: "work" },
-  { path: "/workbench", load: () => import("../pages/hr/Workbench.svelte"), permission: "today.read", nav: "workbench", icon: "today", menu: "work" },
   { path: "/attendance", load: () => import("../pages/grid/Attendance.svelte"), permission: "today.read", nav: "attendance", icon: "grid", menu: "work" },
   { path: "/exceptions", load: () => import("../pages/exceptions/Exceptions.svelte"), permission: "exceptions.decide", nav: "exceptions", icon: "warn", menu: "work" },
   { path: "/approvals", load: () => import("../pages/approvals/Approvals.svelte"), permission: "requests.decide", nav: "approvals", icon: "check", menu: "work" },

@@ -1,0 +1,161 @@
+"""The attendance sheet, the workbench and the rule sandbox."""
+
+import re
+from datetime import datetime, time
+from typing import get_args
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.company import Company
+from tests.web.conftest import Language, Theme, Visits
+from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
+
+LIVE_MS = 2000
+
+SCREENS = {
+    "attendance": ("hr", "/attendance"),
+    "attendance-grouped": ("manager", "/attendance?group=department"),
+    "attendance-drawer": ("hr", "/attendance?person={absent}&date={day}"),
+    "workbench": ("hr", "/workbench"),
+    "workbench-manager": ("manager", "/workbench"),
+    "sandbox": ("hr", "/sandbox"),
+}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_screen_is_whole_reachable_and_quiet(
+    screen: str, language: Language, width: int, visits: Visits, company: Company
+) -> None:
+    role, path = SCREENS[screen]
+    path = path.format(absent=company.unexplained()[-1].id, day=company.day)
+    theme = get_args(Theme)[(len(screen) + len(language) + width) % 2]
+    visit = visits.open(role, path, language=language, width=width, theme=theme)
+    page = visit.page
+    ready(page)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    if language == "zh-CN":
+        assert HAN.search(page.get_by_role("main").inner_text())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert problems(page) == []
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for shown in get_args(Theme):
+        page.emulate_media(color_scheme=shown)
+        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png")
+    assert visit.errors == []
+    assert visit.strangers == []
+
+
+@pytest.mark.parametrize("path", ["/attendance", "/workbench", "/sandbox"])
+def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
+    page = visits.open("administrator", path, width=320, language="en").page
+    ready(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+# --- attendance -----------------------------------------------------------------------------------------------------
+
+
+def sheet(page: Page) -> None:
+    expect(page.get_by_role("grid")).to_be_visible()
+    expect(page.get_by_role("rowheader").first).to_be_visible()
+
+
+def test_the_keyboard_walks_the_sheet_and_enter_opens_a_day(visits: Visits, company: Company) -> None:
+    page = visits.open("hr", "/attendance").page
+    sheet(page)
+    cells = page.get_by_role("grid").locator("[tabindex='0']")
+    expect(cells).to_have_count(1)
+    cells.focus()
+    page.keyboard.press("Control+Home")
+    expect(page.get_by_role("rowheader").first).to_be_focused()
+    for _ in range(company.day.day):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tooltip")).to_contain_text("回车或点击查看详情")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("Control+End")
+    rows = int(page.get_by_role("grid").get_attribute("aria-rowcount") or 0)
+    last = page.get_by_role("row").filter(has=page.locator(":focus"))
+    expect(last).to_have_attribute("aria-rowindex", str(rows))
+    page.keyboard.press("Home")
+    for _ in range(company.day.day):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_role("heading", name="打卡记录")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page.get_by_role("grid").locator("[tabindex='0']")).to_be_focused()
+
+
+def test_only_the_rows_in_view_are_in_the_page(visits: Visits, company: Company) -> None:
+    page = visits.open("hr", "/attendance").page
+    sheet(page)
+    grid = page.get_by_role("grid")
+    expect(grid).to_have_attribute("aria-rowcount", str(len(company.people) + 1))
+    assert page.get_by_role("row").count() < len(company.people)
+
+
+def test_filters_and_order_of_the_sheet_live_in_the_address(visits: Visits, company: Company) -> None:
+    page = visits.open("hr", "/attendance").page
+    sheet(page)
+    page.get_by_role("combobox", name="部门").select_option("客服部")
+    page.get_by_role("columnheader", name="迟到").click()
+    expect(page.get_by_role("columnheader", name="迟到")).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_text(f"共 {len(company.department)} 人")).to_be_visible()
+    shared = visits.open("hr", page.url).page
+    sheet(shared)
+    expect(shared.get_by_role("combobox", name="部门")).to_have_value("customer_service")
+    names = {person.name for person in company.department}
+    shown = {text.split()[0] for text in shared.get_by_role("rowheader").all_inner_texts()}
+    assert shown == names
+
+
+def test_a_new_punch_changes_the_open_sheet(visits: Visits, company: Company) -> None:
+    person = company.unexplained()[1]
+    page = visits.open("hr", f"/attendance?q={person.id}&month={company.day:%Y-%m}").page
+    sheet(page)
+    expect(page.get_by_text("实时", exact=True)).to_be_visible()
+    row = page.get_by_role("row").filter(has_text=person.id)
+    cell = row.get_by_role("gridcell").nth(company.day.day - 1)
+    expect(cell).to_contain_text("未出勤")
+    company.punch(person, datetime.combine(company.day, time(17, 58, 7)))
+    expect(cell).not_to_contain_text("未出勤", timeout=2 * LIVE_MS)
+
+
+def test_the_sheet_leaves_as_a_file(visits: Visits, company: Company) -> None:
+    page = visits.open("manager", f"/attendance?month={company.day:%Y-%m}").page
+    sheet(page)
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="导出 CSV").click()
+    lines = arriving.value.path().read_text("utf-8-sig").splitlines()
+    assert len(lines) == len(company.department) + 1
+    assert lines[0].startswith('"工号","姓名","部门"')
+
+
+def test_a_manager_sees_neither_people_nor_days_of_another_department(visits: Visits, company: Company) -> None:
+    outsiders = {person.id for person in company.people} - {person.id for person in company.department}
+    page = visits.open("manager", "/attendance").page
+    sheet(page)
+    told = page.get_by_role("grid").inner_text()
+    assert not [outsider for outsider in outsiders if re.search(rf"\b{outsider}\b", told)]
+    page.goto(f"/attendance?person={company.people[0].id}&date={company.day}")
+    expect(page.get_by_role("dialog").get_by_text("没有找到")).to_be_visible()
+
+
+def test_a_phone_shows_a_week_of_each_person(visits: Visits, company: Company) -> None:
+    page = visits.open("hr", f"/attendance?month={company.day:%Y-%m}", width=390).page
+    ready(page)
+    expect(page.get_by_role("grid")).to_have_count(0)
+    person = company.people[0]
+    page.get_by_role("searchbox").fill(person.id)
+    day = (
+        page.get_by_role("button", name=re.compile(rf"^{person.name}"))
+        .filter(has_text=re.compile("正常|迟到|早退|缺|未出勤"))
+        .first
+    )
+    day.click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="打卡记录")).to_be_visible()
