@@ -1,8 +1,9 @@
 """What the engine answers: one record per shift, and one per date without shift on which somebody punched."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from server.attendance.calendar import DayType
@@ -58,9 +59,15 @@ class Minutes:
     """Beyond the shifts under comprehensive hours; a class is theirs only at the end of the period (AR-31)."""
 
 
+MINUTES = tuple(field.name for field in fields(Minutes))
+"""Names of them, in order."""
+numbers_of = attrgetter(*MINUTES)
+"""All of them, in that order."""
+
+
 def told(minutes: Minutes) -> dict[str, int]:
     """Those that are not 0, by name: the form in which decisions, versions and differences keep them."""
-    return {name: number for name, number in asdict(minutes).items() if number}
+    return {name: number for name, number in zip(MINUTES, numbers_of(minutes), strict=True) if number}
 
 
 def minutes_from(told_: Mapping[str, int]) -> Minutes:

@@ -4,17 +4,19 @@ A record is only written when it says something else than before; one that was f
 kept as a version. Records of closed months are never written: what they would say now are adjustments.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, delete, func, select, tuple_, union
+from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, delete, func, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.attendance.closing import Adjustment
-from server.attendance.record import RULE_VERSION, DayRecord, Explanation, Minutes, told
+from server.attendance.record import MINUTES, RULE_VERSION, DayRecord, Explanation, Minutes, numbers_of, told
 from server.store.attendance_queries import EmployeeDay
 from server.store.closing_tables import adjustments
 from server.store.scope_filter import ALL, Narrow, narrowed, visible
@@ -24,8 +26,8 @@ from shared.clock import WallMs
 _ROWS = 5_000
 """People of one statement: PostgreSQL takes at most 32,767 values."""
 _PAGE = 5_000
-_MINUTES = tuple(field.name for field in fields(Minutes))
-_NOT_COMPARED = frozenset(("computed_ms",))
+_MINUTE_COLUMNS = tuple(f"{name}_min" for name in MINUTES)
+_MINUTES = attrgetter(*_MINUTE_COLUMNS)
 
 Values: TypeAlias = dict[str, Any]
 """A row by column name."""
@@ -55,20 +57,18 @@ async def replace_days(
     if not days:
         return set()
     old: dict[EmployeeDay, list[Row[Any]]] = {}
-    for row in await _rows_near(connection, days):
+    for row in await _rows_near(connection, _COMPARED, days):
         old.setdefault((row.employee, row.date), []).append(row)
     changed: set[EmployeeDay] = set()
     rows: list[Values] = []
     versions: list[Values] = []
     for day in sorted(days):
-        new = [_values(day[0], record, at_ms) for record in records.get(day, ())]
-        former = old.get(day, [])
-        if [_compared(row) for row in former] == [_without_time(row) for row in new]:
+        former, new = old.get(day, ()), records.get(day, ())
+        if len(former) == len(new) and all(map(_same, former, new)):
             continue
         changed.add(day)
-        rows += new
-        if former:
-            versions += _versions(former, records.get(day, ()), at_ms)
+        rows += [_values(day[0], record, at_ms) for record in new]
+        versions += _versions(former, new, at_ms)
     gone = sorted(day for day in changed if day in old)
     if gone:
         which = attendance_days.c.employee == bindparam("e"), attendance_days.c.date == bindparam("d")
@@ -128,7 +128,7 @@ async def locked_records(
 ) -> dict[EmployeeDay, list[DayRecord]]:
     """Stored records of these employee-days, by part."""
     found: dict[EmployeeDay, list[DayRecord]] = {}
-    for row in await _rows_near(connection, days):
+    for row in await _rows_near(connection, attendance_days.c, days):
         found.setdefault((row.employee, row.date), []).append(_record(row))
     return found
 
@@ -216,13 +216,15 @@ async def versions_of(connection: AsyncConnection, scope: Scope, employee: str, 
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-async def _rows_near(connection: AsyncConnection, days: Collection[EmployeeDay]) -> list[Row[Any]]:
+async def _rows_near(
+    connection: AsyncConnection, columns: Iterable[ColumnElement[Any]], days: Collection[EmployeeDay]
+) -> list[Row[Any]]:
     """Stored rows of these employee-days, by part."""
     if not days:
         return []
     day = attendance_days.c
     people, dates = sorted({employee for employee, _ in days}), [date_ for _, date_ in days]
-    wanted = select(attendance_days).where(day.employee.in_(people), day.date.between(min(dates), max(dates)))
+    wanted = select(*columns).where(day.employee.in_(people), day.date.between(min(dates), max(dates)))
     wanted_days = set(days)
     rows = await connection.execute(wanted.order_by(day.employee, day.date, day.part))
     return [row for row in rows if (row.employee, row.date) in wanted_days]
@@ -236,7 +238,7 @@ def _values(employee: str, record: DayRecord, at_ms: WallMs) -> Values:
         "part": record.part,
         "shift": record.shift,
         "status": record.status,
-        **{f"{name}_min": getattr(minutes, name) for name in _MINUTES},
+        **dict(zip(_MINUTE_COLUMNS, numbers_of(minutes), strict=True)),
         "first_ms": record.first_ms,
         "last_ms": record.last_ms,
         "flags": list(record.flags),
@@ -256,16 +258,17 @@ def _values(employee: str, record: DayRecord, at_ms: WallMs) -> Values:
     }
 
 
-_COMPARED = tuple(column.name for column in attendance_days.c if column.name not in _NOT_COMPARED)
+_JSON = ("flags", "explain", "leaves")
+_COMPARED = [cast(column, Text).label(column.name) if column.name in _JSON else column for column in attendance_days.c]
+"""All columns; lists and objects as the text that they are stored as, which is quicker to compare than to read."""
 
 
-def _compared(row: Row[Any]) -> Values:
-    stored = row._mapping  # noqa: SLF001 - the documented way to a row's columns by name
-    return {name: stored[name] for name in _COMPARED}
-
-
-def _without_time(values: Values) -> Values:
-    return {name: value for name, value in values.items() if name not in _NOT_COMPARED}
+def _same(row: Row[Any], record: DayRecord) -> bool:
+    """Whether a stored record says all that this one says."""
+    if row.status != record.status or _MINUTES(row) != numbers_of(record.minutes):
+        return False
+    values = _values(row.employee, record, row.computed_ms)
+    return all((json.dumps(value) if name in _JSON else value) == getattr(row, name) for name, value in values.items())
 
 
 def _versions(former: Iterable[Row[Any]], records: Iterable[DayRecord], at_ms: WallMs) -> list[Values]:
@@ -292,7 +295,7 @@ def _running(row: Row[Any]) -> bool:
 
 
 def _minutes(row: Row[Any]) -> Minutes:
-    return Minutes(*(getattr(row, f"{name}_min") for name in _MINUTES))
+    return Minutes(*_MINUTES(row))
 
 
 def _record(row: Row[Any]) -> DayRecord:
