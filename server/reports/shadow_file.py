@@ -85,7 +85,7 @@ _HEADINGS = (
     ("本系统班次", "Our shift", 14),
     ("差异(对方→本系统)", "Differences (theirs → ours)", 44),
 )
-_TITLES = ("并行对比差异", "Differences in the parallel run")
+_TITLES = ("并行核对差异", "Differences in the parallel run")
 
 
 @dataclass(frozen=True, slots=True)
