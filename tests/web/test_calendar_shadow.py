@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from sqlalchemy import create_engine, insert, select
 
 from server.store import tables
@@ -47,6 +47,11 @@ def shadow_day(company: Company) -> date:
     return company.day
 
 
+def as_file(name: str, text: str) -> FilePayload:
+    """What a person picks from a folder."""
+    return {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+
+
 def pick_date(page: Page, name: str, kind: str) -> None:
     """Give a date of the draft another kind."""
     page.get_by_role("button", name=name).first.click()
@@ -86,7 +91,7 @@ def test_a_file_fills_the_draft_and_names_rows_that_it_could_not_read(visits: Vi
     text = "日期,类型,名称\n2027-01-01,法定节假日,元旦\n2027-02-30,休息日,春节\n"
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="导入文件").click()
-    chooser.value.set_files([{"name": "2027.csv", "mimeType": "text/csv", "buffer": text.encode()}])
+    chooser.value.set_files(as_file("2027.csv", text))
     expect(page.get_by_text("第 3 行: 日期读不出来：2027-02-30")).to_be_visible()
     page.get_by_role("button", name="检查").click()
     expect(page.get_by_role("status", name="检查结果")).to_contain_text("法定节假日只有 1 天，应为 13 天")
@@ -129,7 +134,7 @@ def test_unknown_words_are_given_a_meaning_before_anything_is_written(visits: Vi
     text = f"工号,日期,结果\n{company.me.id},{company.day},团建\n"
     with page.expect_file_chooser() as chooser:
         drawer.get_by_role("button", name="选择文件").click()
-    chooser.value.set_files([{"name": "old.csv", "mimeType": "text/csv", "buffer": text.encode()}])
+    chooser.value.set_files(as_file("old.csv", text))
     expect(drawer.get_by_text("这些词是什么意思？")).to_be_visible()
     expect(drawer.get_by_role("button", name="写入")).to_have_count(0)
     drawer.get_by_label("团建 · 出现 1 次").select_option("normal")
