@@ -42,8 +42,8 @@ class FillPattern:
     last: date
     over: bool = False
     """Also days that people have planned, imported or swapped."""
-    group: str | None = None
-    """Group that is all of these people: later dates follow by themselves."""
+    groups: tuple[str, ...] = ()
+    """Groups of which nobody is left out: from here on later dates follow by themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,9 @@ async def save_edits(
 
 async def _note_planned(connection: AsyncConnection, edits: Sequence[Edit]) -> None:
     for edit in edits:
-        if isinstance(edit, FillPattern) and edit.group is not None:
-            await group_queries.set_planned_until(connection, edit.group, edit.last)
+        if isinstance(edit, FillPattern):
+            for group in edit.groups:
+                await group_queries.set_planned_until(connection, group, edit.last)
 
 
 async def checked(connection: AsyncConnection, scope: Scope, edits: Sequence[Edit], closed: Collection[str]) -> Checked:

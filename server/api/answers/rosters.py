@@ -219,8 +219,18 @@ async def _edit(connection: AsyncConnection, scope: Scope, body: EditBody) -> Ed
             people = await people_in(connection, scope, body.who, body.first, body.last)
             if isinstance(body, CopyBody):
                 return CopyDays(people, body.first, body.last, body.weeks, body.over)
-            whole = scope.everyone and body.who == WhoBody(group=body.who.group)
-            return FillPattern(people, body.first, body.last, body.over, body.who.group if whole else None)
+            return FillPattern(
+                people, body.first, body.last, body.over, await _whole_groups(connection, scope, body.who)
+            )
+
+
+async def _whole_groups(connection: AsyncConnection, scope: Scope, who: WhoBody) -> tuple[str, ...]:
+    """Groups of which everybody is meant."""
+    if not scope.everyone or who != WhoBody(group=who.group):
+        return ()
+    if who.group is not None:
+        return (who.group,)
+    return tuple(row.id for row in await group_queries.group_rows(connection) if row.pattern is not None)
 
 
 async def _narrow(connection: AsyncConnection, department: str | None, site: str | None) -> Narrow:

@@ -27,7 +27,7 @@ async def with_pattern(db: Database, pattern: Pattern = WEEK, anchor: date | Non
     await shifts.save_pattern(db, "hr", PatternRow("p", "规律", "Pattern", pattern), CALLER)
     await groups.save_group(db, "hr", GroupRow("g", "组", "Group", "p", anchor, None), CALLER)
     await groups.join_group(db, "hr", "g", ["e1"], from_on=date(2026, 3, 1), to_on=None, caller=CALLER)
-    fill = FillPattern(("e1",), FIRST, LAST, group="g")
+    fill = FillPattern(("e1",), FIRST, LAST, groups=("g",))
     await rosters.save_edits(db, "hr", EVERYONE, [fill], accept_warnings=True, caller=CALLER)
 
 
