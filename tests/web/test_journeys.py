@@ -50,7 +50,7 @@ def test_a_wrong_password_is_said_in_words_and_not_which_half_was_wrong(visits: 
 def test_an_address_of_another_site_is_no_way_out_of_the_login(visits: Visits) -> None:
     page = visits.open(None, "/login?next=//example.com/").page
     sign_in(page, "hr")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("出勤")
+    expect(page.get_by_role("heading", level=1, name="工作台")).to_be_visible()
 
 
 def test_an_expired_session_leads_to_the_login_and_back(visits: Visits, company: Company) -> None:
@@ -269,4 +269,4 @@ def test_an_unknown_address_is_no_dead_end(visits: Visits) -> None:
     page = visits.open("hr", "/nothing/here").page
     expect(page.get_by_text("没有找到").first).to_be_visible()
     page.get_by_role("link", name="回到首页").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("出勤")
+    expect(page.get_by_role("heading", level=1, name="工作台")).to_be_visible()

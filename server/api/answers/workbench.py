@@ -21,7 +21,7 @@ from server.store import (
     people_queries,
     workbench_queries,
 )
-from server.store.closing_queries import closed_months, month_span
+from server.store.closing_queries import closed_months
 from server.store.fleet_queries import GatewayRow, TerminalRow
 from shared.clock import WallMs, from_ms
 
@@ -66,8 +66,7 @@ async def _people_todo(
 ) -> list[TodoView]:
     scope, found = viewer.scope, []
     if viewer.may("exceptions.decide"):
-        first, last = month_span(f"{day:%Y-%m}")
-        question = exceptions.Question(first, last, undecided=True)
+        question = exceptions.Question(day.replace(day=1), day, undecided=True)
         open_ones = [one for one in await exceptions.find(connection, scope, question) if not one.closed]
         found.append(_todo("exceptions", len(open_ones), month=f"{day:%Y-%m}"))
     if viewer.may("requests.decide"):
