@@ -2,41 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
-from muster.sample.days import DoorPunch, door_punches, working_days
-from muster.sample.parcels import Parcel, make_parcels
-from muster.sample.people import DEPOTS, Person, make_people
+from muster.sample.days import DoorPunch
+from muster.sample.history import Sample
+from muster.sample.people import DEPOTS
 from muster.stage.devices import PullDoor, PushDoor, ScanStation
 from muster.stage.ledger import Ledger
 
-HISTORY_DAYS = 12
 DELIVERIES, DOCK = "SN-1902-DELIVERED", "SN-1902-INBOUND"
 LIVE_SCAN_S = 2.0
 STEP_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """All that happened, for one seed and one last day."""
-
-    people: tuple[Person, ...]
-    days: list[date]
-    punches: list[DoorPunch]
-    parcels: list[Parcel]
-
-    @property
-    def day(self) -> date:
-        """The day that is lived through."""
-        return self.days[-1]
-
-
-def make_sample(day: date, seed: int) -> Sample:
-    """Twelve working days up to ``day``."""
-    people, days = make_people(seed), working_days(day, HISTORY_DAYS)
-    return Sample(people, days, door_punches(people, days, seed), make_parcels(people, days, seed))
 
 
 class Life:

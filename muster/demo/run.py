@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from muster.demo.life import Life, make_sample
+from muster.demo.life import Life
 from muster.demo.plan import gateways
 from muster.demo.screen import Screen
 from muster.demo.stop import stop_signal
 from muster.sample.company import DEMO_LOGINS, sample_company
-from muster.sample.days import last_finished_working_day
+from muster.sample.history import make_sample
+from muster.sample.settle import settle
 from muster.stage.drain import Progress, Sources, drain, look
 from muster.stage.installation import Installation, free_port, own_installation
 from muster.stage.ledger import Ledger
@@ -62,22 +63,25 @@ async def run_demo(options: Options, screen: Screen) -> Progress:
 
 async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress:
     now_ms = system_clocks().wall_ms()
-    sample = make_sample(last_finished_working_day(from_ms(now_ms).astimezone(ZoneInfo(ZONE))), options.seed)
+    sample = make_sample(from_ms(now_ms).astimezone(ZoneInfo(ZONE)).date(), options.seed)
     password = f"muster-{secrets.token_hex(3)}"
     installation = own_installation(folder, ZONE, options.http_port)
     push_port = free_port()
     life = Life(sample, ZONE, folder, push_port, Ledger())
-    company = sample_company(sample.people, sample.days, sample.parcels, password, ZONE)
+    company = sample_company(sample, password, ZONE)
     with stop_signal() as stop:
         await life.start()
         try:
             with screen.step("people, gateways and terminals"):
                 await installation.prepare(company, gateways(life, push_port), ZONE, now_ms)
+            with screen.step("shifts, leave and requests"):
+                async with _database(installation) as db:
+                    await settle(db, load_config(installation.server_settings), sample, now_ms)
             with screen.step("server with embedded broker"):
                 await installation.start_server()
             with screen.step("three gateways"):
                 await installation.start_gateways()
-            screen.address(installation.url, sample.day, DEMO_LOGINS, password)
+            screen.address(installation.url, sample, DEMO_LOGINS, password)
             async with _database(installation) as db:
                 return await _Show(installation, life, db, options, screen).until(stop)
         finally:

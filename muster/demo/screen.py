@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from muster.sample.history import Sample
 from muster.stage import drain
 from muster.stage.ledger import Tally
 
@@ -33,16 +33,23 @@ class Screen:
             yield
         self._console.print(f"[green]✓[/green] {what} [dim]{time.monotonic() - start:.1f} s[/dim]", highlight=False)
 
-    def address(self, url: str, day: date, logins: Sequence[tuple[str, str]], password: str) -> None:
-        """Where to look and who may."""
+    def address(self, url: str, sample: Sample, logins: Sequence[tuple[str, str]], password: str) -> None:
+        """Where to look, who may, and what to try."""
         table = Table(box=None, padding=(0, 2), header_style="bold")
         table.add_column("login")
         table.add_column("password")
         table.add_column("what this person sees")
         for login, sees in logins:
             table.add_row(login, password, sees)
-        self._console.print(f"\n[bold]{url}[/bold]   the day {day}, Ctrl-C stops everything\n", highlight=False)
+        self._console.print(f"\n[bold]{url}[/bold]   the day {sample.day}, Ctrl-C stops everything\n", highlight=False)
         self._console.print(table)
+        self._console.print(
+            f"\n[bold]Try it:[/bold] sign in as hr, open {url}/closing?month={sample.month} and close last month; "
+            f"then {url}/reports\n"
+            f"[bold]试一试：[/bold]用 hr 登录，打开“月结”，把 {sample.month} 封账，再下载考勤月报\n",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     @contextmanager
     def counting(self) -> Iterator[Callable[[drain.Progress], None]]:

@@ -2,14 +2,15 @@
 
 from datetime import date, timedelta
 
-from muster.sample.parcels import Parcel
+from muster.sample.history import Sample
 from muster.sample.people import DEPARTMENTS, DEPOTS, SHIFTS, Person
+from muster.sample.story import NEWCOMERS
+from server.people.company_file import Flex, SignedContract
 from server.services.company import (
     Company,
     Department,
     Employee,
     PlannedShift,
-    RosterDay,
     Shipment,
     Site,
     TerminalUser,
@@ -18,8 +19,18 @@ from server.services.company import (
 
 USER_GROUP = "company"
 """All terminals of the company share their user numbers."""
-NEWCOMERS = 2
-"""The last of the people have no number yet: their punches wait in the list of unmatched users."""
+CODES = {"day": "白", "early": "早", "late": "晚"}
+FLEXIBLE = PlannedShift(
+    id="flex",
+    name_zh="弹性班",
+    name_en="Flexible",
+    start="08:00",
+    end="17:00",
+    breaks=(("12:00", "13:00"),),
+    flex=Flex(earliest="08:00", latest="10:00", span_min=540),
+    code="弹",
+)
+"""Of the designers."""
 
 DEMO_LOGINS = (
     ("admin", "everything / 全部"),
@@ -31,16 +42,19 @@ DEMO_LOGINS = (
 )
 
 
-def sample_company(
-    people: tuple[Person, ...], days: list[date], parcels: list[Parcel], password: str, zone: str
-) -> Company:
-    """Everybody on a shift on each of these days; all accounts with one password."""
+def sample_company(sample: Sample, password: str, zone: str) -> Company:
+    """The people with their contracts, numbers and parcels; all accounts with one password. Rosters follow groups."""
+    people = sample.people
+    joined = {person.id: first_day(sample, number) for number, person in enumerate(people)}
     return Company(
         sites=tuple(Site(id=depot.id, name_zh=depot.name_zh, name_en=depot.name_en, zone=zone) for depot in DEPOTS),
         departments=tuple(Department(id=id_, name_zh=zh, name_en=en) for id_, zh, en in DEPARTMENTS),
-        shifts=tuple(
-            PlannedShift(id=id_, name_zh=zh, name_en=en, start=start, end=end, breaks=breaks)
-            for id_, zh, en, start, end, breaks in SHIFTS
+        shifts=(
+            *(
+                PlannedShift(id=id_, name_zh=zh, name_en=en, start=start, end=end, breaks=breaks, code=CODES[id_])
+                for id_, zh, en, start, end, breaks in SHIFTS
+            ),
+            FLEXIBLE,
         ),
         employees=tuple(
             Employee(
@@ -49,21 +63,40 @@ def sample_company(
                 department=person.department,
                 site=person.depot,
                 position=person.position,
-                joined_on=days[0] - timedelta(days=365),
+                joined_on=joined[person.id],
+                worked_since=joined[person.id] - timedelta(days=365 * (number % 14)),
             )
-            for person in people
+            for number, person in enumerate(people)
         ),
-        roster=tuple(RosterDay(employee=person.id, date=day, shift=person.shift) for day in days for person in people),
+        contracts=tuple(_contract(person, joined[person.id]) for person in people),
         terminal_users=tuple(
             TerminalUser(user_group=USER_GROUP, user_code=person.number, employee=person.id)
             for person in people[:-NEWCOMERS]
         ),
         shipments=tuple(
             Shipment(tracking_no=p.tracking_no, site=p.depot, courier=p.courier, promised_on=p.promised_on)
-            for p in parcels
+            for p in sample.parcels
         ),
         users=_users(people, password),
     )
+
+
+def first_day(sample: Sample, number: int) -> date:
+    """When that one of the people joined: newcomers just now, the others one to eight years ago."""
+    since = sample.days[0].replace(day=1) - timedelta(days=365 + 53 * number)
+    return sample.story.begins.get(sample.people[number].id, since)
+
+
+def _contract(person: Person, joined_on: date) -> SignedContract:
+    if person.position == "sorter":
+        return SignedContract(
+            employee=person.id,
+            from_on=joined_on,
+            kind="open_ended",
+            work_system="comprehensive",
+            hours_period="month",
+        )
+    return SignedContract(employee=person.id, from_on=joined_on, kind="open_ended")
 
 
 def _users(people: tuple[Person, ...], password: str) -> tuple[User, ...]:

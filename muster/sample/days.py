@@ -4,8 +4,11 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 
 from muster.sample.people import DEPOTS, SHIFTS, Person
+from server.attendance.calendar import Calendar
+from server.calendars.proposals import defaults
 
 FACE, FINGER, CARD = 15, 1, 2
 IN, OUT = 0, 1
@@ -24,20 +27,38 @@ class DoorPunch:
     state: int
 
 
+@cache
+def china(until_year: int) -> Calendar:
+    """China's calendar as a fresh installation has it: years whose notice is not known are as the week says."""
+    return Calendar({day.date: day.type for edition in defaults(until_year) for day in edition.days})
+
+
+def is_working_day(day: date) -> bool:
+    """No day of rest, no holiday; weekends that work was moved to are."""
+    return china(day.year).type_of(day) == "workday"
+
+
 def working_days(last: date, count: int) -> list[date]:
-    """The ``count`` days from Monday to Friday up to ``last``, oldest first."""
+    """The ``count`` working days up to ``last``, oldest first."""
     days: list[date] = []
     day = last
     while len(days) < count:
-        if day.weekday() < 5:
+        if is_working_day(day):
             days.append(day)
         day -= timedelta(days=1)
     return days[::-1]
 
 
 def last_finished_working_day(now_local: datetime) -> date:
-    """The newest day from Monday to Friday that lies wholly before ``now_local``."""
+    """The newest working day that lies wholly before ``now_local``."""
     return working_days(now_local.date() - timedelta(days=1), 1)[0]
+
+
+def since_last_month(today: date) -> list[date]:
+    """Working days from the first of the month before today's, up to the last that is over."""
+    first = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    dates = (first + timedelta(days=number) for number in range((today - first).days))
+    return [day for day in dates if is_working_day(day)]
 
 
 def punches_of(person: Person, day: date, seed: int) -> Iterator[DoorPunch]:

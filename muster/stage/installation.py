@@ -79,6 +79,7 @@ class Installation:
         from server.config import load_config
         from server.fleet.gateways import add_gateway
         from server.fleet.terminals import TerminalFacts, assign_terminal
+        from server.services import calendars
         from server.services.company import load_company
         from server.store.database import Database
         from server.store.migrate import upgrade
@@ -88,6 +89,8 @@ class Installation:
             upgrade(config.database.url)
         db = Database(config.database.url)
         try:
+            # Before there are people: afterwards every holiday of years would be worked out again for each.
+            await calendars.ensure_defaults(db, config, now_ms)
             await load_company(db, ACTOR, company, now_ms)
             for number, plan in enumerate(gateways, start=1):
                 made = await add_gateway(db, ACTOR, plan.name, plan.site, now_ms)

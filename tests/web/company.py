@@ -106,27 +106,30 @@ def make_empty(folder: Path) -> Path:
 
 def add_punch(connection: Connection, punch: DoorPunch, employee: str | None) -> None:
     """One row as the identity step writes it."""
+    connection.execute(insert(tables.punches).values(punch_row(punch, employee)))
+
+
+def punch_row(punch: DoorPunch, employee: str | None) -> dict[str, object]:
+    """The same as values."""
     at = punch.at.replace(tzinfo=ZONE)
     at_ms = int(at.timestamp() * 1000)
-    connection.execute(
-        insert(tables.punches).values(
-            terminal=punch.terminal,
-            user_code=punch.user,
-            at_device=at_ms // 1000 + 8 * 3600,
-            key_seq=-1,
-            utc_offset_s=8 * 3600,
-            at_ms=at_ms,
-            direction=Direction.OUT if punch.state else Direction.IN,
-            method=_METHODS[punch.verify],
-            raw_codes=[punch.verify, punch.state],
-            drift_ms=0,
-            flags=0,
-            received_ms=at_ms + 900,
-            gateway=GATEWAY,
-            employee=employee,
-            true_ms=at_ms,
-        )
-    )
+    return {
+        "terminal": punch.terminal,
+        "user_code": punch.user,
+        "at_device": at_ms // 1000 + 8 * 3600,
+        "key_seq": -1,
+        "utc_offset_s": 8 * 3600,
+        "at_ms": at_ms,
+        "direction": Direction.OUT if punch.state else Direction.IN,
+        "method": _METHODS[punch.verify],
+        "raw_codes": [punch.verify, punch.state],
+        "drift_ms": 0,
+        "flags": 0,
+        "received_ms": at_ms + 900,
+        "gateway": GATEWAY,
+        "employee": employee,
+        "true_ms": at_ms,
+    }
 
 
 def touch(connection: Connection, employee: str, day: date) -> None:

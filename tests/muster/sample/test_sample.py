@@ -33,8 +33,9 @@ def test_the_last_finished_working_day_lies_wholly_in_the_past(now: datetime, ex
     assert last_finished_working_day(now) == expected
 
 
-def test_working_days_skip_weekends() -> None:
+def test_working_days_skip_weekends_and_holidays() -> None:
     assert working_days(SUNDAY, 6) == [date(2026, 11, day) for day in (13, 16, 17, 18, 19, 20)]
+    assert working_days(date(2026, 10, 9), 3) == [date(2026, 9, 30), date(2026, 10, 8), date(2026, 10, 9)]
 
 
 def test_the_same_seed_gives_the_same_days_and_another_one_others() -> None:
