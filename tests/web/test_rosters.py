@@ -173,7 +173,7 @@ def test_a_manager_sees_only_own_people_and_no_settings(visits: Visits, company:
     ready(page)
     expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(len(company.department) + 2))
     page.goto("/shifts")
-    expect(page.get_by_text("没有权限").or_(page.get_by_text("无权")).first).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="您没有查看这一页的权限")).to_be_attached()
 
 
 def test_what_others_plan_appears_on_the_open_board(visits: Visits, company: Company) -> None:
