@@ -88,7 +88,6 @@ async def _plan(
     for shift, (zh, en) in PATTERNS.items():
         week = Pattern("weekly", ((shift,),) * 5 + ((), ()), by_calendar=True)
         await shifts.save_pattern(db, HR, PatternRow(f"week_{shift}", zh, en, week), caller)
-    edits = []
     for group in GROUPS:
         row = GroupRow(group.id, group.name_zh, group.name_en, f"week_{group.shift}", None, None)
         await groups.save_group(db, HR, row, caller)
@@ -98,8 +97,8 @@ async def _plan(
                 begins.setdefault(max(first, first_day(sample, number)), []).append(person.id)
         for from_on, people in sorted(begins.items()):
             await groups.join_group(db, HR, group.id, people, from_on=from_on, to_on=None, caller=caller)
-        everyone = tuple(name for people in begins.values() for name in people)
-        edits.append(FillPattern(everyone, first, last, group=group.id))
+    everyone = tuple(person.id for person in sample.people)
+    edits = [FillPattern(everyone, first, last, groups=tuple(group.id for group in GROUPS))]
     await rosters.save_edits(db, HR, Scope.system(), edits, accept_warnings=True, caller=caller)
 
 
