@@ -4,10 +4,8 @@ The expected figures are computed here, straight from the CSV files, by code tha
 """
 
 import csv
-import json
 import sqlite3
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -15,16 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-MUSTER = Path(sys.executable).parent / "muster"
+from tests.muster.replay.conftest import MUSTER, Replayed, replay
+
 KOLKATA, SAO_PAULO = ZoneInfo("Asia/Kolkata"), ZoneInfo("America/Sao_Paulo")
-
-
-def replay(what: str, source: Path, zone: str, data: Path) -> dict[str, int]:
-    words = [str(MUSTER), "replay", what, str(source), "--zone", zone, "--data", str(data), "--json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
-    tally: dict[str, int] = json.loads(done.stdout)
-    return tally
 
 
 def rows(data: Path, query: str) -> list[tuple[str | int | None, ...]]:
@@ -41,7 +32,7 @@ def milliseconds(text: str, form: str, zone: ZoneInfo) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_a_year_of_attendance_arrives_whole(shared_files: Path, tmp_path: Path) -> None:
+def test_a_year_of_attendance_arrives_whole(shared_files: Path, recorded_year: Replayed) -> None:
     source = shared_files / "data/attendance"
     expected: dict[tuple[str, str], list[int]] = {}
     for name in ("in_time.csv", "out_time.csv"):
@@ -53,14 +44,13 @@ def test_a_year_of_attendance_arrives_whole(shared_files: Path, tmp_path: Path) 
                     at = milliseconds(cell, "%d/%m/%Y %H:%M", KOLKATA)
                     expected.setdefault((f"replay-{person[0]}", date), []).append(at)
 
-    tally = replay("attendance", source, "Asia/Kolkata", tmp_path / "year")
-
+    tally = recorded_year.tally
     punches = sum(map(len, expected.values()))
     assert punches == 18_904
     assert (tally["emitted"], tally["stored"], tally["lost"], tally["duplicates"]) == (punches, punches, 0, 0)
-    assert rows(tmp_path / "year", "select count(*) from punches") == [(punches,)]
+    assert rows(recorded_year.data, "select count(*) from punches") == [(punches,)]
     found = rows(
-        tmp_path / "year", "select employee, date, first_ms, last_ms from attendance_days where status <> 'absent'"
+        recorded_year.data, "select employee, date, first_ms, last_ms from attendance_days where status <> 'absent'"
     )
     assert {(employee, date): (first, last) for employee, date, first, last in found} == {
         key: (min(times), max(times)) for key, times in expected.items()
@@ -81,7 +71,7 @@ def test_the_on_time_rate_of_a_thousand_orders_is_that_of_the_file(shared_files:
     ]
     scans = sum(bool(o[f"order_delivered_{what}_date"]) for o in orders for what in ("carrier", "customer"))
 
-    tally = replay("orders", source, "America/Sao_Paulo", tmp_path / "orders")
+    tally = replay("orders", source, "America/Sao_Paulo", tmp_path / "orders").tally
 
     assert (tally["emitted"], tally["stored"], tally["lost"], tally["duplicates"]) == (scans, scans, 0, 0)
     ((numerator, denominator),) = rows(
