@@ -1,4 +1,4 @@
-"""What all table modules share. Importing ``server.store.tables`` brings in every one of them."""
+"""What all table modules share; ``server.store.schema`` brings in every one of them."""
 
 from typing import Any
 

@@ -12,8 +12,8 @@ from sqlalchemy import Row, Table, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.people.person import Contract, Person, Post
-from server.store.metadata import metadata
 from server.store.people_tables import contracts, positions, posts
+from server.store.schema import metadata
 from server.store.tables import attendance_days, day_versions, departments, employees, roster, scorecards, scores, sites
 from server.store.upsert import insert_into
 

@@ -22,18 +22,6 @@ from sqlalchemy import (
     text,
 )
 
-# Whoever has this module has every table, which migrations and their tests rely on.
-from server.store import (  # noqa: F401
-    calendar_tables,
-    closing_tables,
-    fact_tables,
-    notice_tables,
-    people_tables,
-    request_tables,
-    roster_tables,
-    shadow_tables,
-    source_tables,
-)
 from server.store.metadata import id_column, metadata, only_where
 
 # --- fleet ---------------------------------------------------------------------------------------------------------

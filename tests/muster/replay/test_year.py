@@ -120,7 +120,7 @@ async def plan_by_pattern(db: Database, holidays: set[date], people: list[str]) 
     await shifts.save_pattern(db, "hr", PatternRow("office", "办公", "Office", week), caller)
     await groups.save_group(db, "hr", GroupRow("all", "全员", "All", "office", None, None), caller)
     await groups.join_group(db, "hr", "all", people, from_on=FIRST, to_on=None, caller=caller)
-    fill = FillPattern(tuple(people), FIRST, LAST, over=True, group="all")
+    fill = FillPattern(tuple(people), FIRST, LAST, over=True)
     await rosters.save_edits(db, "hr", EVERYBODY, [fill], accept_warnings=True, caller=caller)
 
 
@@ -162,8 +162,8 @@ async def hours_in_workbook(db: Database, month: str) -> dict[str, float]:
     file = await workbook(db, EVERYBODY, Question("month", month), setting)
     with file:
         rows = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0).to_python()
-    head = next(number for number, row in enumerate(rows) if "Worked hours" in row)
-    who, worked = rows[head].index("Employee no."), rows[head].index("Worked hours")
+    head = next(number for number, row in enumerate(rows) if "Worked (h)" in row)
+    who, worked = rows[head].index("Number"), rows[head].index("Worked (h)")
     return {str(row[who]): float(str(row[worked])) for row in rows[head + 1 :] if str(row[who]).startswith("replay-")}
 
 

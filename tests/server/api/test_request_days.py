@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from server.store import tables
-from server.store.metadata import metadata
+from server.store.schema import metadata
 from tests.server.api.asking import (
     WEEK,
     ask,

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from server.store import fleet_queries as fleet
 from server.store.database import Database
-from server.store.tables import metadata
+from server.store.schema import metadata
 from shared.wire import Health, TerminalHealth
 
 A, B = "gw-aaaaaaaaaa", "gw-bbbbbbbbbb"

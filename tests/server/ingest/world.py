@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from server.store import fleet_queries as fleet
 from server.store.database import Database
-from server.store.tables import metadata
+from server.store.schema import metadata
 from shared.clock import ClockAnchor, Clocks
 from shared.keys import Event
 from shared.punch import Punch

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from server.store import change_queries, log_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
-from server.store.tables import metadata
+from server.store.schema import metadata
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from server.store import migrate
 from server.store.database import Database
-from server.store.tables import metadata
+from server.store.schema import metadata
 from shared.errors import ConfigError
 
 COLUMNS = """
