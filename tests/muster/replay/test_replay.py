@@ -31,7 +31,7 @@ def milliseconds(text: str, form: str, zone: ZoneInfo) -> int:
     return (wall - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_year_of_attendance_arrives_whole(shared_files: Path, recorded_year: Replayed) -> None:
     source = shared_files / "data/attendance"
     expected: dict[tuple[str, str], list[int]] = {}
@@ -57,7 +57,7 @@ def test_a_year_of_attendance_arrives_whole(shared_files: Path, recorded_year: R
     }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_on_time_rate_of_a_thousand_orders_is_that_of_the_file(shared_files: Path, tmp_path: Path) -> None:
     source = shared_files / "data/olist"
     with (source / "olist_orders_dataset.csv").open() as file:

@@ -124,7 +124,7 @@ async def plan_by_pattern(db: Database, holidays: set[date], people: list[str]) 
     await rosters.save_edits(db, "hr", EVERYBODY, [fill], accept_warnings=True, caller=caller)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_recorded_year_is_closed_month_by_month_with_the_sums_of_the_files(
     shared_files: Path, db: Database
 ) -> None:
