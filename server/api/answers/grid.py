@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.departments import with_those_below
-from server.access.viewer import Viewer
+from server.access.scope import Scope
 from server.api.context import Context
 from server.api.paging import Page
 from server.attendance.calendar import PLAIN, Calendar
@@ -130,9 +130,8 @@ class _Known:
     calendars: Mapping[str, Calendar]
 
 
-async def grid(context: Context, viewer: Viewer, asked: GridAsked, *, page: Page) -> Response:
+async def grid(context: Context, scope: Scope, asked: GridAsked, *, page: Page) -> Response:
     """The page as JSON."""
-    scope = viewer.scope
     async with context.db.reading() as connection:
         month = asked.month or await grid_queries.newest_month(connection, scope)
         month = month or f"{from_ms(context.clocks.wall_ms()).astimezone(context.config.zone):%Y-%m}"

@@ -1,6 +1,7 @@
 """Leave types, balances and grants as answers."""
 
 import datetime as dt
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from server.access.departments import with_those_below
@@ -8,6 +9,7 @@ from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.access.viewer import Viewer
 from server.api.context import Context
+from server.api.paging import Page
 from server.api.views.leave import (
     BalancesView,
     BalanceView,
@@ -19,6 +21,8 @@ from server.api.views.leave import (
     LeaveTypesView,
     LeaveTypeView,
     LedgerView,
+    PeopleBalancesView,
+    PersonBalancesView,
     TakenView,
 )
 from server.requests.leave_types import LeaveType
@@ -85,6 +89,47 @@ async def balances(context: Context, scope: Scope, employee: str, day: dt.date |
     )
 
 
+async def balances_of_many(
+    context: Context,
+    scope: Scope,
+    department: str | None,
+    part: str,
+    now_ms: WallMs,
+    *,
+    day: dt.date | None,
+    page: Page,
+) -> PeopleBalancesView:
+    """Balances of people in scope who are employed on a date; ``part`` is one of the name or number."""
+    on = day or from_ms(now_ms).astimezone(context.config.zone).date()
+    async with context.db.reading() as connection:
+        narrow = Narrow()
+        if department is not None:
+            narrow = Narrow(with_those_below({department}, await user_queries.department_parents(connection)))
+        people = _employed(await asked_queries.askers(connection, scope, None, narrow), on)
+        people = [one for one in people if part.lower() in f"{one.name}\n{one.id}".lower()]
+        people.sort(key=lambda one: (one.department, one.name, one.id))
+        shown = people[page.offset : page.offset + page.limit]
+        known = (await leave.leave_types(connection)).values()
+        types = [one for one in known if one.balance != "none" and not one.retired]
+        accounts = await leave.accounts_of(connection, [one.id for one in shown], types)
+        version = await change_queries.newest_change(connection, "requests")
+    rows = []
+    for one in shown:
+        found = {kind.id: leave.balance_on(kind, accounts[one.id, kind.id], on) for kind in types}
+        rows.append(
+            PersonBalancesView(
+                employee=one.id,
+                name=one.name,
+                department=one.department,
+                left={name: balance.left for name, balance in found.items()},
+                given={name: balance.given for name, balance in found.items()},
+            )
+        )
+    return PeopleBalancesView(
+        total=len(people), date=on, types=[type_view(one) for one in types], rows=rows, version=version
+    )
+
+
 async def grant(context: Context, viewer: Viewer, body: GrantBody, caller: Caller) -> GrantedListView:
     """Look at a grant, or store it."""
     given = Grant(body.leave_type, body.minutes, body.from_on, body.until_on, body.kind, body.key, body.note)
@@ -117,8 +162,11 @@ async def _people(context: Context, scope: Scope, body: GrantBody) -> list[Asker
             return found
         below = with_those_below({body.department or ""}, await user_queries.department_parents(connection))
         found = await asked_queries.askers(connection, scope, None, Narrow(below))
-    day = body.from_on
-    return [one for one in found if one.joined_on <= day and (one.left_on is None or one.left_on >= day)]
+    return _employed(found, body.from_on)
+
+
+def _employed(people: Iterable[AskerRow], day: dt.date) -> list[AskerRow]:
+    return [one for one in people if one.joined_on <= day and (one.left_on is None or one.left_on >= day)]
 
 
 def _balance(found: Balances) -> BalanceView:

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from server.access.scope import Scope
 from server.api.answers import grid as answers
 from server.api.answers import sandbox as of_sandbox
 from server.api.answers import workbench as of_workbench
 from server.api.answers.grid import GridAsked
 from server.api.context import ContextDep
-from server.api.guards import ShiftWriter, TodayReader
-from server.api.paging import PageDep
+from server.api.guards import OwnReader, ShiftWriter, TodayReader, whom
+from server.api.paging import Page, PageDep
 from server.api.views.attendance import Status
 from server.api.views.base import Id
 from server.api.views.grid import GridView
@@ -40,7 +41,14 @@ async def grid(
 ) -> Response:
     """People in scope by days of a month, the newest with results by default; ``status``: with such a day."""
     asked = GridAsked(month, department, site, frozenset(status), q.strip(), sort, order == "down")
-    return await answers.grid(context, viewer, asked, page=page)
+    return await answers.grid(context, viewer.scope, asked, page=page)
+
+
+@router.get("/my/month", response_model=GridView)
+async def my_month(*, viewer: OwnReader, context: ContextDep, month: MonthText) -> Response:
+    """The viewer's own row of a month, with the shifts of days to come."""
+    own = Scope(employee=whom(viewer, "me", others="today.read"))
+    return await answers.grid(context, own, GridAsked(month), page=Page(limit=1, offset=0))
 
 
 @router.get("/workbench")

@@ -3,13 +3,21 @@
 import datetime as dt
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from server.api.answers import leave as answers
 from server.api.context import CallerDep, ContextDep
-from server.api.guards import OwnAsker, RequestSettings, whom
+from server.api.guards import OwnAsker, RequestReader, RequestSettings, whom
+from server.api.paging import PageDep
 from server.api.views.base import Id
-from server.api.views.leave import BalancesView, GrantBody, GrantedListView, LeaveTypeBody, LeaveTypesView
+from server.api.views.leave import (
+    BalancesView,
+    GrantBody,
+    GrantedListView,
+    LeaveTypeBody,
+    LeaveTypesView,
+    PeopleBalancesView,
+)
 from server.services import leave
 
 router = APIRouter(prefix="/api", tags=["leave"])
@@ -31,6 +39,22 @@ async def put_leave_type(
 ) -> None:
     """Add or change a kind of leave."""
     await leave.save_type(context.db, viewer.login, answers.type_of(number, body), caller)
+
+
+@router.get("/balances")
+async def balances_of_many(
+    *,
+    viewer: RequestReader,
+    context: ContextDep,
+    caller: CallerDep,
+    department: Id | None = None,
+    q: Annotated[str, Query(max_length=100)] = "",
+    date: dt.date | None = None,
+    page: PageDep,
+) -> PeopleBalancesView:
+    """What people in scope have left on a date, today without one; those employed then, by department and name."""
+    scope, now_ms = viewer.scope, caller.at_ms
+    return await answers.balances_of_many(context, scope, department, q.strip(), now_ms, day=date, page=page)
 
 
 @router.get("/balances/{employee}")

@@ -108,6 +108,28 @@ class BalancesView(View):
     version: int
 
 
+class PersonBalancesView(View):
+    """What one person has, minutes by leave type."""
+
+    employee: str
+    name: str
+    department: str
+    left: dict[str, int]
+    """What can be asked for on the date."""
+    given: dict[str, int]
+
+
+class PeopleBalancesView(View):
+    """A page of people with their balances."""
+
+    total: int
+    date: dt.date
+    types: list[LeaveTypeView]
+    """Those with a balance that are not retired."""
+    rows: list[PersonBalancesView]
+    version: int
+
+
 class GrantBody(View):
     """Minutes for ``employees``, or for everybody employed on ``from_on`` in ``department`` with those below."""
 

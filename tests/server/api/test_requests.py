@@ -283,6 +283,33 @@ async def test_balances_keep_to_the_scope(office: World) -> None:
         assert (await office.get(role, f"/api/balances/{employee}")).status_code == expected, (role, employee)
 
 
+async def test_balances_of_many_keep_to_the_scope_and_agree_with_each(any_office: World) -> None:
+    await grant(any_office, "e2", "annual", 960)
+    await grant(any_office, "e3", "annual", 480)
+    seen = (await any_office.get("hr", "/api/balances?date=2026-03-02")).json()
+    left = {row["employee"]: row["left"]["annual"] for row in seen["rows"]}
+    assert (left["e2"], left["e3"]) == (960, 480)
+    assert seen["total"] == len(left)
+    each = (await any_office.get("hr", "/api/balances/e2?date=2026-03-02")).json()["balances"]
+    assert {one["type"]: one["left_min"] for one in each} == next(r for r in seen["rows"] if r["employee"] == "e2")[
+        "left"
+    ]
+    own = (await any_office.get("manager", "/api/balances?date=2026-03-02")).json()
+    assert {row["employee"] for row in own["rows"]} == {"e1", "e2", "e5"}
+    found = (await any_office.get("hr", "/api/balances?date=2026-03-02&q=li%20l&limit=1")).json()
+    assert [row["employee"] for row in found["rows"]] == ["e2"]
+    assert (await any_office.get("hr", "/api/balances?date=2020-01-01")).json()["rows"] == []
+    assert (await any_office.get("employee", "/api/balances")).status_code == 403
+
+
+async def test_ones_own_month_is_ones_own(office: World) -> None:
+    month = (await office.get("employee", "/api/my/month?month=2026-03")).json()
+    assert [row["id"] for row in month["rows"]] == ["e2"]
+    assert {cell["d"]: cell["k"] for cell in month["rows"][0]["cells"]}[TUE.day] == "DB"
+    assert [shift["id"] for shift in month["shifts"] if shift["id"] == "DB"] == ["DB"]
+    assert (await office.get("hr", "/api/my/month?month=2026-03")).status_code == 404
+
+
 async def test_settings_are_for_hr_only(office: World) -> None:
     steps: dict[str, list[object]] = {"steps": []}
     kind = {"name_zh": "假", "name_en": "Leave", "paid": True, "balance": "none", "unit_min": 60}
