@@ -118,11 +118,11 @@ def test_nothing_is_cut_off_at_320_pixels(
 
 
 def ask_for_leave(page: Page) -> None:
-    """Annual leave of the day that the form was opened for."""
+    """Parental leave of the day that the form was opened for."""
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("假期类型")).to_have_value("annual")
-    expect(dialog.get_by_text("申请前余额 5 天")).to_be_visible()
-    expect(dialog.get_by_text("申请后余额 4 天")).to_be_visible()
+    dialog.get_by_label("假期类型").select_option("parental")
+    expect(dialog.get_by_text("申请前余额 8 天")).to_be_visible()
+    expect(dialog.get_by_text("申请后余额 7 天")).to_be_visible()
     expect(dialog.get_by_text("何磊")).to_be_visible()
     dialog.get_by_role("button", name="提交申请").click()
 
@@ -132,7 +132,7 @@ def test_leave_goes_from_the_phone_to_the_day_and_the_balance(
 ) -> None:
     office, installation = own
     visits = visits_to(installation)
-    day = office.ahead[0]
+    day = office.missed
     inbox_visit = visits.open("manager", "/approvals")
     inbox = inbox_visit.page
     expect(inbox.get_by_text("没有等您审批的申请")).to_be_visible()
@@ -141,7 +141,7 @@ def test_leave_goes_from_the_phone_to_the_day_and_the_balance(
     balances = visits.open("hr", "/leave").page
     ready(balances)
     row = balances.get_by_role("row").filter(has_text="王芳")
-    expect(row).to_contain_text("5 天")
+    expect(row).to_contain_text("8 天")
 
     visit = visits.open("employee", f"/me/requests?new=leave&date={day}", width=PHONE)
     page = visit.page
@@ -160,7 +160,7 @@ def test_leave_goes_from_the_phone_to_the_day_and_the_balance(
 
     # The employee's day becomes leave, and HR's table follows.
     expect(page.get_by_role("dialog").get_by_text("已通过")).to_be_visible(timeout=15_000)
-    expect(row).to_contain_text("4 天", timeout=15_000)
+    expect(row).to_contain_text("7 天", timeout=15_000)
     month = visits.open("employee", f"/me/month?month={day:%Y-%m}", width=PHONE).page
     cell = month.get_by_role("button", name=re.compile(rf"{day.month}月{day.day}日.*休假"))
     expect(cell).to_be_visible(timeout=20_000)
@@ -177,7 +177,7 @@ def test_a_correction_beyond_the_quota_is_refused_with_words(
     office, installation = own
     day = office.past[-1]
     for minute in range(3):
-        office.ask_correction("employee", datetime.combine(day, time(18, minute)))
+        office.ask_correction("employee", datetime.combine(day, time(19, minute)))
     visit = visits_to(installation).open("employee", f"/me/requests?new=correction&date={day}", width=PHONE)
     dialog = visit.page.get_by_role("dialog")
     expect(dialog.get_by_text("本月补卡次数已用完（每月 3 次）")).to_be_visible()
@@ -232,14 +232,15 @@ def test_hr_grants_leave_after_a_preview_and_changes_a_chain(
     page.get_by_label("选择 赵敏").check()
     page.get_by_role("button", name="为 1 人发放").click()
     dialog = page.get_by_role("dialog")
+    dialog.get_by_label("假期类型").select_option("parental")
     dialog.get_by_label("天数（1 天 = 8 小时，可填 0.5）").fill("2.5")
     dialog.get_by_role("button", name="预览").click()
     expect(dialog.get_by_text("请填写。")).to_be_visible()
     dialog.get_by_label("用途（同一用途每人只发一次）").fill("工龄奖励")
     dialog.get_by_role("button", name="预览").click()
-    expect(dialog.get_by_role("row").filter(has_text="赵敏")).to_contain_text("7.5 天")
+    expect(dialog.get_by_role("row").filter(has_text="赵敏")).to_contain_text("10.5 天")
     dialog.get_by_role("button", name="确认，发给 1 人").click()
-    expect(page.get_by_role("row").filter(has_text="赵敏")).to_contain_text("7.5 天")
+    expect(page.get_by_role("row").filter(has_text="赵敏")).to_contain_text("10.5 天")
     page.get_by_role("button", name="查看赵敏的台账").click()
     expect(page.get_by_role("dialog").get_by_text("发放 · 工龄奖励")).to_be_visible()
 
