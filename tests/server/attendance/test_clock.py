@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server.attendance.clock import Judged, judge_clock
+from server.attendance.policy import DEFAULT
 from server.attendance.touch import touched_dates
 from shared.clock import to_ms
 
@@ -60,4 +61,4 @@ def test_late_upload_is_no_reason_to_hold() -> None:
 )
 def test_a_punch_touches_the_dates_of_its_possible_shifts_and_the_next(local: str, first: int, last: int) -> None:
     at_ms = to_ms(datetime.fromisoformat(f"{local}+08:00"))
-    assert touched_dates(at_ms, SHANGHAI) == tuple(date(2026, 3, day) for day in range(first, last + 1))
+    assert touched_dates(at_ms, SHANGHAI, DEFAULT) == tuple(date(2026, 3, day) for day in range(first, last + 1))
