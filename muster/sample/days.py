@@ -61,8 +61,11 @@ def since_last_month(today: date) -> list[date]:
     return [day for day in dates if is_working_day(day)]
 
 
-def punches_of(person: Person, day: date, seed: int) -> Iterator[DoorPunch]:
-    """What one person leaves on the terminal on one working day, oldest first; nothing when absent."""
+def punches_of(person: Person, day: date, seed: int, longest_stay_s: int = 2400) -> Iterator[DoorPunch]:
+    """What one person leaves on the terminal on one working day, oldest first; nothing when absent.
+
+    ``longest_stay_s`` after the shift: from half an hour on it is overtime that nobody approved (AR-29).
+    """
     pick = random.Random(f"{seed} {person.id} {day}")
     terminal = next(depot.terminal for depot in DEPOTS if depot.id == person.depot)
     start, end = next((s[3], s[4]) for s in SHIFTS if s[0] == person.shift)
@@ -76,7 +79,7 @@ def punches_of(person: Person, day: date, seed: int) -> Iterator[DoorPunch]:
         return
     verify = pick.choice((FACE, FACE, FINGER, CARD))
     came = begins + timedelta(seconds=pick.randint(60, 2400) if fate == "late" else -pick.randint(60, 1500))
-    went = ends + timedelta(seconds=-pick.randint(300, 5400) if fate == "early" else pick.randint(30, 2400))
+    went = ends + timedelta(seconds=-pick.randint(300, 5400) if fate == "early" else pick.randint(30, longest_stay_s))
     if fate != "no_in":
         yield DoorPunch(terminal, person.number, came, verify, IN)
         if pick.random() < 0.08:  # the terminal was slow to greet: pressed again, AR-5 merges it

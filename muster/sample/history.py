@@ -10,6 +10,8 @@ from muster.sample.story import Story, make_story
 
 PARCEL_DAYS = 12
 """The scanners remember so many working days."""
+LONGEST_STAY_S = 1500
+"""Few enough exceptions that somebody can look at each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def told_punches(people: tuple[Person, ...], days: list[date], seed: int, story:
     for day in days:
         for person in people:
             if story.visit(person, day) is None:
-                made += punches_of(person, day, seed)
+                made += punches_of(person, day, seed, LONGEST_STAY_S)
     for (employee, day), visit in story.visits.items():
         terminal, number = _door(by_id[employee]), by_id[employee].number
         for at, state in zip(visit, (IN, OUT), strict=True):

@@ -75,7 +75,8 @@ def approve_the_correction(page: Page, company: Demo) -> None:
     page.goto("/approvals")
     page.get_by_role("checkbox", name=re.compile(f"选择 {company.me.name} 补卡")).check(timeout=SLOW_MS)
     page.get_by_role("button", name="同意", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="同意 1 件申请").click()
+    dialog = page.get_by_role("dialog", name="同意 1 件申请")
+    dialog.get_by_role("button", name="同意", exact=True).click()
     expect(page.get_by_text("1 件已处理")).to_be_visible()
 
 
@@ -98,12 +99,14 @@ def have_the_month_confirmed(page: Page, visits: Visits, company: Demo) -> None:
     ready(page)
     page.get_by_role("button", name=re.compile(r"请 \d+ 人确认")).click()
     expect(page.get_by_text(re.compile(r"已请 \d+ 人确认"))).to_be_visible()
+    page.goto(f"/closing?month={company.month}&tab=confirm&state=confirmed")
+    ready(page)
     phone = visits.open("employee", f"/me/month?month={company.month}", width=390).page
     ready(phone)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.get_by_role("button", name="确认无误").click()
-    row = page.get_by_role("row").filter(has_text=company.me.name)
-    expect(row).to_contain_text("已确认", timeout=SLOW_MS)
+    expect(phone.get_by_text(re.compile("您已于 .* 确认"))).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=company.me.name)).to_be_visible(timeout=SLOW_MS)
 
 
 def close(page: Page, company: Demo) -> None:
