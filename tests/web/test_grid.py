@@ -159,3 +159,36 @@ def test_a_phone_shows_a_week_of_each_person(visits: Visits, company: Company) -
     )
     day.click()
     expect(page.get_by_role("dialog").get_by_role("heading", name="打卡记录")).to_be_visible()
+
+
+# --- workbench and sandbox ------------------------------------------------------------------------------------------
+
+
+def test_hr_starts_on_the_workbench_and_a_task_leads_to_its_page(visits: Visits) -> None:
+    page = visits.open("hr", "/").page
+    expect(page.get_by_role("heading", level=1, name="工作台")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^考勤异常待处理")).click()
+    expect(page.get_by_role("heading", level=1, name="异常处理")).to_be_visible()
+
+
+def test_a_manager_has_no_tasks_of_the_company_on_the_workbench(visits: Visits) -> None:
+    page = visits.open("manager", "/workbench").page
+    ready(page)
+    expect(page.get_by_role("heading", name="待办")).to_be_visible()
+    for words in ("未匹配的终端用户", "网关没有响应", "合同 30 天内到期"):
+        expect(page.get_by_role("region", name="待办").get_by_text(words)).to_have_count(0)
+
+
+def test_a_case_is_computed_and_a_bad_one_says_where_and_what_to_do(visits: Visits) -> None:
+    page = visits.open("hr", "/sandbox").page
+    result = page.get_by_role("region", name="结果")
+    expect(result.get_by_text("迟到 10 分钟")).to_be_visible()
+    page.get_by_role("combobox", name="从例子开始").select_option("夜班跨入国庆")
+    expect(result.get_by_text("与期望一致")).to_be_visible()
+    expect(result.get_by_text("加班 3 倍 6 小时")).to_be_visible()
+    case = page.get_by_role("textbox", name="案例")
+    case.fill(case.input_value().replace("2026-09-30T21:55:00", "昨晚十点"))
+    page.get_by_role("button", name="试算").click()
+    trouble = page.get_by_role("alert")
+    expect(trouble).to_contain_text("punches[0]")
+    expect(trouble).to_contain_text("打卡写成 2026-03-02T08:55:00")

@@ -46,8 +46,8 @@ export const templates = {
 export type TemplateName = keyof typeof templates;
 export const templateNames = Object.keys(templates) as TemplateName[];
 
-/** One array element a line: a case stays readable in a narrow field. */
-export const written = (value: unknown) => JSON.stringify(value, null, 2);
+/** One array element a line, but pairs such as breaks on one: a case stays readable in a narrow field. */
+export const written = (value: unknown) => JSON.stringify(value, null, 2).replace(/\[\s+("\d\d:\d\d"),\s+("\d\d:\d\d")\s+\]/g, "[$1, $2]");
 
 export interface Simple {
   date: string;
