@@ -21,6 +21,22 @@ WAIT_MS = 10_000
 Language = Literal["zh-CN", "en"]
 Theme = Literal["light", "dark"]
 
+every_view = pytest.mark.parametrize(
+    ("language", "width"),
+    [
+        ("zh-CN", 390),
+        ("en", 1280),
+        pytest.param("zh-CN", 1280, marks=pytest.mark.long),
+        pytest.param("en", 390, marks=pytest.mark.long),
+    ],
+)
+"""Each language and each width once, and with ``--long`` both in both."""
+
+
+def theme_at(width: int) -> Theme:
+    """Each theme once, too; screenshots are taken in both."""
+    return "light" if width == 1280 else "dark"
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

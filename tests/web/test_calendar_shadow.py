@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, insert, select
 from server.store import tables
 from server.store.shadow_tables import shadow_days
 from tests.web.company import Company
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Visits, every_view, theme_at
 from tests.web.test_screens import SCREENSHOTS, problems, ready
 
 SCREENS = {
@@ -143,13 +143,12 @@ def test_unknown_words_are_given_a_meaning_before_anything_is_written(visits: Vi
     expect(page.get_by_text("已导入 1 天")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str, language: Language, width: int, visits: Visits, shadow_day: date
 ) -> None:
-    theme: Theme = "light" if (language == "zh-CN") == (width == 1280) else "dark"
+    theme = theme_at(width)
     visit = visits.open("hr", SCREENS[screen], language=language, width=width, theme=theme)
     ready(visit.page)
     expect(visit.page.get_by_role("heading", level=1)).to_have_count(1)
@@ -161,6 +160,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", SCREENS.values())
 def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits, shadow_day: date) -> None:
     page = visits.open("hr", path, width=320, language="en").page

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
 from tests.web.installation import Installation
 from tests.web.seed_closing import PastMonth, make_past_month
 from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
@@ -59,8 +59,7 @@ def accept_all(page: Page) -> None:
         box.check()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str,
@@ -71,7 +70,7 @@ def test_screen_is_whole_reachable_and_quiet(
 ) -> None:
     month, installation = past
     role, path = path_of(screen, month)
-    theme: Theme = "light" if (language == "zh-CN") == (width == 1280) else "dark"
+    theme = theme_at(width)
     visit = visits_to(installation).open(role, path, language=language, width=width, theme=theme)
     page = visit.page
     ready(page)
@@ -88,6 +87,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_is_cut_off_at_320_pixels(
     screen: str, past: tuple[PastMonth, Installation], visits_to: Callable[[Installation], Visits]

@@ -1,14 +1,13 @@
 """People in a browser: HR brings a file and takes it back, matches numbers, changes posts; a manager only looks."""
 
 import io
-from typing import get_args
 
 import pytest
 import xlsxwriter
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.web.company import MANAGED, Company
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Visits, every_view, theme_at
 from tests.web.seed_people import LISTED, add_listed_number
 from tests.web.test_screens import SCREENSHOTS, problems, ready
 
@@ -163,14 +162,13 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("language", get_args(Language))
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_and_reachable(
     screen: str, language: Language, width: int, visits: Visits, company: Company
 ) -> None:
     role, path = SCREENS[screen]
-    theme: Theme = "light" if (language == "zh-CN") == (width == 1280) else "dark"
+    theme = theme_at(width)
     places = {"agent": company.department[0].id}
     visit = visits.open(role, path.format(**places), language=language, width=width, theme=theme)
     page = visit.page

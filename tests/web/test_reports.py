@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from python_calamine import CalamineWorkbook
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Visits
+from tests.web.conftest import Language, Visits, every_view
 from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
 
 SCREENS = {
@@ -24,8 +24,7 @@ def month_of(company: Company) -> str:
     return f"{company.day:%Y-%m}"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_of_reports_is_whole_and_quiet(
     screen: str, language: Language, width: int, visits: Visits, company: Company

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from muster.sample.people import Person
 from tests.web.company import ZONE, Company
-from tests.web.conftest import Language, Visits
+from tests.web.conftest import Language, Visits, every_view
 from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
 
 SCREENS: dict[str, tuple[str, str, Callable[[Page], None] | None]] = {
@@ -47,8 +47,7 @@ def plan(page: Page, person: Person, weekday: int, keys: str) -> None:
         page.keyboard.press(key)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str, language: Language, width: int, visits: Visits, company: Company
@@ -73,6 +72,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/rosters", "/rosters?tab=import", "/shifts", "/shifts?tab=policies"])
 def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
     page = visits.open("hr", path, width=320, language="en").page

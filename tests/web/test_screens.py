@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 HAN = re.compile(r"[\u4e00-\u9fff]{2}")
@@ -44,8 +44,7 @@ def ready(page: Page) -> None:
     expect(page.locator("[data-ready=false]")).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str, language: Language, width: int, visits: Visits, company: Company
@@ -53,7 +52,7 @@ def test_screen_is_whole_reachable_and_quiet(
     role, path = SCREENS[screen]
     places = {"absent": company.unexplained()[-1].id, "agent": company.department[0].id}
     # Each picture in light and dark; the two alternate, so that both languages and widths are checked in each.
-    theme: Theme = "light" if (language == "zh-CN") == (width == 1280) else "dark"
+    theme = theme_at(width)
     visit = visits.open(role, path.format(**places), language=language, width=width, theme=theme)
     page = visit.page
     ready(page)
@@ -71,6 +70,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/today", "/me/day", "/me/score", "/devices", "/people", "/people/unmatched"])
 def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
     role = "employee" if path.startswith("/me") else "administrator"
