@@ -123,7 +123,7 @@ def make_office(folder: Path, url: str) -> Office:
         _account(connection, "manager", "何磊", secret, departments=["customer_service"])
         _account(connection, "employee", "王芳", secret, employee="c1")
         more = {"password_hash": secret, "disabled": False, "created_ms": system_clocks().wall_ms()}
-        others = [
+        others: list[dict[str, Any]] = [
             {"login": "lilei", "name": "李雷", "role": "employee", "employee": "c2", "departments": []},
             {"login": "other", "name": "吴强", "role": "manager", "employee": None, "departments": ["delivery"]},
         ]

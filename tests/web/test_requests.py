@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
 from tests.web.installation import Installation
 from tests.web.seed_requests import Office, make_office
 from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
@@ -74,8 +74,7 @@ def path_of(screen: str, office: Office) -> tuple[str, str]:
     return role, path.format(month=office.last_month, yesterday=office.past[-1], ahead=office.ahead[8])
 
 
-@pytest.mark.parametrize("width", [PHONE, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str,
@@ -86,7 +85,7 @@ def test_screen_is_whole_reachable_and_quiet(
 ) -> None:
     office, installation = shown
     role, path = path_of(screen, office)
-    theme: Theme = "light" if (language == "zh-CN") == (width == 1280) else "dark"
+    theme = theme_at(width)
     visit = visits_to(installation).open(role, path, language=language, width=width, theme=theme)
     page = visit.page
     ready(page)
@@ -103,6 +102,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_is_cut_off_at_320_pixels(
     screen: str, shown: tuple[Office, Installation], visits_to: Callable[[Installation], Visits]

@@ -104,6 +104,1840 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/grid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Grid
+         * @description People in scope by days of a month, the newest with results by default; ``status``: with such a day.
+         */
+        get: operations["grid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/my/month": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Month
+         * @description The viewer's own row of a month, with the shifts of days to come.
+         */
+        get: operations["my_month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workbench": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workbench
+         * @description Today, what the viewer has to see to, and how fresh it is.
+         */
+        get: operations["workbench"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sandbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sandbox
+         * @description Compute worked cases as ``muster attendance compute`` does; nothing is stored.
+         */
+        post: operations["sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exceptions List
+         * @description What needs somebody between two dates, both included, at most 62 days.
+         *
+         *     Lateness and leaving early count from ``late_over`` and ``early_over`` minutes on.
+         */
+        get: operations["exceptions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Held
+         * @description Release held punches at a time, or dismiss them, with a reason.
+         */
+        post: operations["decide_held"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Employees
+         * @description Ask employees what happened on these days.
+         */
+        post: operations["ask_employees"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own Questions
+         * @description What one was asked about days of the span, newest first.
+         */
+        get: operations["own_questions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/my/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Requests
+         * @description The viewer's requests, newest first.
+         */
+        get: operations["my_requests"];
+        put?: never;
+        /**
+         * Ask Request
+         * @description Ask for something.
+         */
+        post: operations["ask_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/my/requests/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Options
+         * @description Leave types and limits for the viewer's forms.
+         */
+        get: operations["my_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/my/requests/colleagues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My Colleagues
+         * @description Whom the viewer may swap with on a date.
+         */
+        get: operations["my_colleagues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/my/requests/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Request
+         * @description What a request would be: minutes, balance, warnings, who decides; nothing is stored.
+         */
+        post: operations["check_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Team Requests
+         * @description Requests of people in scope, newest first.
+         */
+        get: operations["team_requests"];
+        put?: never;
+        /**
+         * Ask Request For
+         * @description Ask in somebody's name; limits of corrections become warnings.
+         */
+        post: operations["ask_request_for"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Request Counts
+         * @description Numbers of badges.
+         */
+        get: operations["request_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Options Of
+         * @description Leave types and limits for a form that HR fills in for somebody.
+         */
+        get: operations["options_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Request For
+         * @description What a request that HR enters would be.
+         */
+        post: operations["check_request_for"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Request Detail
+         * @description A request: one's own, in scope, or waiting for the viewer.
+         */
+        get: operations["request_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Request File
+         * @description Add a document as the body: PDF, JPEG, PNG or WebP up to 10 MiB.
+         */
+        post: operations["add_request_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/files/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Request File
+         * @description A document, to be saved.
+         */
+        get: operations["request_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inbox
+         * @description What waits for the viewer, oldest first; for employees without an office the swaps they are asked to agree to.
+         */
+        get: operations["inbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Many
+         * @description One decision about many requests; each is decided on its own.
+         */
+        post: operations["decide_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide
+         * @description Approve, refuse or hand over the step that waits.
+         */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Consent
+         * @description Agree to a swap, or not, as the other employee.
+         */
+        post: operations["consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Take back what waits.
+         */
+        post: operations["withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Take back what was approved: HR in an open month, the employee before it begins.
+         */
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{number}/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Comment
+         * @description Ask or answer something while it waits.
+         */
+        post: operations["comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approval-chains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Approval Chains
+         * @description Who decides what, by kind.
+         */
+        get: operations["approval_chains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approval-chains/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Approval Chain
+         * @description Change a chain; what was asked before keeps its own.
+         */
+        put: operations["put_approval_chain"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Delegations
+         * @description Who acts for the viewer and for whom the viewer acts.
+         */
+        get: operations["delegations"];
+        put?: never;
+        /**
+         * Delegate
+         * @description Let another act for the viewer.
+         */
+        post: operations["delegate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/delegations/{number}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Delegation
+         * @description End a delegation that the viewer gave.
+         */
+        post: operations["end_delegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leave-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leave Types
+         * @description All kinds of leave, retired ones too: old requests name them.
+         */
+        get: operations["leave_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leave-types/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Leave Type
+         * @description Add or change a kind of leave.
+         */
+        put: operations["put_leave_type"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/balances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Balances Of Many
+         * @description What people in scope have left on a date, today without one; those employed then, by department and name.
+         */
+        get: operations["balances_of_many"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/balances/{employee}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Balances
+         * @description Balances of a person on a date, with ledger and leave taken; ``me`` works, others need ``requests.read``.
+         */
+        get: operations["balances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leave-grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant Leave
+         * @description Give minutes to people, or see first what that would do.
+         */
+        post: operations["grant_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rosters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Roster Board
+         * @description A page of people in scope with what is planned for them, at most 62 days.
+         */
+        get: operations["roster_board"];
+        put?: never;
+        /**
+         * Save Roster
+         * @description Save the changes, all or none; conflicts are refused, and warnings that are not accepted.
+         */
+        post: operations["save_roster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rosters/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Roster File
+         * @description A month of everybody in scope as XLSX, in the form that an import reads back.
+         */
+        get: operations["roster_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rosters/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Roster
+         * @description What the changes would do and what speaks against them; nothing is saved.
+         */
+        post: operations["check_roster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shift Library
+         * @description Every shift, in order of start.
+         */
+        get: operations["shift_library"];
+        put?: never;
+        /**
+         * Add Shift
+         * @description Add a shift.
+         */
+        post: operations["add_shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shifts/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Shift
+         * @description What saving the shift would touch; nothing is saved.
+         */
+        post: operations["check_shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shifts/{shift}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Shift
+         * @description Change a shift; its days in open months are computed again, closed months keep its times from changing.
+         */
+        post: operations["change_shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shifts/{shift}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retire Shift
+         * @description Take a shift out of what can be planned, or back in.
+         */
+        post: operations["retire_shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pattern List
+         * @description All patterns.
+         */
+        get: operations["pattern_list"];
+        put?: never;
+        /**
+         * Save Pattern
+         * @description Add a pattern, or change the one of that id.
+         */
+        post: operations["save_pattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/layout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lay Out Pattern
+         * @description The pattern on the calendar, at most a year.
+         */
+        post: operations["lay_out_pattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patterns/{pattern}/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drop Pattern
+         * @description Delete a pattern that no group plans by.
+         */
+        post: operations["drop_pattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attendance-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attendance Groups
+         * @description All attendance groups.
+         */
+        get: operations["attendance_groups"];
+        put?: never;
+        /**
+         * Save Group
+         * @description Add a group, or change the one of that id.
+         */
+        post: operations["save_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attendance-groups/{group}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Group Members
+         * @description Who in scope is, was or will be in the group.
+         */
+        get: operations["group_members"];
+        put?: never;
+        /**
+         * Join Group
+         * @description Take people into the group from a date on.
+         */
+        post: operations["join_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attendance-groups/{group}/members/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave Group
+         * @description Let people be in the group until a date.
+         */
+        post: operations["leave_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Policy List
+         * @description Every version of every policy, and the defaults.
+         */
+        get: operations["policy_list"];
+        put?: never;
+        /**
+         * Publish Policy
+         * @description Publish settings from a date on.
+         */
+        post: operations["publish_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Policy
+         * @description What publishing would change; nothing is published.
+         */
+        post: operations["check_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Policy
+         * @description Take a version back.
+         */
+        post: operations["withdraw_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All Calendars
+         * @description All calendars, the sites that go by them, and years that are missing.
+         */
+        get: operations["all_calendars"];
+        put?: never;
+        /**
+         * Add Calendar
+         * @description Add a calendar for a country, or a region such as ``DE-BW``.
+         */
+        post: operations["add_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/company": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Company Calendar
+         * @description Let every site that names no calendar go by this one.
+         */
+        post: operations["company_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Site Calendar
+         * @description Let a site go by a calendar, or by the company's.
+         */
+        post: operations["site_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/{calendar}/{year}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calendar Year
+         * @description A year: its editions, the one in force first, and what is built in.
+         */
+        get: operations["calendar_year"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/{calendar}/{year}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Edition
+         * @description What is wrong with an edition, what it changes and whom it touches; nothing is saved.
+         */
+        post: operations["check_edition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/{calendar}/{year}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Edition
+         * @description Put an edition in force; open days that it touches are computed again.
+         */
+        post: operations["publish_edition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendars/{calendar}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calendar File
+         * @description The days of a CSV, XLSX or JSON file as a draft; nothing is saved.
+         */
+        post: operations["calendar_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Months
+         * @description Months with records in scope and how each stands, newest first.
+         */
+        get: operations["months"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Month
+         * @description A month's checklist for the people in scope, its closings, who has confirmed.
+         */
+        get: operations["month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Month Pending
+         * @description Records with pending minutes by date and name; ``undecided`` leaves out those with a decision that stands.
+         */
+        get: operations["month_pending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/adjustments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Month Adjustments
+         * @description Adjustments posted to the month, or ``of`` its own records, each with what came late.
+         */
+        get: operations["month_adjustments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Decisions
+         * @description What the default decision would come to; nothing is stored.
+         */
+        post: operations["preview_decisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Default
+         * @description The default decision (AR-35) for these records in scope.
+         */
+        post: operations["decide_default"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/manual": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Manually
+         * @description So many of the pending minutes of each record are absence, with a reason.
+         */
+        post: operations["decide_manually"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Decisions
+         * @description Take decisions back; the records are pending again.
+         */
+        post: operations["withdraw_decisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/confirmations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Month Confirmations
+         * @description Who in scope has confirmed, those that need somebody first.
+         */
+        get: operations["month_confirmations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/confirmations/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Confirmations
+         * @description Ask people in scope to confirm the month, or remind those who have not.
+         */
+        post: operations["ask_confirmations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/months/{month}/confirmation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own Confirmation
+         * @description One's own month in sums, and what one said of it.
+         */
+        get: operations["own_confirmation"];
+        put?: never;
+        /**
+         * Answer Confirmation
+         * @description Confirm one's month, or object to it; ``sums`` are the numbers that were shown.
+         */
+        post: operations["answer_confirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close
+         * @description Close the month for the whole company: ``not_ready`` and ``not_accepted`` say that something is left.
+         */
+        post: operations["close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/reopen/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Reopening
+         * @description Ask for a closed month to be opened again; another person has to do it.
+         */
+        post: operations["ask_reopening"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/reopen/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Reopening
+         * @description Take back or refuse what was asked; the month stays closed.
+         */
+        post: operations["withdraw_reopening"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/months/{month}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reopen
+         * @description Open a month that somebody else asked for; ``same_person`` for who asked.
+         */
+        post: operations["reopen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{report}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Report
+         * @description A page of a report of a month, with sums over everybody in scope.
+         */
+        get: operations["read_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{report}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report File
+         * @description All rows of a report as a workbook or as CSV; the operation log keeps who took it.
+         */
+        get: operations["report_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Notices
+         * @description Channels, schedules, and the newest notices with what became of them.
+         */
+        get: operations["read_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Channel
+         * @description A new channel.
+         */
+        post: operations["add_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Channel
+         * @description Change a channel; its kind stays, an address or key that is left out too.
+         */
+        post: operations["change_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Channel
+         * @description Send a test at once, and say what became of it.
+         */
+        post: operations["try_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Schedule
+         * @description A new schedule.
+         */
+        post: operations["add_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Schedule
+         * @description Change a schedule; what would have been due before now is not sent.
+         */
+        post: operations["change_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/payroll/months/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Payroll Month
+         * @description Sums and adjustments of everybody in a month, by id; 304 when ``If-None-Match`` has the answer's ``ETag``.
+         */
+        get: operations["payroll_month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Clients
+         * @description Programs that may fetch figures, ended and revoked ones too.
+         */
+        get: operations["read_clients"];
+        put?: never;
+        /**
+         * Add Client
+         * @description Let a program in: its token is in this answer and nowhere else.
+         */
+        post: operations["add_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clients/{client}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke Client
+         * @description End a program's token at once.
+         */
+        post: operations["revoke_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attendance/recompute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recompute Progress
+         * @description How many employee-days still wait.
+         */
+        get: operations["recompute_progress"];
+        put?: never;
+        /**
+         * Recompute Range
+         * @description Ask for a range to be computed again; results of closed months stay and get adjustments.
+         */
+        post: operations["recompute_range"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shadow/months": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shadow Months
+         * @description Months that the other system has days of.
+         */
+        get: operations["shadow_months"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shadow Month
+         * @description A month compared: agreement, reasons, and a page of differing days.
+         */
+        get: operations["shadow_month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shadow/days/{employee}/{date}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shadow Day
+         * @description Both sides of one day, with our punches and rules.
+         */
+        get: operations["shadow_day"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shadow/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shadow File
+         * @description All differing days as CSV or XLSX; the operation log keeps who took it.
+         */
+        get: operations["shadow_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scores/{employee}": {
         parameters: {
             query?: never;
@@ -177,7 +2011,11 @@ export interface paths {
          */
         get: operations["employees"];
         put?: never;
-        post?: never;
+        /**
+         * Add Employee
+         * @description Somebody new.
+         */
+        post: operations["add_employee"];
         delete?: never;
         options?: never;
         head?: never;
@@ -218,6 +2056,450 @@ export interface paths {
          * @description Map a terminal user to an employee; past punches follow.
          */
         post: operations["assign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/unmatched/assign-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign All
+         * @description Map several terminal users at once, all or none.
+         */
+        post: operations["assign_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Organisation Of
+         * @description Departments in scope, positions, sites, calendars, groups of terminals.
+         */
+        get: operations["organisation_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/export.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export People
+         * @description Employees in scope as a table that can be changed and imported again.
+         */
+        get: operations["export_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Employee Detail
+         * @description One employee: posts, contracts, numbers.
+         */
+        get: operations["employee_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/details": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Details
+         * @description Name, first and last day, first job of the life, e-mail.
+         */
+        post: operations["change_details"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Post
+         * @description Another department, site or position from a date on: past, today or ahead.
+         */
+        post: operations["change_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/posts/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Post
+         * @description As if that change of post had never been.
+         */
+        post: operations["remove_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/contracts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Contract
+         * @description A new contract, or another version of one.
+         */
+        post: operations["put_contract"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/contracts/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Contract
+         * @description Take out a contract that was entered by mistake.
+         */
+        post: operations["remove_contract"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Number
+         * @description Another number of an employee; punches that wait for its owner follow.
+         */
+        post: operations["add_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/employees/{employee}/numbers/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move Number
+         * @description Take a number away, or give it to whose it is: from a date on, or altogether; its punches follow.
+         */
+        post: operations["move_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/departments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Department
+         * @description A new department.
+         */
+        post: operations["add_department"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/departments/{department}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Department
+         * @description Rename or move a department; its id stays.
+         */
+        post: operations["change_department"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/departments/{department}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Department
+         * @description Take out a department that is empty and always was.
+         */
+        post: operations["remove_department"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Position
+         * @description A new position, or another name of one.
+         */
+        post: operations["put_position"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/positions/{position}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Position
+         * @description Take out a position that nobody has or had.
+         */
+        post: operations["remove_position"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Site
+         * @description A new site, or another name, zone or calendar of one.
+         */
+        post: operations["put_site"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Import List
+         * @description Files of a kind, newest first.
+         */
+        get: operations["import_list"];
+        put?: never;
+        /**
+         * Upload Import
+         * @description Bring a CSV or XLSX file as the body: its columns, first rows, and what they seem to mean.
+         */
+        post: operations["upload_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Import File
+         * @description A file that was brought before.
+         */
+        get: operations["import_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{number}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Import
+         * @description What the file would do; nothing is written.
+         */
+        post: operations["check_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{number}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Import
+         * @description Write what the file says, all or nothing.
+         */
+        post: operations["apply_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{number}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Import
+         * @description Put back what was there before the file.
+         */
+        post: operations["undo_import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -309,6 +2591,66 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AdjustmentView
+         * @description What a closed record would say now.
+         */
+        AdjustmentView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Part */
+            part: number;
+            /** Posted To */
+            posted_to: string;
+            /** Status From */
+            status_from: string | null;
+            /** Status To */
+            status_to: string | null;
+            /**
+             * Delta
+             * @description Difference of every changed number of the record, in minutes, by name.
+             */
+            delta: {
+                [key: string]: number;
+            };
+            /**
+             * Pay
+             * @description The same against what was paid: pending minutes count as they were decided about.
+             */
+            pay: {
+                [key: string]: number;
+            };
+            /** Computed Ms */
+            computed_ms: number;
+            /** Reasons */
+            reasons: components["schemas"]["LateFactView"][];
+        };
+        /**
+         * AdjustmentsView
+         * @description A page of adjustments by person and date.
+         */
+        AdjustmentsView: {
+            /** Total */
+            total: number;
+            /**
+             * Sums
+             * @description Of all of them for pay, by name.
+             */
+            sums: {
+                [key: string]: number;
+            };
+            /** Rows */
+            rows: components["schemas"]["AdjustmentView"][];
+        };
+        /**
          * AlarmView
          * @description Something that needs a person.
          */
@@ -329,6 +2671,77 @@ export interface components {
             last_ms: number;
             /** Count */
             count: number;
+        };
+        /**
+         * AnswerBody
+         * @description Confirm one's month, or object to it.
+         */
+        AnswerBody: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "confirmed" | "objected";
+            /**
+             * Comment
+             * @description Needed for an objection.
+             * @default
+             */
+            comment: string;
+            /**
+             * Sums
+             * @description The numbers that were on the screen; others by now are refused.
+             */
+            sums: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ApproverView
+         * @description An account that is asked.
+         */
+        ApproverView: {
+            /** Login */
+            login: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * AskBody
+         * @description Whom to ask to confirm: those named, else everybody in scope or of the department.
+         */
+        AskBody: {
+            /** Department */
+            department?: string | null;
+            /**
+             * People
+             * @default []
+             */
+            people: string[];
+            /**
+             * Again
+             * @description A reminder to those who were asked and have not confirmed.
+             * @default false
+             */
+            again: boolean;
+        };
+        /**
+         * AskForBody
+         * @description A request that HR enters for somebody.
+         */
+        AskForBody: {
+            /** Employee */
+            employee: string;
+            /** Request */
+            request: components["schemas"]["LeaveBody"] | components["schemas"]["CorrectionBody"] | components["schemas"]["OvertimeBody"] | components["schemas"]["AwayBody"] | components["schemas"]["SwapBody"] | components["schemas"]["LeaveEndBody"];
+        };
+        /**
+         * AssignAllBody
+         * @description Map several terminal users; all or none.
+         */
+        AssignAllBody: {
+            /** Rows */
+            rows: components["schemas"]["AssignBody"][];
         };
         /**
          * AssignBody
@@ -353,6 +2766,1061 @@ export interface components {
             days: number;
         };
         /**
+         * AttendanceGroupView
+         * @description A group, how many in scope are in it today, and how far it is planned.
+         */
+        AttendanceGroupView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Pattern */
+            pattern?: string | null;
+            /** Anchor On */
+            anchor_on?: string | null;
+            /** People */
+            people: number;
+            /** Planned Until */
+            planned_until: string | null;
+        };
+        /**
+         * AttendedView
+         * @description A date with shifts.
+         */
+        AttendedView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Scheduled */
+            scheduled: number;
+            /**
+             * Attended
+             * @description Of these, people who came: all but the absent, on leave, or not there yet.
+             */
+            attended: number;
+        };
+        /**
+         * AwayBody
+         * @description A trip (出差) or work in the field (外勤).
+         */
+        AwayBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "trip" | "field";
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * Place
+             * @default
+             */
+            place: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * BalanceView
+         * @description Balance of a type on a date, in minutes.
+         */
+        BalanceView: {
+            /** Type */
+            type: string;
+            /** Given Min */
+            given_min: number;
+            /** Used Min */
+            used_min: number;
+            /** Asked Min */
+            asked_min: number;
+            /** Left Min */
+            left_min: number;
+            /** Ends On */
+            ends_on: string | null;
+            /**
+             * Ending Min
+             * @description Minutes that lapse on ``ends_on``.
+             */
+            ending_min: number;
+            /** Ledger */
+            ledger: components["schemas"]["LedgerView"][];
+            /** Taken */
+            taken: components["schemas"]["TakenView"][];
+            /** Banked */
+            banked: components["schemas"]["BankedView"][];
+        };
+        /**
+         * BalancesView
+         * @description Balances of a person.
+         */
+        BalancesView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Types */
+            types: components["schemas"]["LeaveTypeView"][];
+            /** Balances */
+            balances: components["schemas"]["BalanceView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * BankedView
+         * @description Overtime that became time off; negative: adjusted after its month was closed.
+         */
+        BankedView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Minutes */
+            minutes: number;
+        };
+        /**
+         * BoardDayView
+         * @description A column of the board.
+         */
+        BoardDayView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Types
+             * @description Day type by site.
+             */
+            types: {
+                [key: string]: "workday" | "restday" | "statutory";
+            };
+            /**
+             * Closed
+             * @description In a closed month.
+             */
+            closed: boolean;
+            /**
+             * Coverage
+             * @description How many in scope are planned, by shift.
+             */
+            coverage: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * BoardPersonView
+         * @description A row of the board; ``cells`` are in order of date.
+         */
+        BoardPersonView: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /**
+             * Joined On
+             * Format: date
+             */
+            joined_on: string;
+            /** Left On */
+            left_on: string | null;
+            /** Cells */
+            cells: components["schemas"]["CellView"][];
+        };
+        /**
+         * BoardView
+         * @description Who works when, as far as the viewer may see.
+         */
+        BoardView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+            /**
+             * Total
+             * @description People, of whom this is a page.
+             */
+            total: number;
+            /** Days */
+            days: components["schemas"]["BoardDayView"][];
+            /** People */
+            people: components["schemas"]["BoardPersonView"][];
+            /** Shifts */
+            shifts: components["schemas"]["ShiftView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Sites */
+            sites: components["schemas"]["NameView"][];
+            /** Groups */
+            groups: components["schemas"]["NameView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * CalendarChangeView
+         * @description A date that becomes another kind of day, or gets another name.
+         */
+        CalendarChangeView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "type" | "name";
+            /**
+             * Type From
+             * @enum {string}
+             */
+            type_from: "workday" | "restday" | "statutory";
+            /**
+             * Type To
+             * @enum {string}
+             */
+            type_to: "workday" | "restday" | "statutory";
+            /** Name From Zh */
+            name_from_zh: string;
+            /** Name From En */
+            name_from_en: string;
+            /** Name To Zh */
+            name_to_zh: string;
+            /** Name To En */
+            name_to_en: string;
+        };
+        /**
+         * CalendarDayView
+         * @description A date that is not as the week says.
+         */
+        CalendarDayView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "workday" | "restday" | "statutory";
+            /**
+             * Name Zh
+             * @default
+             */
+            name_zh: string;
+            /**
+             * Name En
+             * @default
+             */
+            name_en: string;
+        };
+        /**
+         * CalendarEditionBody
+         * @description An edition to be looked at or published.
+         */
+        CalendarEditionBody: {
+            /** Days */
+            days: components["schemas"]["CalendarDayView"][];
+            /** Source */
+            source: string;
+            /** Local Rule */
+            local_rule?: string | null;
+            /**
+             * Based On
+             * @description Number of the edition in force that the author looked at.
+             */
+            based_on?: number | null;
+        };
+        /**
+         * CalendarEditionView
+         * @description A published edition and what it changed against the one before.
+         */
+        CalendarEditionView: {
+            /** Edition */
+            edition: number;
+            /** Source */
+            source: string;
+            /** Local Rule */
+            local_rule: string | null;
+            /** Actor */
+            actor: string;
+            /** Published Ms */
+            published_ms: number;
+            /** Days */
+            days: components["schemas"]["CalendarDayView"][];
+            counts: components["schemas"]["YearCountsView"];
+            /** Changes */
+            changes: components["schemas"]["CalendarChangeView"][];
+        };
+        /**
+         * CalendarEffectView
+         * @description What publishing would do; it is refused while there are problems or closed months.
+         */
+        CalendarEffectView: {
+            /** Problems */
+            problems: components["schemas"]["CalendarProblemView"][];
+            /** Warnings */
+            warnings: components["schemas"]["CalendarProblemView"][];
+            /** Replaces */
+            replaces: number | null;
+            counts: components["schemas"]["YearCountsView"];
+            /** Changes */
+            changes: components["schemas"]["CalendarChangeView"][];
+            /** People */
+            people: number;
+            /**
+             * Days
+             * @description Employee-days that would be computed again.
+             */
+            days: number;
+            /** Closed */
+            closed: string[];
+        };
+        /**
+         * CalendarFileProblemView
+         * @description A row of a file that nothing could be made of.
+         */
+        CalendarFileProblemView: {
+            /** Row */
+            row: number;
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: string | number;
+            };
+        };
+        /**
+         * CalendarFileView
+         * @description What a file says, as a draft.
+         */
+        CalendarFileView: {
+            /** Days */
+            days: components["schemas"]["CalendarDayView"][];
+            /** Problems */
+            problems: components["schemas"]["CalendarFileProblemView"][];
+        };
+        /**
+         * CalendarProblemView
+         * @description One finding: a code, its date and parameters.
+         */
+        CalendarProblemView: {
+            /** Code */
+            code: string;
+            /** Date */
+            date: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: string | number;
+            };
+        };
+        /**
+         * CalendarProposalView
+         * @description What is built in for the year; not in force before somebody publishes it.
+         */
+        CalendarProposalView: {
+            /** Days */
+            days: components["schemas"]["CalendarDayView"][];
+            /** Source */
+            source: string;
+            /**
+             * Complete
+             * @description Without the yearly notice the adjusted workdays are not known.
+             */
+            complete: boolean;
+        };
+        /**
+         * CalendarPublishedView
+         * @description Under which number it is in force, and what is computed again.
+         */
+        CalendarPublishedView: {
+            /** Edition */
+            edition: number;
+            /** People */
+            people: number;
+            /** Days */
+            days: number;
+        };
+        /**
+         * CalendarTouchedView
+         * @description How many employee-days are computed again.
+         */
+        CalendarTouchedView: {
+            /** Days */
+            days: number;
+        };
+        /**
+         * CalendarView
+         * @description A calendar and the years it has editions of.
+         */
+        CalendarView: {
+            /** Id */
+            id: string;
+            /**
+             * Country
+             * @description ISO 3166 alpha-2.
+             */
+            country: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Company
+             * @description Whether sites that name none go by it.
+             */
+            company: boolean;
+            /** Years */
+            years: number[];
+            /**
+             * Sites
+             * @description How many sites go by it.
+             */
+            sites: number;
+        };
+        /**
+         * CalendarYearView
+         * @description A year of a calendar: its editions, the one in force first, and what is built in.
+         */
+        CalendarYearView: {
+            calendar: components["schemas"]["CalendarView"];
+            /** Year */
+            year: number;
+            /** Editions */
+            editions: components["schemas"]["CalendarEditionView"][];
+            proposal: components["schemas"]["CalendarProposalView"] | null;
+            /**
+             * Legal Days
+             * @description How many the law of the country gives; none where nobody counts.
+             */
+            legal_days: number | null;
+            /** Version */
+            version: number;
+        };
+        /**
+         * CalendarsView
+         * @description All calendars, sites, and what is missing.
+         */
+        CalendarsView: {
+            /** Calendars */
+            calendars: components["schemas"]["CalendarView"][];
+            /** Sites */
+            sites: components["schemas"]["SiteCalendarView"][];
+            /** Missing */
+            missing: components["schemas"]["MissingYearView"][];
+            /**
+             * Countries
+             * @description Countries, and regions such as DE-BW, that days are built in for.
+             */
+            countries: string[];
+            /** Version */
+            version: number;
+        };
+        /**
+         * CancelBody
+         * @description Why an approved request is taken back.
+         */
+        CancelBody: {
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
+         * CellView
+         * @description An employee-day: shift ids, and how the plan came about.
+         */
+        CellView: {
+            /** Shifts */
+            shifts: string[];
+            /** Origin */
+            origin: ("manual" | "pattern" | "import" | "swap") | null;
+        };
+        /**
+         * ChainBody
+         * @description A chain as it shall be.
+         */
+        ChainBody: {
+            /** Steps */
+            steps: components["schemas"]["ChainStepBody"][];
+            /** Per Month */
+            per_month?: number | null;
+            /** Within Days */
+            within_days?: number | null;
+        };
+        /**
+         * ChainStepBody
+         * @description A step of a chain, asked for requests of at least ``from_min`` minutes.
+         */
+        ChainStepBody: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "manager" | "hr" | "other";
+            /**
+             * From Min
+             * @default 0
+             */
+            from_min: number;
+            /** Hours */
+            hours: number;
+            /**
+             * Then
+             * @enum {string}
+             */
+            then: "escalate" | "approve" | "refuse";
+        };
+        /**
+         * ChainStepView
+         * @description A step of a chain, and who is asked as things stand.
+         */
+        ChainStepView: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "manager" | "hr" | "other";
+            /** Hours */
+            hours: number;
+            /**
+             * Then
+             * @enum {string}
+             */
+            then: "escalate" | "approve" | "refuse";
+            /** Approvers */
+            approvers: components["schemas"]["ApproverView"][];
+        };
+        /**
+         * ChainView
+         * @description The chain of a kind; ``per_month`` and ``within_days`` are of corrections only.
+         */
+        ChainView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end";
+            /** Steps */
+            steps: components["schemas"]["ChainStepBody"][];
+            /** Per Month */
+            per_month?: number | null;
+            /** Within Days */
+            within_days?: number | null;
+        };
+        /**
+         * ChainsView
+         * @description Chains of all kinds.
+         */
+        ChainsView: {
+            /** Rows */
+            rows: components["schemas"]["ChainView"][];
+        };
+        /**
+         * ChangedView
+         * @description How many days are computed again.
+         */
+        ChangedView: {
+            /** Days */
+            days: number;
+        };
+        /**
+         * ChannelBody
+         * @description A channel as it shall be; an address or key that is left out stays.
+         */
+        ChannelBody: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "email" | "dingtalk" | "wecom" | "feishu";
+            /** Name */
+            name: string;
+            /**
+             * Recipients
+             * @default []
+             */
+            recipients: string[];
+            /** Url */
+            url?: string | null;
+            /** Key */
+            key?: string | null;
+            /**
+             * Disabled
+             * @default false
+             */
+            disabled: boolean;
+        };
+        /**
+         * ChannelView
+         * @description Where notices go; a robot's address and key are never shown.
+         */
+        ChannelView: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "email" | "dingtalk" | "wecom" | "feishu";
+            /** Name */
+            name: string;
+            /** Recipients */
+            recipients: string[];
+            /** Disabled */
+            disabled: boolean;
+            /**
+             * Address Tail
+             * @description Last letters of a robot's address; empty when there is none.
+             */
+            address_tail: string;
+            /** Has Key */
+            has_key: boolean;
+        };
+        /**
+         * CheckBody
+         * @description Changes, one after the other.
+         */
+        CheckBody: {
+            /** Edits */
+            edits: (components["schemas"]["SetBody"] | components["schemas"]["CopyBody"] | components["schemas"]["FillBody"] | components["schemas"]["SwapShiftsBody"])[];
+        };
+        /**
+         * CheckItemView
+         * @description One line of the checklist.
+         */
+        CheckItemView: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "month_not_over" | "computing" | "running" | "pending" | "requests" | "held" | "previous_open" | "unmatched" | "terminals" | "no_roster" | "calendar" | "objected" | "unconfirmed";
+            /**
+             * Blocking
+             * @description Whether it must be 0; an advisory one can be accepted.
+             */
+            blocking: boolean;
+            /** Count */
+            count: number;
+            /**
+             * Names
+             * @description Of those few that are not on a page of their own: terminals, calendars, months, people; at most 10.
+             */
+            names: string[];
+        };
+        /**
+         * CheckView
+         * @description What a request would be; nothing is stored.
+         */
+        CheckView: {
+            /** Minutes */
+            minutes: number;
+            /**
+             * Days
+             * @description Minutes by attendance date; of leave_end: given back.
+             */
+            days: {
+                [key: string]: number;
+            };
+            cover: components["schemas"]["CoverView"] | null;
+            /**
+             * Warnings
+             * @description ``file_needed``, ``no_shift``, ``comp_not_allowed``, ``comp_only_rest_day``, ``ot_limit_day``,
+             *     ``ot_limit_month``, for HR ``correction_quota`` and ``correction_too_late``, codes of roster checks.
+             */
+            warnings: string[];
+            /** Chain */
+            chain: components["schemas"]["ChainStepView"][];
+        };
+        /**
+         * CheckedView
+         * @description What the file would do; long lists are cut, the counts are not.
+         */
+        CheckedView: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Same */
+            same: number;
+            /**
+             * Bad
+             * @description Rows with problems.
+             */
+            bad: number;
+            /** Problems */
+            problems: components["schemas"]["RowProblemView"][];
+            /** More Problems */
+            more_problems: number;
+            /** Changes */
+            changes: components["schemas"]["RowChangeView"][];
+            /** More Changes */
+            more_changes: number;
+        };
+        /**
+         * ClientView
+         * @description A program that fetches figures.
+         */
+        ClientView: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Permissions */
+            permissions: string[];
+            /** Created Ms */
+            created_ms: number;
+            /** Expires Ms */
+            expires_ms: number;
+            /** Revoked Ms */
+            revoked_ms: number | null;
+            /** Seen Ms */
+            seen_ms: number | null;
+        };
+        /**
+         * ClientsView
+         * @description All of them by name.
+         */
+        ClientsView: {
+            /** Rows */
+            rows: components["schemas"]["ClientView"][];
+        };
+        /**
+         * CloseBody
+         * @description Close a month.
+         */
+        CloseBody: {
+            /**
+             * Accepted
+             * @description Advisory items that may stay as they are.
+             * @default []
+             */
+            accepted: ("month_not_over" | "computing" | "running" | "pending" | "requests" | "held" | "previous_open" | "unmatched" | "terminals" | "no_roster" | "calendar" | "objected" | "unconfirmed")[];
+        };
+        /**
+         * ClosingView
+         * @description One closing of a month.
+         */
+        ClosingView: {
+            /** Closed Ms */
+            closed_ms: number;
+            /** Closed By */
+            closed_by: string;
+            /** People */
+            people: number;
+            /** Records */
+            records: number;
+            /**
+             * Accepted
+             * @description Advisory items that were not 0 and were accepted.
+             */
+            accepted: string[];
+            /** Reopen Reason */
+            reopen_reason: string | null;
+            /** Reopen Asked By */
+            reopen_asked_by: string | null;
+            /** Reopen Asked Ms */
+            reopen_asked_ms: number | null;
+            /** Reopened By */
+            reopened_by: string | null;
+            /** Reopened Ms */
+            reopened_ms: number | null;
+        };
+        /**
+         * ColleagueView
+         * @description Somebody one may swap with, and their shifts of that date.
+         */
+        ColleagueView: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Shifts */
+            shifts: string[];
+        };
+        /**
+         * ColleaguesView
+         * @description Others of the department, one's own shifts, and the names of all those shifts.
+         */
+        ColleaguesView: {
+            /** Own */
+            own: string[];
+            /** Rows */
+            rows: components["schemas"]["ColleagueView"][];
+            /** Shifts */
+            shifts: components["schemas"]["NameView"][];
+        };
+        /**
+         * ColumnView
+         * @description One column; headings are the company's data like its leave types, so both languages come along.
+         */
+        ColumnView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description ``hours`` and ``minutes`` are both whole minutes; a ``name`` is an id, see ``names``.
+             * @enum {string}
+             */
+            kind: "text" | "name" | "code" | "codes" | "date" | "time" | "days" | "hours" | "minutes" | "count";
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+            /** About Zh */
+            about_zh: string;
+            /** About En */
+            about_en: string;
+            /** Rules */
+            rules: string[];
+            /** Summed */
+            summed: boolean;
+        };
+        /**
+         * CommentBody
+         * @description A question or an answer.
+         */
+        CommentBody: {
+            /** Comment */
+            comment: string;
+        };
+        /**
+         * CompanyCalendarBody
+         * @description The calendar of every site that names none.
+         */
+        CompanyCalendarBody: {
+            /** Calendar */
+            calendar: string;
+        };
+        /**
+         * ConfirmationView
+         * @description What an employee said of a month.
+         */
+        ConfirmationView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "not_asked" | "asked" | "confirmed" | "objected" | "outdated";
+            /** Asked Ms */
+            asked_ms: number | null;
+            /** Answered Ms */
+            answered_ms: number | null;
+            /** Comment */
+            comment: string;
+            /**
+             * Sums
+             * @description As they are now: minutes and counts by name, those that are not 0.
+             */
+            sums: {
+                [key: string]: number;
+            };
+            /**
+             * Answered Sums
+             * @description As they were when it was answered.
+             */
+            answered_sums: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ConfirmationsView
+         * @description A page of confirmations, those that need somebody first.
+         */
+        ConfirmationsView: {
+            /** Total */
+            total: number;
+            progress: components["schemas"]["ProgressView"];
+            /** Rows */
+            rows: components["schemas"]["ConfirmationView"][];
+        };
+        /**
+         * ConsentBody
+         * @description The other employee's answer to a swap.
+         */
+        ConsentBody: {
+            /** Agree */
+            agree: boolean;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
+         * ContractBody
+         * @description A contract; ``instead_of`` is the first day of the one it replaces.
+         */
+        ContractBody: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** To On */
+            to_on: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fixed_term" | "open_ended" | "project" | "part_time" | "dispatch" | "internship";
+            /**
+             * Work System
+             * @enum {string}
+             */
+            work_system: "standard" | "comprehensive" | "untimed";
+            /** Hours Period */
+            hours_period: ("month" | "quarter" | "year") | null;
+            /** Instead Of */
+            instead_of?: string | null;
+        };
+        /**
+         * ContractView
+         * @description A contract in its basics; ``to_on`` is its last day.
+         */
+        ContractView: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** To On */
+            to_on: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fixed_term" | "open_ended" | "project" | "part_time" | "dispatch" | "internship";
+            /**
+             * Work System
+             * @enum {string}
+             */
+            work_system: "standard" | "comprehensive" | "untimed";
+            /** Hours Period */
+            hours_period: ("month" | "quarter" | "year") | null;
+        };
+        /**
+         * CopyBody
+         * @description Plan the days ``first`` to ``last`` again in each of the next ``weeks`` spans of that length.
+         */
+        CopyBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "copy";
+            who: components["schemas"]["WhoBody"];
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Weeks
+             * @default 1
+             */
+            weeks: number;
+            /**
+             * Over
+             * @description Also where something is planned.
+             * @default true
+             */
+            over: boolean;
+        };
+        /**
+         * CorrectionBody
+         * @description A punch that is missing (补卡).
+         */
+        CorrectionBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "correction";
+            /** At */
+            at: string;
+            /** Direction */
+            direction?: ("in" | "out") | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * CountView
+         * @description How many it was done to.
+         */
+        CountView: {
+            /** Count */
+            count: number;
+        };
+        /**
+         * CountsView
+         * @description Badges: what waits for the viewer, and what of theirs waits for others.
+         */
+        CountsView: {
+            /** Waiting */
+            waiting: number;
+            /** Own Pending */
+            own_pending: number;
+        };
+        /**
+         * CoverView
+         * @description What a leave takes from its balance, in minutes.
+         */
+        CoverView: {
+            /** Needed Min */
+            needed_min: number;
+            /** Before Min */
+            before_min: number;
+            /** After Min */
+            after_min: number;
+        };
+        /**
          * CurvePointView
          * @description A corner of a curve: value in the indicator's unit, points.
          */
@@ -361,6 +3829,70 @@ export interface components {
             value: string;
             /** Points */
             points: string;
+        };
+        /**
+         * DayAdjustmentView
+         * @description How a record of a closed month would differ by now (AR-34).
+         */
+        DayAdjustmentView: {
+            /** Part */
+            part: number;
+            /** Posted To */
+            posted_to: string;
+            /** Status From */
+            status_from: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet") | null;
+            /** Status To */
+            status_to: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet") | null;
+            /**
+             * Delta
+             * @description By name: worked, late, ot_15 ...
+             */
+            delta: {
+                [key: string]: number;
+            };
+            /** Computed Ms */
+            computed_ms: number;
+        };
+        /**
+         * DayBody
+         * @description One day of one employee.
+         */
+        DayBody: {
+            /** Employee */
+            employee: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+        };
+        /**
+         * DayDecisionView
+         * @description What pay makes of the pending minutes of a record (AR-35).
+         */
+        DayDecisionView: {
+            /** Part */
+            part: number;
+            /** Worked Min */
+            worked_min: number;
+            /** Absent Min */
+            absent_min: number;
+            /**
+             * How
+             * @description default or manual
+             */
+            how: string;
+            /** Note */
+            note: string;
+            /** Actor */
+            actor: string;
+            /** At Ms */
+            at_ms: number;
+            /**
+             * Stands
+             * @description False since the record became another.
+             */
+            stands: boolean;
         };
         /**
          * DayRecordView
@@ -403,6 +3935,46 @@ export interface components {
             exempt_min: number;
             /** Leave Min */
             leave_min: number;
+            /** Holiday Work Min */
+            holiday_work_min: number;
+            /** Ot 15 Min */
+            ot_15_min: number;
+            /** Ot 20 Min */
+            ot_20_min: number;
+            /**
+             * Ot 30 Min
+             * @description Holiday work included (AR-28).
+             */
+            ot_30_min: number;
+            /**
+             * Comp Min
+             * @description Class 2.0, banked as compensatory leave.
+             */
+            comp_min: number;
+            /**
+             * Extra Min
+             * @description Beyond the shift under comprehensive hours (AR-31).
+             */
+            extra_min: number;
+            /** Trip Min */
+            trip_min: number;
+            /**
+             * Leaves
+             * @description Minutes of leave by leave type.
+             */
+            leaves: {
+                [key: string]: number;
+            };
+            /**
+             * Day Type
+             * @enum {string}
+             */
+            day_type: "workday" | "restday" | "statutory";
+            /**
+             * System
+             * @enum {string}
+             */
+            system: "standard" | "comprehensive" | "untimed";
             /** First Ms */
             first_ms: number | null;
             /** Last Ms */
@@ -414,10 +3986,287 @@ export interface components {
              * @description Ids of the rules applied, such as AR-5.
              */
             rules: string[];
+            /**
+             * Corrections
+             * @description Ids of the requests whose correction punches the record uses.
+             */
+            corrections: number[];
             /** Rule Version */
             rule_version: string;
             /** Computed Ms */
             computed_ms: number;
+        };
+        /**
+         * DayRequestView
+         * @description Something that was asked for and touches the day.
+         */
+        DayRequestView: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @description leave, correction, overtime, trip, field, swap, leave_end
+             */
+            kind: string;
+            leave_type: components["schemas"]["NameView"] | null;
+            /** From Ms */
+            from_ms: number;
+            /**
+             * To Ms
+             * @description Of a correction the same instant.
+             */
+            to_ms: number;
+            /**
+             * Direction
+             * @description Of a correction: in or out.
+             */
+            direction: string | null;
+            /** To Comp */
+            to_comp: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @description pending, approved, refused, withdrawn, cancelled
+             */
+            state: string;
+            /** Created Ms */
+            created_ms: number;
+            /** Decided Ms */
+            decided_ms: number | null;
+        };
+        /**
+         * DayVersionView
+         * @description What a record said until it was replaced.
+         */
+        DayVersionView: {
+            /** Part */
+            part: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet";
+            /**
+             * Minutes
+             * @description Those that were not 0, by name: worked, late, ot_15 ...
+             */
+            minutes: {
+                [key: string]: number;
+            };
+            /** Computed Ms */
+            computed_ms: number;
+            /** Replaced Ms */
+            replaced_ms: number;
+        };
+        /**
+         * DecideBody
+         * @description A decision about the step that the viewer saw.
+         */
+        DecideBody: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "refused" | "escalated";
+            /** Step */
+            step?: number | null;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
+         * DecideManyBody
+         * @description One decision about many requests, each on its own.
+         */
+        DecideManyBody: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "refused";
+            /** Requests */
+            requests: components["schemas"]["OneOfMany"][];
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
+         * DecidedManyView
+         * @description Results in the order asked.
+         */
+        DecidedManyView: {
+            /** Results */
+            results: components["schemas"]["DecidedView"][];
+        };
+        /**
+         * DecidedView
+         * @description What became of a request; with ``code`` it was not decided.
+         */
+        DecidedView: {
+            /** Id */
+            id: number;
+            /** State */
+            state: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled") | null;
+            /** Code */
+            code: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * DecisionView
+         * @description What pay makes of pending minutes.
+         */
+        DecisionView: {
+            /**
+             * How
+             * @enum {string}
+             */
+            how: "default" | "manual";
+            /** Absent Min */
+            absent_min: number;
+            /** Worked Min */
+            worked_min: number;
+            /** Note */
+            note: string;
+            /** Actor */
+            actor: string;
+            /** At Ms */
+            at_ms: number;
+            /**
+             * Stands
+             * @description Whether the record is still the one that was decided upon.
+             */
+            stands: boolean;
+        };
+        /**
+         * DefaultBody
+         * @description Which records get the default decision: those named, else all of the month that are undecided.
+         */
+        DefaultBody: {
+            /** Month */
+            month?: string | null;
+            /** Department */
+            department?: string | null;
+            /**
+             * Records
+             * @default []
+             */
+            records: components["schemas"]["RecordBody"][];
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Expected
+             * @description How many records were shown; another number is refused.
+             */
+            expected?: number | null;
+        };
+        /**
+         * DelegationBody
+         * @description Let another act for the viewer; instants are UTC milliseconds.
+         */
+        DelegationBody: {
+            /** To */
+            to: string;
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+        };
+        /**
+         * DelegationView
+         * @description Who acts for whom and when.
+         */
+        DelegationView: {
+            /** Id */
+            id: number;
+            /**
+             * Given
+             * @description By the viewer, else to the viewer.
+             */
+            given: boolean;
+            /**
+             * Login
+             * @description Of the other one.
+             */
+            login: string;
+            /** Name */
+            name: string;
+            /** From Ms */
+            from_ms: number;
+            /** To Ms */
+            to_ms: number;
+        };
+        /**
+         * DelegationsView
+         * @description Delegations of the viewer that are not over, and who can be asked.
+         */
+        DelegationsView: {
+            /** Rows */
+            rows: components["schemas"]["DelegationView"][];
+            /** Candidates */
+            candidates: components["schemas"]["ApproverView"][];
+        };
+        /**
+         * DepartmentBody
+         * @description A department and the one above it; an empty id is made from the name.
+         */
+        DepartmentBody: {
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Parent */
+            parent: string | null;
+        };
+        /**
+         * DepartmentView
+         * @description A department; ``people`` counts those in it today, without those below it.
+         */
+        DepartmentView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Parent */
+            parent: string | null;
+            /** People */
+            people: number;
+        };
+        /**
+         * DetailsBody
+         * @description What does not change by date; sent in full.
+         */
+        DetailsBody: {
+            /** Name */
+            name: string;
+            /**
+             * Joined On
+             * Format: date
+             */
+            joined_on: string;
+            /** Left On */
+            left_on: string | null;
+            /** Worked Since */
+            worked_since: string | null;
+            /** Email */
+            email: string | null;
         };
         /**
          * DevicesView
@@ -438,6 +4287,25 @@ export interface components {
             now_ms: number;
             /** Version */
             version: number;
+        };
+        /**
+         * DifferenceView
+         * @description An employee-day before and after.
+         */
+        DifferenceView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Before */
+            before: string[];
+            /** After */
+            after: string[];
         };
         /**
          * EmployeeView
@@ -497,6 +4365,211 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
+            /**
+             * Parameters
+             * @description What the code is about, such as the month that is closed.
+             * @default {}
+             */
+            parameters: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ExceptionView
+         * @description A record or a held punch that needs somebody.
+         */
+        ExceptionView: {
+            /**
+             * Kinds
+             * @description What matters most first.
+             */
+            kinds: ("missing_in" | "missing_out" | "absent" | "held" | "late" | "early" | "mid_gap" | "punch_during_leave" | "ot_unapproved" | "ot_limit_day" | "outside_window" | "orphan_punch")[];
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Part
+             * @description None for a held punch.
+             */
+            part: number | null;
+            shift: components["schemas"]["NameView"] | null;
+            /** Status */
+            status: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet") | null;
+            /** First Ms */
+            first_ms: number | null;
+            /** Last Ms */
+            last_ms: number | null;
+            /** Pending Min */
+            pending_min: number;
+            /** Late Min */
+            late_min: number;
+            /** Early Min */
+            early_min: number;
+            /** Gap Min */
+            gap_min: number;
+            /** Absent Min */
+            absent_min: number;
+            /** Flags */
+            flags: string[];
+            /**
+             * Suggested
+             * @enum {string}
+             */
+            suggested: "ask" | "decide" | "correct" | "release" | "request_overtime" | "check_leave" | "check_roster" | "look";
+            decision: components["schemas"]["DecisionView"] | null;
+            asked: components["schemas"]["server__api__views__exceptions__AskedView"] | null;
+            /**
+             * Requested
+             * @description A request that touches the day waits for its approver.
+             */
+            requested: boolean;
+            /**
+             * Closed
+             * @description The month is closed: nothing can be decided any more.
+             */
+            closed: boolean;
+            punch: components["schemas"]["HeldPunchView"] | null;
+        };
+        /**
+         * ExceptionsView
+         * @description A page of what needs somebody, newest date first.
+         */
+        ExceptionsView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Counts
+             * @description By kind, of the whole span.
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["ExceptionView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Sites */
+            sites: components["schemas"]["NameView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * FieldChangeView
+         * @description A value before and after, as text.
+         */
+        FieldChangeView: {
+            /** Field */
+            field: string;
+            /** Before */
+            before: string;
+            /** After */
+            after: string;
+        };
+        /**
+         * FileView
+         * @description A document.
+         */
+        FileView: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Media Type */
+            media_type: string;
+            /** Size */
+            size: number;
+            /** Actor */
+            actor: string;
+            /** At Ms */
+            at_ms: number;
+        };
+        /**
+         * FillBody
+         * @description Lay out the pattern of each person's attendance group.
+         */
+        FillBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "fill";
+            who: components["schemas"]["WhoBody"];
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Over
+             * @description Also days that people have planned, imported or swapped.
+             * @default false
+             */
+            over: boolean;
+        };
+        /**
+         * FindingView
+         * @description What speaks against the plan of an employee-day.
+         */
+        FindingView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Code */
+            code: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "conflict" | "warning" | "advice";
+            /** Params */
+            params: {
+                [key: string]: string | number;
+            };
+        };
+        /**
+         * FlexView
+         * @description A flexible shift: it starts when the person comes, between two times, and lasts ``span_min`` minutes (AR-18).
+         */
+        FlexView: {
+            /** Earliest */
+            earliest: string;
+            /** Latest */
+            latest: string;
+            /** Span Min */
+            span_min: number;
         };
         /**
          * Frame
@@ -525,6 +4598,17 @@ export interface components {
              * @default []
              */
             punches: components["schemas"]["PunchView"][];
+        };
+        /**
+         * FromBody
+         * @description A change of post or a contract, by its first day.
+         */
+        FromBody: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
         };
         /**
          * GatewayView
@@ -562,6 +4646,363 @@ export interface components {
             attention: boolean;
         };
         /**
+         * GrantBody
+         * @description Minutes for ``employees``, or for everybody employed on ``from_on`` in ``department`` with those below.
+         */
+        GrantBody: {
+            /** Employees */
+            employees?: string[] | null;
+            /** Department */
+            department?: string | null;
+            /** Leave Type */
+            leave_type: string;
+            /**
+             * Kind
+             * @default grant
+             * @enum {string}
+             */
+            kind: "grant" | "opening" | "paid_out" | "lapsed";
+            /** Minutes */
+            minutes: number;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** Until On */
+            until_on?: string | null;
+            /**
+             * Key
+             * @description What it is for; a person gets it once for each type.
+             */
+            key: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Preview
+             * @default true
+             */
+            preview: boolean;
+        };
+        /**
+         * GrantedListView
+         * @description What a grant does or did.
+         */
+        GrantedListView: {
+            /** Stored */
+            stored: boolean;
+            /** Rows */
+            rows: components["schemas"]["GrantedView"][];
+        };
+        /**
+         * GrantedView
+         * @description A person's balance on ``from_on`` without and with the grant.
+         */
+        GrantedView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Before Min */
+            before_min: number;
+            /** After Min */
+            after_min: number;
+            /**
+             * Repeated
+             * @description Had it before: nothing is added.
+             */
+            repeated: boolean;
+        };
+        /**
+         * GridCellView
+         * @description A day of a person; thousands are in an answer, so names are short and what is as usual is left out.
+         */
+        GridCellView: {
+            /**
+             * D
+             * @description Day of the month.
+             */
+            d: number;
+            /**
+             * S
+             * @description Of several shifts the one that needs somebody most.
+             * @enum {string}
+             */
+            s: "normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet";
+            /**
+             * N
+             * @description Records of the day.
+             * @default 1
+             */
+            n: number;
+            /**
+             * W
+             * @description Minutes worked, holidays included.
+             * @default 0
+             */
+            w: number;
+            /**
+             * L
+             * @description Minutes late.
+             * @default 0
+             */
+            l: number;
+            /**
+             * E
+             * @description Minutes early.
+             * @default 0
+             */
+            e: number;
+            /**
+             * A
+             * @description Minutes absent.
+             * @default 0
+             */
+            a: number;
+            /**
+             * P
+             * @description Minutes pending.
+             * @default 0
+             */
+            p: number;
+            /**
+             * V
+             * @description Minutes of leave.
+             * @default 0
+             */
+            v: number;
+            /**
+             * O
+             * @description Minutes of overtime of every class, banked ones included.
+             * @default 0
+             */
+            o: number;
+            /**
+             * F
+             * @description Flags.
+             * @default []
+             */
+            f: string[];
+            /**
+             * T
+             * @description None: a workday.
+             */
+            t?: ("restday" | "statutory") | null;
+            /**
+             * K
+             * @description Id of the shift, of the first of several; empty for none.
+             * @default
+             */
+            k: string;
+            /**
+             * I
+             * @description First side, an instant in milliseconds.
+             */
+            i?: number | null;
+            /**
+             * U
+             * @description Last side, an instant in milliseconds.
+             */
+            u?: number | null;
+            /**
+             * Q
+             * @description A decision about the pending minutes stands (AR-35).
+             * @default false
+             */
+            q: boolean;
+            /**
+             * J
+             * @description Something came after the month was closed: there is an adjustment (AR-34).
+             * @default false
+             */
+            j: boolean;
+        };
+        /**
+         * GridDateView
+         * @description A column.
+         */
+        GridDateView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Day Type
+             * @description By the calendar that most people of the page go by; a cell that has another says so itself.
+             * @enum {string}
+             */
+            day_type: "workday" | "restday" | "statutory";
+        };
+        /**
+         * GridPersonView
+         * @description One row.
+         */
+        GridPersonView: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Cells
+             * @description By day; days without shift and without record are left out.
+             */
+            cells: components["schemas"]["GridCellView"][];
+            sums: components["schemas"]["GridSumsView"];
+        };
+        /**
+         * GridShiftView
+         * @description A shift of a cell.
+         */
+        GridShiftView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Code
+             * @description Short, for narrow boards.
+             */
+            code: string;
+            /**
+             * Start
+             * @description HH:MM local.
+             */
+            start: string;
+            /** End */
+            end: string;
+        };
+        /**
+         * GridSumsView
+         * @description Sums of a person's month, with decisions as in the month report; minutes unless it says otherwise.
+         */
+        GridSumsView: {
+            /**
+             * Scheduled
+             * @description Dates with a shift.
+             */
+            scheduled: number;
+            /** Required */
+            required: number;
+            /** Worked */
+            worked: number;
+            /** Late Times */
+            late_times: number;
+            /** Late */
+            late: number;
+            /** Early Times */
+            early_times: number;
+            /** Early */
+            early: number;
+            /**
+             * Missing
+             * @description Missing punches.
+             */
+            missing: number;
+            /** Absent */
+            absent: number;
+            /** Leave */
+            leave: number;
+            /** Pending */
+            pending: number;
+            /** Ot 15 */
+            ot_15: number;
+            /** Ot 20 */
+            ot_20: number;
+            /** Ot 30 */
+            ot_30: number;
+            /**
+             * Comp
+             * @description Banked as compensatory leave.
+             */
+            comp: number;
+        };
+        /**
+         * GridView
+         * @description A page of people with all days of a month, within the viewer's scope.
+         */
+        GridView: {
+            /** Month */
+            month: string;
+            /**
+             * Closed Ms
+             * @description When the month was closed; None while it is open.
+             */
+            closed_ms: number | null;
+            /** Dates */
+            dates: components["schemas"]["GridDateView"][];
+            /**
+             * Total
+             * @description People there are; ``rows`` is a page of them.
+             */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["GridPersonView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Sites */
+            sites: components["schemas"]["NameView"][];
+            /**
+             * Shifts
+             * @description Those in the cells.
+             */
+            shifts: components["schemas"]["GridShiftView"][];
+            /**
+             * Version
+             * @description Compare with the ``version`` of frames of ``month:<YYYY-MM>``.
+             */
+            version: number;
+        };
+        /**
+         * GroupBody
+         * @description An attendance group; ``anchor_on`` is the first day of a cycle.
+         */
+        GroupBody: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Pattern */
+            pattern?: string | null;
+            /** Anchor On */
+            anchor_on?: string | null;
+        };
+        /**
+         * GroupView
+         * @description A department of a monthly report.
+         */
+        GroupView: {
+            /** Id */
+            id: string;
+            /** People */
+            people: number;
+            /** Sums */
+            sums: (string | number | string[] | null)[];
+        };
+        /**
+         * GroupsView
+         * @description All groups.
+         */
+        GroupsView: {
+            /** Groups */
+            groups: components["schemas"]["AttendanceGroupView"][];
+            /** Version */
+            version: number;
+        };
+        /**
          * HealthView
          * @description For monitors: no personal data.
          */
@@ -575,6 +5016,168 @@ export interface components {
             frame_age_ms: number | null;
             /** Ingest Age Ms */
             ingest_age_ms: number | null;
+        };
+        /**
+         * HeldBody
+         * @description One held punch, and when it really was.
+         */
+        HeldBody: {
+            /** Punch */
+            punch: number;
+            /**
+             * At Ms
+             * @description None: the suggested time.
+             */
+            at_ms?: number | null;
+        };
+        /**
+         * HeldDecisionBody
+         * @description What to do with held punches.
+         */
+        HeldDecisionBody: {
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "release" | "dismiss";
+            /** Punches */
+            punches: components["schemas"]["HeldBody"][];
+            /** Note */
+            note: string;
+        };
+        /**
+         * HeldPunchView
+         * @description A punch that AR-3 or AR-4 holds.
+         */
+        HeldPunchView: {
+            /** Id */
+            id: number;
+            /** Terminal */
+            terminal: string;
+            /**
+             * At Ms
+             * @description As the terminal said.
+             */
+            at_ms: number;
+            /** Received Ms */
+            received_ms: number;
+            /** Drift Ms */
+            drift_ms: number | null;
+            /**
+             * Held
+             * @description The rule that holds it.
+             */
+            held: string;
+            /**
+             * Suggested Ms
+             * @description When it probably happened; None when nobody can tell.
+             */
+            suggested_ms: number | null;
+        };
+        /**
+         * IdView
+         * @description What was added or changed.
+         */
+        IdView: {
+            /** Id */
+            id: string;
+        };
+        /**
+         * ImportFieldView
+         * @description Something a row can say.
+         */
+        ImportFieldView: {
+            /** Name */
+            name: string;
+            /** Headings */
+            headings: string[];
+            /** Required */
+            required: boolean;
+        };
+        /**
+         * ImportListView
+         * @description A page of files of a kind, newest first.
+         */
+        ImportListView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["ImportRowView"][];
+        };
+        /**
+         * ImportRowView
+         * @description A file in the list.
+         */
+        ImportRowView: {
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "uploaded" | "applied" | "undone";
+            /** Rows */
+            rows: number;
+            /**
+             * Result
+             * @description Counts of an applied file: added, changed, same, skipped, and the kind's own.
+             */
+            result: {
+                [key: string]: number;
+            };
+            /** Actor */
+            actor: string;
+            /** Uploaded Ms */
+            uploaded_ms: number;
+            /** Applied Ms */
+            applied_ms: number | null;
+            /** Undone Ms */
+            undone_ms: number | null;
+        };
+        /**
+         * ImportView
+         * @description A file with its first rows, and what its columns seem to mean.
+         */
+        ImportView: {
+            file: components["schemas"]["ImportRowView"];
+            /** Header */
+            header: string[];
+            /** Sample */
+            sample: string[][];
+            /** Fields */
+            fields: components["schemas"]["ImportFieldView"][];
+            /**
+             * Mapping
+             * @description Column heading of each field.
+             */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Options */
+            options: {
+                [key: string]: boolean | string;
+            };
+            /**
+             * Same As
+             * @description An applied file with the very same content.
+             */
+            same_as: number | null;
+        };
+        /**
+         * InboxView
+         * @description What waits for the viewer, oldest first.
+         */
+        InboxView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["WaitingView"][];
+            /** Version */
+            version: number;
         };
         /**
          * IndicatorScoreView
@@ -636,6 +5239,247 @@ export interface components {
             computed_ms: number;
         };
         /**
+         * JoinBody
+         * @description Take people into a group, out of the one they were in.
+         */
+        JoinBody: {
+            /** People */
+            people: string[];
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** To On */
+            to_on?: string | null;
+        };
+        /**
+         * LaidOutDay
+         * @description Shifts of a date.
+         */
+        LaidOutDay: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Shifts */
+            shifts: string[];
+        };
+        /**
+         * LaidOutView
+         * @description A pattern on the calendar.
+         */
+        LaidOutView: {
+            /** Days */
+            days: components["schemas"]["LaidOutDay"][];
+        };
+        /**
+         * LateFactView
+         * @description A punch or request that came after the closing.
+         */
+        LateFactView: {
+            /**
+             * Kind
+             * @description punch, or the kind of the request.
+             */
+            kind: string;
+            /**
+             * At Ms
+             * @description When it happened; of a request, its beginning.
+             */
+            at_ms: number;
+            /** To Ms */
+            to_ms: number | null;
+            /**
+             * Known Ms
+             * @description When it was received or decided.
+             */
+            known_ms: number;
+            /** Terminal */
+            terminal: string | null;
+        };
+        /**
+         * LayOutBody
+         * @description Show a pattern on the calendar.
+         */
+        LayOutBody: {
+            pattern: components["schemas"]["PatternBody"];
+            /**
+             * Anchor On
+             * Format: date
+             */
+            anchor_on: string;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Site */
+            site?: string | null;
+        };
+        /**
+         * LeaveBody
+         * @description Leave of a type.
+         */
+        LeaveBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "leave";
+            /** Leave Type */
+            leave_type: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * LeaveEndBody
+         * @description To end an approved leave, trip or field visit early (销假); without ``end`` it is not taken at all.
+         */
+        LeaveEndBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "leave_end";
+            /** About */
+            about: number;
+            /** End */
+            end?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * LeaveGroupBody
+         * @description Let people be in a group until a date, that day included.
+         */
+        LeaveGroupBody: {
+            /** People */
+            people: string[];
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+        };
+        /**
+         * LeaveTypeBody
+         * @description A kind of leave as it shall be.
+         */
+        LeaveTypeBody: {
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Paid */
+            paid: boolean;
+            /**
+             * Balance
+             * @enum {string}
+             */
+            balance: "none" | "granted" | "annual" | "comp";
+            /** Unit Min */
+            unit_min: number;
+            /** File From Min */
+            file_from_min?: number | null;
+            /** Carry Until */
+            carry_until?: string | null;
+            /** Carry Most Min */
+            carry_most_min?: number | null;
+            /** Expires Months */
+            expires_months?: number | null;
+            /**
+             * Retired
+             * @default false
+             */
+            retired: boolean;
+        };
+        /**
+         * LeaveTypeView
+         * @description A kind of leave.
+         */
+        LeaveTypeView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Paid */
+            paid: boolean;
+            /**
+             * Balance
+             * @enum {string}
+             */
+            balance: "none" | "granted" | "annual" | "comp";
+            /** Unit Min */
+            unit_min: number;
+            /** File From Min */
+            file_from_min: number | null;
+            /** Carry Until */
+            carry_until?: string | null;
+            /** Carry Most Min */
+            carry_most_min?: number | null;
+            /** Expires Months */
+            expires_months?: number | null;
+            /** Retired */
+            retired: boolean;
+        };
+        /**
+         * LeaveTypesView
+         * @description All kinds of leave.
+         */
+        LeaveTypesView: {
+            /** Rows */
+            rows: components["schemas"]["LeaveTypeView"][];
+        };
+        /**
+         * LedgerView
+         * @description A row of the ledger.
+         */
+        LedgerView: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @description grant | accrual | carried | lapsed | paid_out | opening
+             */
+            kind: string;
+            /** Minutes */
+            minutes: number;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** Until On */
+            until_on: string | null;
+            /** Key */
+            key: string;
+            /** Note */
+            note: string;
+            /** Actor */
+            actor: string;
+            /** At Ms */
+            at_ms: number;
+        };
+        /**
          * LoginBody
          * @description Credentials.
          */
@@ -644,6 +5488,30 @@ export interface components {
             login: string;
             /** Password */
             password: string;
+        };
+        /**
+         * ManualBody
+         * @description Decisions record by record, with a reason.
+         */
+        ManualBody: {
+            /** Records */
+            records: components["schemas"]["SplitBody"][];
+            /** Note */
+            note: string;
+        };
+        /**
+         * MappingBody
+         * @description What the columns mean, and how to go about it.
+         */
+        MappingBody: {
+            /** Mapping */
+            mapping: {
+                [key: string]: string;
+            };
+            /** Options */
+            options: {
+                [key: string]: boolean | string;
+            };
         };
         /**
          * MeView
@@ -675,6 +5543,140 @@ export interface components {
             zone: string;
         };
         /**
+         * MemberView
+         * @description Somebody's time in a group; ``to_on`` is inclusive.
+         */
+        MemberView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** To On */
+            to_on: string | null;
+        };
+        /**
+         * MembersView
+         * @description Everybody in scope who is, was or will be in a group.
+         */
+        MembersView: {
+            /** Members */
+            members: components["schemas"]["MemberView"][];
+        };
+        /**
+         * MissingYearView
+         * @description A year that nobody published an edition of, though sites go by the calendar.
+         */
+        MissingYearView: {
+            /** Calendar */
+            calendar: string;
+            /** Year */
+            year: number;
+        };
+        /**
+         * MonthDetailView
+         * @description A month and its way to being closed, for the people in scope.
+         */
+        MonthDetailView: {
+            /** Month */
+            month: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "closed" | "reopen_asked";
+            /** Items */
+            items: components["schemas"]["CheckItemView"][];
+            /**
+             * Ready
+             * @description No blocking item is left; for who sees everyone.
+             */
+            ready: boolean;
+            /**
+             * Decided
+             * @description Records with pending minutes and a decision that stands.
+             */
+            decided: number;
+            closing: components["schemas"]["ClosingView"] | null;
+            /**
+             * History
+             * @description Closings that were opened again, newest first.
+             */
+            history: components["schemas"]["ClosingView"][];
+            confirmations: components["schemas"]["ProgressView"];
+            /**
+             * Adjustments Of
+             * @description What is known by now about the records of this month, posted to others.
+             */
+            adjustments_of: number;
+            /**
+             * Adjustments Posted
+             * @description Of earlier months, posted to this one.
+             */
+            adjustments_posted: number;
+            /** May Close */
+            may_close: boolean;
+            /**
+             * May Reopen
+             * @description Somebody else asked for it.
+             */
+            may_reopen: boolean;
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * MonthView
+         * @description A month in the list.
+         */
+        MonthView: {
+            /** Month */
+            month: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "closed" | "reopen_asked";
+            /** Closed Ms */
+            closed_ms: number | null;
+            /** Closed By */
+            closed_by: string | null;
+        };
+        /**
+         * MonthsView
+         * @description Months with records in scope, newest first.
+         */
+        MonthsView: {
+            /** Months */
+            months: components["schemas"]["MonthView"][];
+            /**
+             * Current
+             * @description The month that it is now.
+             */
+            current: string;
+        };
+        /**
+         * MoveNumberBody
+         * @description A number that is somebody else's or, without ``to``, nobody's: from a date on, or altogether.
+         */
+        MoveNumberBody: {
+            /** User Group */
+            user_group: string;
+            /** User Code */
+            user_code: string;
+            /** To */
+            to: string | null;
+            /** From On */
+            from_on: string | null;
+        };
+        /**
          * MyDayView
          * @description One person's day with its explanation.
          */
@@ -694,6 +5696,25 @@ export interface components {
             records: components["schemas"]["DayRecordView"][];
             /** Punches */
             punches: components["schemas"]["PunchView"][];
+            /**
+             * Requests
+             * @description Newest first; withdrawn ones are left out.
+             */
+            requests: components["schemas"]["DayRequestView"][];
+            /** Decisions */
+            decisions: components["schemas"]["DayDecisionView"][];
+            /**
+             * Versions
+             * @description Newest first.
+             */
+            versions: components["schemas"]["DayVersionView"][];
+            /** Adjustments */
+            adjustments: components["schemas"]["DayAdjustmentView"][];
+            /**
+             * Closed
+             * @description Whether the month is closed: facts for it can not be changed.
+             */
+            closed: boolean;
             /** Previous Date */
             previous_date: string | null;
             /** Next Date */
@@ -712,6 +5733,141 @@ export interface components {
             name_zh: string;
             /** Name En */
             name_en: string;
+        };
+        /**
+         * NewCalendarBody
+         * @description A calendar to be added.
+         */
+        NewCalendarBody: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+        };
+        /**
+         * NewClientBody
+         * @description A program to be let in.
+         */
+        NewClientBody: {
+            /** Name */
+            name: string;
+            /** Permissions */
+            permissions: string[];
+            /** Days */
+            days: number;
+        };
+        /**
+         * NewPersonBody
+         * @description Somebody new.
+         */
+        NewPersonBody: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /** Position */
+            position: string;
+            /**
+             * Joined On
+             * Format: date
+             */
+            joined_on: string;
+            /** Worked Since */
+            worked_since?: string | null;
+            /** Email */
+            email?: string | null;
+        };
+        /**
+         * NoticeView
+         * @description One that was or is due.
+         */
+        NoticeView: {
+            /** Id */
+            id: number;
+            /** Schedule */
+            schedule: number;
+            /** Channel */
+            channel: number;
+            /**
+             * Report
+             * @enum {string}
+             */
+            report: "today" | "exceptions" | "month";
+            /** Due Ms */
+            due_ms: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "sent" | "failed";
+            /** Attempts */
+            attempts: number;
+            /** Next Ms */
+            next_ms: number;
+            /** Error */
+            error: string | null;
+            /** Sent Ms */
+            sent_ms: number | null;
+        };
+        /**
+         * NoticesView
+         * @description Everything about notices.
+         */
+        NoticesView: {
+            /**
+             * Mail
+             * @description Whether the server's settings have an SMTP server.
+             */
+            mail: boolean;
+            /** Zone */
+            zone: string;
+            /** Channels */
+            channels: components["schemas"]["ChannelView"][];
+            /** Schedules */
+            schedules: components["schemas"]["ScheduleView"][];
+            /**
+             * Notices
+             * @description Newest first, at most 50.
+             */
+            notices: components["schemas"]["NoticeView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+        };
+        /**
+         * NumberBody
+         * @description A number on the terminals of a group.
+         */
+        NumberBody: {
+            /** User Group */
+            user_group: string;
+            /** User Code */
+            user_code: string;
+        };
+        /**
+         * NumberView
+         * @description A number on the terminals of a group.
+         */
+        NumberView: {
+            /** User Group */
+            user_group: string;
+            /** User Code */
+            user_code: string;
+        };
+        /**
+         * OneOfMany
+         * @description A request of a bulk decision.
+         */
+        OneOfMany: {
+            /** Id */
+            id: number;
+            /** Step */
+            step?: number | null;
         };
         /**
          * OperationView
@@ -740,6 +5896,659 @@ export interface components {
             total: number;
             /** Rows */
             rows: components["schemas"]["OperationView"][];
+        };
+        /**
+         * OptionsView
+         * @description What a request form needs to know.
+         */
+        OptionsView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+            /** Types */
+            types: components["schemas"]["LeaveTypeView"][];
+            /**
+             * Corrections Used
+             * @description Of this month, by the employee.
+             */
+            corrections_used: number;
+            /** Corrections Most */
+            corrections_most: number;
+            /**
+             * Corrections Days
+             * @description A correction can be asked for so many days back.
+             */
+            corrections_days: number;
+        };
+        /**
+         * OrganisationView
+         * @description What people can be put into.
+         */
+        OrganisationView: {
+            /** Departments */
+            departments: components["schemas"]["DepartmentView"][];
+            /** Positions */
+            positions: components["schemas"]["NameView"][];
+            /** Sites */
+            sites: components["schemas"]["SiteView"][];
+            /**
+             * Groups
+             * @description Groups of terminals that share user numbers.
+             */
+            groups: string[];
+            /** Calendars */
+            calendars: components["schemas"]["NameView"][];
+        };
+        /**
+         * OutcomeView
+         * @description What decisions come to.
+         */
+        OutcomeView: {
+            /** Records */
+            records: number;
+            /** People */
+            people: number;
+            /** Pending */
+            pending: number;
+            /** Absent */
+            absent: number;
+            /** Worked */
+            worked: number;
+            /** By Status */
+            by_status: {
+                [key: string]: number;
+            };
+            /** Replaced */
+            replaced: number;
+        };
+        /**
+         * OvertimeBody
+         * @description Overtime, before or after it; ``to_comp``: to be taken as time off (调休).
+         */
+        OvertimeBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "overtime";
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /**
+             * To Comp
+             * @default false
+             */
+            to_comp: boolean;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * OwnConfirmationView
+         * @description One's own month, to be confirmed.
+         */
+        OwnConfirmationView: {
+            /** Month */
+            month: string;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "not_asked" | "asked" | "confirmed" | "objected" | "outdated";
+            /** Closed */
+            closed: boolean;
+            /** Asked Ms */
+            asked_ms: number | null;
+            /** Answered Ms */
+            answered_ms: number | null;
+            /** Comment */
+            comment: string;
+            /** Sums */
+            sums: {
+                [key: string]: number;
+            };
+            /** Answered Sums */
+            answered_sums: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * OwnQuestionView
+         * @description What one was asked about a day.
+         */
+        OwnQuestionView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Note */
+            note: string;
+            /** Asked By */
+            asked_by: string;
+            /** Asked Ms */
+            asked_ms: number;
+        };
+        /**
+         * OwnQuestionsView
+         * @description What one was asked lately, newest first.
+         */
+        OwnQuestionsView: {
+            /** Rows */
+            rows: components["schemas"]["OwnQuestionView"][];
+        };
+        /**
+         * PatternBody
+         * @description A pattern: seven days from Monday, or the days of a cycle.
+         */
+        PatternBody: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "weekly" | "cycle";
+            /**
+             * Days
+             * @description Shift ids of each day; none: a day off.
+             */
+            days: string[][];
+            /**
+             * By Calendar
+             * @description Rest and statutory days are free, adjusted workdays are planned like a Monday.
+             * @default false
+             */
+            by_calendar: boolean;
+        };
+        /**
+         * PatternView
+         * @description A pattern and who plans by it.
+         */
+        PatternView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "weekly" | "cycle";
+            /**
+             * Days
+             * @description Shift ids of each day; none: a day off.
+             */
+            days: string[][];
+            /**
+             * By Calendar
+             * @description Rest and statutory days are free, adjusted workdays are planned like a Monday.
+             * @default false
+             */
+            by_calendar: boolean;
+            /** Groups */
+            groups: string[];
+        };
+        /**
+         * PatternsView
+         * @description All patterns.
+         */
+        PatternsView: {
+            /** Patterns */
+            patterns: components["schemas"]["PatternView"][];
+        };
+        /**
+         * PayrollAdjustmentView
+         * @description How a record of a closed month would differ now; pay the difference with this month.
+         */
+        PayrollAdjustmentView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Part */
+            part: number;
+            /** Status From */
+            status_from: string | null;
+            /** Status To */
+            status_to: string | null;
+            /**
+             * Delta
+             * @description Difference of every changed number in minutes, such as ``{"worked": 480, "pending": -480}``.
+             */
+            delta: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * PayrollMonthView
+         * @description Some people of a month, by id.
+         */
+        PayrollMonthView: {
+            /** Month */
+            month: string;
+            /** Closed */
+            closed: boolean;
+            /** Closed Ms */
+            closed_ms: number | null;
+            /**
+             * Version
+             * @description Equal on all pages of one state: begin again when it changes between two.
+             */
+            version: number;
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["PayrollRowView"][];
+        };
+        /**
+         * PayrollRowView
+         * @description One person's month; ``*_min`` are minutes, days decimal text with two places.
+         */
+        PayrollRowView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string;
+            /** Site */
+            site: string;
+            /** Scheduled Days */
+            scheduled_days: number;
+            /** Required Days */
+            required_days: string;
+            /** Worked Days */
+            worked_days: string;
+            /** Absent Days */
+            absent_days: string;
+            /** Leave Days */
+            leave_days: string;
+            /** Trip Days */
+            trip_days: string;
+            /** Required Min */
+            required_min: number;
+            /** Worked Min */
+            worked_min: number;
+            /** Holiday Work Min */
+            holiday_work_min: number;
+            /** Late Times */
+            late_times: number;
+            /** Late Min */
+            late_min: number;
+            /** Early Times */
+            early_times: number;
+            /** Early Min */
+            early_min: number;
+            /** Missing Punches */
+            missing_punches: number;
+            /** Gap Min */
+            gap_min: number;
+            /** Absent Min */
+            absent_min: number;
+            /** Pending Min */
+            pending_min: number;
+            /** Exempt Min */
+            exempt_min: number;
+            /** Leave Min */
+            leave_min: number;
+            /**
+             * Leaves
+             * @description Minutes by leave type.
+             */
+            leaves: {
+                [key: string]: number;
+            };
+            /** Trip Min */
+            trip_min: number;
+            /** Ot 15 Min */
+            ot_15_min: number;
+            /** Ot 20 Min */
+            ot_20_min: number;
+            /** Ot 30 Min */
+            ot_30_min: number;
+            /** Comp Earned Min */
+            comp_earned_min: number;
+            /** Comp Used Min */
+            comp_used_min: number;
+            /** Comp Left Min */
+            comp_left_min: number;
+            /** Corrections */
+            corrections: number;
+            /** Decisions */
+            decisions: number;
+            /** Flags */
+            flags: string[];
+            /** Confirmation */
+            confirmation: string | null;
+            /** Adjustments */
+            adjustments: components["schemas"]["PayrollAdjustmentView"][];
+        };
+        /**
+         * PendingListView
+         * @description A page of pending records by date and name.
+         */
+        PendingListView: {
+            /** Total */
+            total: number;
+            /** Undecided */
+            undecided: number;
+            /** Rows */
+            rows: components["schemas"]["PendingView"][];
+        };
+        /**
+         * PendingView
+         * @description A record with minutes that nobody has explained.
+         */
+        PendingView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Part */
+            part: number;
+            /** Shift */
+            shift: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet";
+            /** Required Min */
+            required_min: number;
+            /** Pending Min */
+            pending_min: number;
+            /** Late Min */
+            late_min: number;
+            /** First Ms */
+            first_ms: number | null;
+            /** Last Ms */
+            last_ms: number | null;
+            /**
+             * Default Absent Min
+             * @description What the default decision would make of it.
+             */
+            default_absent_min: number;
+            decision: components["schemas"]["DecisionView"] | null;
+        };
+        /**
+         * PeopleBalancesView
+         * @description A page of people with their balances.
+         */
+        PeopleBalancesView: {
+            /** Total */
+            total: number;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Types
+             * @description Those with a balance that are not retired.
+             */
+            types: components["schemas"]["LeaveTypeView"][];
+            /** Rows */
+            rows: components["schemas"]["PersonBalancesView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * PersonBalancesView
+         * @description What one person has, minutes by leave type.
+         */
+        PersonBalancesView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * Left
+             * @description What can be asked for on the date.
+             */
+            left: {
+                [key: string]: number;
+            };
+            /** Given */
+            given: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * PersonView
+         * @description Everything about an employee that changes by date.
+         */
+        PersonView: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Joined On
+             * Format: date
+             */
+            joined_on: string;
+            /** Left On */
+            left_on: string | null;
+            /** Worked Since */
+            worked_since: string | null;
+            /** Email */
+            email: string | null;
+            /**
+             * Today
+             * Format: date
+             * @description At the site.
+             */
+            today: string;
+            /** @description In force today. */
+            post: components["schemas"]["PostView"];
+            /**
+             * Posts
+             * @description By date; the first holds for the time before it too.
+             */
+            posts: components["schemas"]["PostView"][];
+            /**
+             * Contracts
+             * @description By date.
+             */
+            contracts: components["schemas"]["ContractView"][];
+            /** Numbers */
+            numbers: components["schemas"]["NumberView"][];
+        };
+        /**
+         * PoliciesView
+         * @description Every version, by group and date, and what holds where nothing is set.
+         */
+        PoliciesView: {
+            /** Versions */
+            versions: components["schemas"]["PolicyVersionView"][];
+            /** Defaults */
+            defaults: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PolicyBody
+         * @description Settings of a group, or of the company when it is empty, from a date on.
+         */
+        PolicyBody: {
+            /**
+             * Group
+             * @default
+             */
+            group: string;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /**
+             * Settings
+             * @description Only those that differ from what is above: the company's policy, and above that the defaults.
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PolicyPreviewView
+         * @description What publishing would change.
+         */
+        PolicyPreviewView: {
+            /** Changes */
+            changes: components["schemas"]["SettingChangeView"][];
+            /** People */
+            people: number;
+            /** Days */
+            days: number;
+            /**
+             * Until
+             * @description The next version begins then.
+             */
+            until: string | null;
+            /**
+             * Closed
+             * @description Closed months it would reach into: it has to begin later.
+             */
+            closed: string[];
+        };
+        /**
+         * PolicyVersionView
+         * @description A published version.
+         */
+        PolicyVersionView: {
+            /** Group */
+            group: string;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            };
+            /** Actor */
+            actor: string;
+            /** Published Ms */
+            published_ms: number;
+        };
+        /**
+         * PositionBody
+         * @description A position; an empty id is made from the name.
+         */
+        PositionBody: {
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+        };
+        /**
+         * PostBody
+         * @description Another post from a date on, until the next one that is known.
+         */
+        PostBody: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /** Position */
+            position: string;
+        };
+        /**
+         * PostView
+         * @description Where somebody works as what, from a date on.
+         */
+        PostView: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** Department */
+            department: string;
+            /** Site */
+            site: string;
+            /** Position */
+            position: string;
+        };
+        /**
+         * ProblemView
+         * @description What is wrong with which field.
+         */
+        ProblemView: {
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Params */
+            params: {
+                [key: string]: string | number;
+            };
+        };
+        /**
+         * ProgressView
+         * @description How many people have confirmed.
+         */
+        ProgressView: {
+            /** People */
+            people: number;
+            /** Not Asked */
+            not_asked: number;
+            /** Asked */
+            asked: number;
+            /** Confirmed */
+            confirmed: number;
+            /** Objected */
+            objected: number;
+            /**
+             * Outdated
+             * @description Confirmed numbers that are others by now.
+             */
+            outdated: number;
         };
         /**
          * PunchView
@@ -827,6 +6636,601 @@ export interface components {
             rows: components["schemas"]["QuarantineRowView"][];
         };
         /**
+         * QuestionBody
+         * @description Days to ask employees about.
+         */
+        QuestionBody: {
+            /** Days */
+            days: components["schemas"]["DayBody"][];
+            /** Note */
+            note: string;
+        };
+        /**
+         * ReasonBody
+         * @description Why a closed month should be opened again.
+         */
+        ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * RecomputeAskedView
+         * @description What waits now because of the question.
+         */
+        RecomputeAskedView: {
+            /** People */
+            people: number;
+            /**
+             * Days
+             * @description Employee-days.
+             */
+            days: number;
+        };
+        /**
+         * RecomputeBody
+         * @description Dates, both inclusive, at most 366; of everybody, of a department with those below, or of some people.
+         */
+        RecomputeBody: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Department */
+            department?: string | null;
+            /**
+             * Employees
+             * @default []
+             */
+            employees: string[];
+        };
+        /**
+         * RecomputeView
+         * @description How far computing is.
+         */
+        RecomputeView: {
+            /**
+             * Waiting
+             * @description Employee-days still to be computed, whoever asked for them.
+             */
+            waiting: number;
+        };
+        /**
+         * RecordBody
+         * @description One record.
+         */
+        RecordBody: {
+            /** Employee */
+            employee: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Part
+             * @default 0
+             */
+            part: number;
+        };
+        /**
+         * RecordsBody
+         * @description Records named one by one.
+         */
+        RecordsBody: {
+            /** Records */
+            records: components["schemas"]["RecordBody"][];
+        };
+        /**
+         * ReportView
+         * @description A page of a report with the sums of all its rows.
+         */
+        ReportView: {
+            /** Report */
+            report: string;
+            /** Month */
+            month: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Closed Ms
+             * @description None while the month is open.
+             */
+            closed_ms: number | null;
+            /** Columns */
+            columns: components["schemas"]["ColumnView"][];
+            /**
+             * Names
+             * @description By column: what ids are called.
+             */
+            names: {
+                [key: string]: components["schemas"]["NameView"][];
+            };
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: (string | number | string[] | null)[][];
+            /** Sums */
+            sums: (string | number | string[] | null)[];
+            /**
+             * Groups
+             * @description Departments, of a monthly report.
+             */
+            groups: components["schemas"]["GroupView"][];
+            /**
+             * Departments
+             * @description To filter by: all in scope.
+             */
+            departments: components["schemas"]["NameView"][];
+            /** Sites */
+            sites: components["schemas"]["NameView"][];
+            /**
+             * Version
+             * @description Compare with the ``version`` of frames of ``month:YYYY-MM``.
+             */
+            version: number;
+        };
+        /**
+         * RequestDetailView
+         * @description A request with its history.
+         */
+        RequestDetailView: {
+            request: components["schemas"]["RequestView"];
+            /** Days */
+            days: {
+                [key: string]: number;
+            };
+            /** Chain */
+            chain: components["schemas"]["ChainStepView"][];
+            /** History */
+            history: components["schemas"]["StepView"][];
+            /** Files */
+            files: components["schemas"]["FileView"][];
+            /**
+             * May
+             * @description What the viewer may do now.
+             */
+            may: ("withdraw" | "cancel" | "decide" | "consent" | "escalate" | "comment" | "add_file" | "end")[];
+            /** Version */
+            version: number;
+        };
+        /**
+         * RequestView
+         * @description A request in a list.
+         */
+        RequestView: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end";
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Zone */
+            zone: string;
+            /** Leave Type */
+            leave_type: string | null;
+            /** Start Ms */
+            start_ms: number;
+            /**
+             * End Ms
+             * @description The same as ``start_ms`` of a correction.
+             */
+            end_ms: number;
+            /**
+             * Minutes
+             * @description Scheduled minutes of an absence; length of overtime; given back by a leave_end.
+             */
+            minutes: number;
+            /** Direction */
+            direction: ("in" | "out") | null;
+            /** To Comp */
+            to_comp: boolean;
+            /** About */
+            about: number | null;
+            /** Other */
+            other: string | null;
+            /** Other Name */
+            other_name: string | null;
+            /**
+             * Date
+             * @description Attendance date of a correction; of a swap the asker's.
+             */
+            date: string | null;
+            /** Other Date */
+            other_date: string | null;
+            /** Place */
+            place: string;
+            /** By Hr */
+            by_hr: boolean;
+            /** Beyond Quota */
+            beyond_quota: boolean;
+            /** File Needed */
+            file_needed: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "approved" | "refused" | "withdrawn" | "cancelled";
+            /** Step */
+            step: number;
+            /**
+             * Steps
+             * @description Length of the chain.
+             */
+            steps: number;
+            /** Waits For */
+            waits_for: ("manager" | "hr" | "other") | null;
+            /** Due Ms */
+            due_ms: number | null;
+            /** Created By */
+            created_by: string;
+            /** Created Ms */
+            created_ms: number;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Cancelled Ms */
+            cancelled_ms: number | null;
+        };
+        /**
+         * RequestsView
+         * @description A page of requests.
+         */
+        RequestsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["RequestView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * RetireBody
+         * @description Take a shift out of what can be planned, or back in.
+         */
+        RetireBody: {
+            /** Retired */
+            retired: boolean;
+        };
+        /**
+         * RosterCheckView
+         * @description What a change set does and what speaks against it; of long lists the first rows.
+         */
+        RosterCheckView: {
+            /** Days */
+            days: number;
+            /** People */
+            people: number;
+            /**
+             * Level
+             * @description The heaviest of the findings.
+             */
+            level: ("conflict" | "warning" | "advice") | null;
+            /**
+             * Counts
+             * @description Findings by code, all of them.
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /** Differences */
+            differences: components["schemas"]["DifferenceView"][];
+            /** Findings */
+            findings: components["schemas"]["FindingView"][];
+        };
+        /**
+         * RowChangeView
+         * @description What a row would do.
+         */
+        RowChangeView: {
+            /** Row */
+            row: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "changed" | "removed";
+            /** Object */
+            object: string;
+            /** Name */
+            name: string;
+            /** Fields */
+            fields: components["schemas"]["FieldChangeView"][];
+        };
+        /**
+         * RowProblemView
+         * @description What is wrong where; ``row`` as a spreadsheet counts, none for the file as a whole.
+         */
+        RowProblemView: {
+            /** Row */
+            row: number | null;
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * SandboxAdjustmentView
+         * @description What a closed month would say now.
+         */
+        SandboxAdjustmentView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Posted To */
+            posted_to: string;
+            /** Status From */
+            status_from: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet") | null;
+            /** Status To */
+            status_to: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet") | null;
+            /** Delta */
+            delta: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * SandboxBody
+         * @description Cases in the form of section 5 of the rules.
+         */
+        SandboxBody: {
+            /**
+             * Text
+             * @description JSON: ``{"cases": [...]}``, a list of cases, or one case.
+             */
+            text: string;
+        };
+        /**
+         * SandboxCaseView
+         * @description What a case comes to.
+         */
+        SandboxCaseView: {
+            /** Id */
+            id: string;
+            /** Zone */
+            zone: string;
+            /** Spans */
+            spans: components["schemas"]["SandboxSpanView"][];
+            /** Punches */
+            punches: components["schemas"]["SandboxPunchView"][];
+            /** Days */
+            days: components["schemas"]["SandboxDayView"][];
+            /** Adjustments */
+            adjustments: components["schemas"]["SandboxAdjustmentView"][];
+            /** Quarantined */
+            quarantined: number;
+            /**
+             * Period
+             * @description Sums of the period asked for, in minutes.
+             */
+            period: {
+                [key: string]: number;
+            } | null;
+            /** Period Flags */
+            period_flags: string[];
+            /**
+             * Differences
+             * @description None without ``expect``.
+             */
+            differences: components["schemas"]["SandboxDifferenceView"][] | null;
+        };
+        /**
+         * SandboxDayView
+         * @description A record.
+         */
+        SandboxDayView: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet";
+            /**
+             * Minutes
+             * @description Those that are not 0, by name: required, worked, ot_15 ...
+             */
+            minutes: {
+                [key: string]: number;
+            };
+            /** Flags */
+            flags: string[];
+            /** First */
+            first: string | null;
+            /** Last */
+            last: string | null;
+            /** Used */
+            used: number[];
+            /** Merged */
+            merged: number[];
+            /** Held */
+            held: number[];
+            /** Ignored */
+            ignored: number[];
+            /** Rules */
+            rules: string[];
+        };
+        /**
+         * SandboxDifferenceView
+         * @description A field that is not as ``expect`` says; both as JSON.
+         */
+        SandboxDifferenceView: {
+            /** Where */
+            where: string;
+            /** Expected */
+            expected: string;
+            /** Found */
+            found: string;
+        };
+        /**
+         * SandboxPunchView
+         * @description A punch of the case; ``n`` is its position in it.
+         */
+        SandboxPunchView: {
+            /** N */
+            n: number;
+            /**
+             * At
+             * @description Local time with offset, after clock correction.
+             */
+            at: string;
+            /** Direction */
+            direction: string;
+            /** Held */
+            held: string | null;
+            /** Correction */
+            correction: boolean;
+            /**
+             * Pending
+             * @description Waits for a decision, so it has no effect yet.
+             */
+            pending: boolean;
+        };
+        /**
+         * SandboxSpanView
+         * @description A span of the case in local time.
+         */
+        SandboxSpanView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "shift" | "leave" | "trip" | "overtime";
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+        };
+        /**
+         * SandboxView
+         * @description Answers in the order of the cases.
+         */
+        SandboxView: {
+            /** Cases */
+            cases: components["schemas"]["SandboxCaseView"][];
+        };
+        /**
+         * SaveBody
+         * @description The same, to be stored.
+         */
+        SaveBody: {
+            /** Edits */
+            edits: (components["schemas"]["SetBody"] | components["schemas"]["CopyBody"] | components["schemas"]["FillBody"] | components["schemas"]["SwapShiftsBody"])[];
+            /**
+             * Accept Warnings
+             * @default false
+             */
+            accept_warnings: boolean;
+        };
+        /**
+         * SavedView
+         * @description Number of what was saved.
+         */
+        SavedView: {
+            /** Id */
+            id: number;
+        };
+        /**
+         * ScheduleBody
+         * @description A schedule as it shall be.
+         */
+        ScheduleBody: {
+            /**
+             * Report
+             * @enum {string}
+             */
+            report: "today" | "exceptions" | "month";
+            /** Channel */
+            channel: number;
+            /**
+             * Every
+             * @enum {string}
+             */
+            every: "day" | "week" | "month";
+            /** Day */
+            day?: number | null;
+            /** At */
+            at: string;
+            /**
+             * Language
+             * @default zh-CN
+             * @enum {string}
+             */
+            language: "zh-CN" | "en";
+            /**
+             * Departments
+             * @default []
+             */
+            departments: string[];
+            /**
+             * Disabled
+             * @default false
+             */
+            disabled: boolean;
+        };
+        /**
+         * ScheduleView
+         * @description What is told when, in the company's zone.
+         */
+        ScheduleView: {
+            /** Id */
+            id: number;
+            /**
+             * Report
+             * @enum {string}
+             */
+            report: "today" | "exceptions" | "month";
+            /** Channel */
+            channel: number;
+            /**
+             * Every
+             * @enum {string}
+             */
+            every: "day" | "week" | "month";
+            /** Day */
+            day: number | null;
+            /** At */
+            at: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "zh-CN" | "en";
+            /**
+             * Departments
+             * @description None: all.
+             */
+            departments: string[];
+            /** Disabled */
+            disabled: boolean;
+            /**
+             * Next Ms
+             * @description When it is due next; None while it is off.
+             */
+            next_ms: number | null;
+        };
+        /**
          * ScorecardView
          * @description A person's score in a period.
          */
@@ -862,6 +7266,445 @@ export interface components {
             indicators: components["schemas"]["IndicatorScoreView"][];
             /** Version */
             version: number;
+        };
+        /**
+         * SetBody
+         * @description Plan these shifts for each of these people on each of these dates; none: a day off.
+         */
+        SetBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set";
+            /** People */
+            people: string[];
+            /** Dates */
+            dates: string[];
+            /** Shifts */
+            shifts: string[];
+        };
+        /**
+         * SettingChangeView
+         * @description A setting before and after; none is what is above.
+         */
+        SettingChangeView: {
+            /** Name */
+            name: string;
+            /** Before */
+            before: unknown;
+            /** After */
+            after: unknown;
+        };
+        /**
+         * ShadowDayView
+         * @description Both sides of a day, with our punches and rules.
+         */
+        ShadowDayView: {
+            row: components["schemas"]["ShadowRowView"];
+            /**
+             * Minutes
+             * @description What the other system tells.
+             */
+            minutes: {
+                [key: string]: number;
+            };
+            /** Punches */
+            punches: components["schemas"]["ShadowPunchView"][];
+            /** Flags */
+            flags: string[];
+            /** Rules */
+            rules: string[];
+            /**
+             * Our Minutes
+             * @description Those that are not 0.
+             */
+            our_minutes: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ShadowDepartmentView
+         * @description How many days of a department agree.
+         */
+        ShadowDepartmentView: {
+            /** Department */
+            department: string;
+            /** Days */
+            days: number;
+            /** Same */
+            same: number;
+        };
+        /**
+         * ShadowDifferenceView
+         * @description A figure or word that differs, as text; minutes are whole.
+         */
+        ShadowDifferenceView: {
+            /**
+             * Field
+             * @enum {string}
+             */
+            field: "status" | "late" | "early" | "absent" | "worked" | "overtime" | "leave";
+            /** Theirs */
+            theirs: string;
+            /** Ours */
+            ours: string;
+        };
+        /**
+         * ShadowMonthView
+         * @description A month that the other system has days of.
+         */
+        ShadowMonthView: {
+            /** Month */
+            month: string;
+            /** People */
+            people: number;
+            /** Days */
+            days: number;
+        };
+        /**
+         * ShadowMonthsView
+         * @description Months to compare, newest first, and what words may stand for.
+         */
+        ShadowMonthsView: {
+            /** Months */
+            months: components["schemas"]["ShadowMonthView"][];
+            /** Statuses */
+            statuses: string[];
+        };
+        /**
+         * ShadowPunchView
+         * @description A punch of ours near the date, and what became of it.
+         */
+        ShadowPunchView: {
+            /** Minute */
+            minute: number;
+            /**
+             * Fate
+             * @enum {string}
+             */
+            fate: "used" | "merged" | "held" | "ignored" | "free";
+            /** Rule */
+            rule: string;
+        };
+        /**
+         * ShadowReasonView
+         * @description How many days differ for a reason under a rule.
+         */
+        ShadowReasonView: {
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "only_theirs" | "only_ours" | "unfinished" | "different_shift" | "punch_missing_here" | "held" | "merged" | "window" | "correction" | "punch_missing_there" | "leave" | "trip" | "rest_day" | "work_system" | "late_leave" | "flexible" | "seam" | "rounding" | "seconds" | "grace" | "late_early" | "single_side" | "absence" | "overtime" | "worked" | "unexplained";
+            /** Rule */
+            rule: string | null;
+            /** Days */
+            days: number;
+        };
+        /**
+         * ShadowRowView
+         * @description An employee-day that differs.
+         */
+        ShadowRowView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "same" | "different" | "only_theirs" | "only_ours";
+            /** Reason */
+            reason: ("only_theirs" | "only_ours" | "unfinished" | "different_shift" | "punch_missing_here" | "held" | "merged" | "window" | "correction" | "punch_missing_there" | "leave" | "trip" | "rest_day" | "work_system" | "late_leave" | "flexible" | "seam" | "rounding" | "seconds" | "grace" | "late_early" | "single_side" | "absence" | "overtime" | "worked" | "unexplained") | null;
+            /** Rule */
+            rule: string | null;
+            theirs: components["schemas"]["ShadowSideView"] | null;
+            ours: components["schemas"]["ShadowSideView"] | null;
+            /** Differences */
+            differences: components["schemas"]["ShadowDifferenceView"][];
+        };
+        /**
+         * ShadowSideView
+         * @description What one system says; times in minutes after midnight of the date, beyond 1440 on the next day.
+         */
+        ShadowSideView: {
+            /** Status */
+            status: string | null;
+            /** Said */
+            said: string;
+            /** First Min */
+            first_min: number | null;
+            /** Last Min */
+            last_min: number | null;
+            /** Shift */
+            shift: string;
+        };
+        /**
+         * ShadowView
+         * @description A month compared: figures over everything that was asked for, and a page of days.
+         */
+        ShadowView: {
+            /** Month */
+            month: string;
+            /** People */
+            people: number;
+            /** Days */
+            days: number;
+            /** Same */
+            same: number;
+            /** Reasons */
+            reasons: components["schemas"]["ShadowReasonView"][];
+            /** By Department */
+            by_department: components["schemas"]["ShadowDepartmentView"][];
+            /**
+             * Total
+             * @description Rows with the chosen reason and text.
+             */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["ShadowRowView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+        };
+        /**
+         * ShiftBody
+         * @description A shift; an end at or before the start is on the next day. A flexible one takes both from ``flex``.
+         */
+        ShiftBody: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Start
+             * @default 00:00
+             */
+            start: string;
+            /**
+             * End
+             * @default 00:00
+             */
+            end: string;
+            /** Breaks */
+            breaks?: string[][];
+            flex?: components["schemas"]["FlexView"] | null;
+            /**
+             * Code
+             * @description One to four characters for narrow boards; none: the id.
+             */
+            code?: string | null;
+        };
+        /**
+         * ShiftCheckView
+         * @description What saving a shift would touch.
+         */
+        ShiftCheckView: {
+            /** Problems */
+            problems: components["schemas"]["ProblemView"][];
+            /** People */
+            people: number;
+            /**
+             * Days
+             * @description Employee-days on which it is planned; 0 when nobody's minutes change.
+             */
+            days: number;
+            /**
+             * Closed
+             * @description Closed months in which it is planned: its times can not change then.
+             */
+            closed: string[];
+            /**
+             * Overlaps
+             * @description Employee-days on which it would overlap with other shifts.
+             */
+            overlaps: number;
+            /**
+             * Copy Id
+             * @description A free id for a copy.
+             */
+            copy_id: string;
+        };
+        /**
+         * ShiftUsageView
+         * @description A shift and how often it is planned.
+         */
+        ShiftUsageView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /** Breaks */
+            breaks: string[][];
+            flex: components["schemas"]["FlexView"] | null;
+            /**
+             * Code
+             * @description What stands on boards.
+             */
+            code: string;
+            /** Retired */
+            retired: boolean;
+            /**
+             * Net Min
+             * @description Scheduled minutes without breaks.
+             */
+            net_min: number;
+            /**
+             * Colour
+             * @description Place in the row of colours, the same on boards and in workbooks.
+             */
+            colour: number;
+            /** Days */
+            days: number;
+            /** First On */
+            first_on: string | null;
+            /** Last On */
+            last_on: string | null;
+        };
+        /**
+         * ShiftView
+         * @description A shift of the library.
+         */
+        ShiftView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            /** Breaks */
+            breaks: string[][];
+            flex: components["schemas"]["FlexView"] | null;
+            /**
+             * Code
+             * @description What stands on boards.
+             */
+            code: string;
+            /** Retired */
+            retired: boolean;
+            /**
+             * Net Min
+             * @description Scheduled minutes without breaks.
+             */
+            net_min: number;
+            /**
+             * Colour
+             * @description Place in the row of colours, the same on boards and in workbooks.
+             */
+            colour: number;
+        };
+        /**
+         * ShiftsView
+         * @description The library, in order of start.
+         */
+        ShiftsView: {
+            /** Shifts */
+            shifts: components["schemas"]["ShiftUsageView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * SiteBody
+         * @description A site; an empty id is made from the name.
+         */
+        SiteBody: {
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Zone */
+            zone: string;
+            /** Calendar */
+            calendar: string | null;
+        };
+        /**
+         * SiteCalendarBody
+         * @description The calendar a site goes by; none: the company's.
+         */
+        SiteCalendarBody: {
+            /** Site */
+            site: string;
+            /** Calendar */
+            calendar: string | null;
+        };
+        /**
+         * SiteCalendarView
+         * @description A site and the calendar it names; none: the company's.
+         */
+        SiteCalendarView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Calendar */
+            calendar: string | null;
+        };
+        /**
+         * SiteSyncView
+         * @description How fresh a site's punches are.
+         */
+        SiteSyncView: {
+            site: components["schemas"]["NameView"];
+            /** Zone */
+            zone: string;
+            /**
+             * Last Punch Ms
+             * @description Newest event of its terminals.
+             */
+            last_punch_ms: number | null;
+            /**
+             * Last Contact Ms
+             * @description Newest word of its gateways.
+             */
+            last_contact_ms: number | null;
+            /**
+             * Silent
+             * @description None of its gateways answers.
+             */
+            silent: boolean;
+        };
+        /**
+         * SiteView
+         * @description A site; no ``calendar`` means the company's.
+         */
+        SiteView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Zone */
+            zone: string;
+            /** Calendar */
+            calendar: string | null;
         };
         /**
          * SourceRowView
@@ -917,6 +7760,159 @@ export interface components {
             rows: components["schemas"]["SourceRowView"][];
         };
         /**
+         * SplitBody
+         * @description One record, and how much of its pending time is absence.
+         */
+        SplitBody: {
+            /** Employee */
+            employee: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Part
+             * @default 0
+             */
+            part: number;
+            /**
+             * Absent Min
+             * @description Minutes; None for all of them.
+             */
+            absent_min: number | null;
+        };
+        /**
+         * StateView
+         * @description The state after a decision.
+         */
+        StateView: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "approved" | "refused" | "withdrawn" | "cancelled";
+        };
+        /**
+         * StepView
+         * @description Something that was decided or said.
+         */
+        StepView: {
+            /** Step */
+            step: number;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "refused" | "escalated" | "asked_back" | "commented" | "withdrawn" | "cancelled";
+            /**
+             * Actor
+             * @description Login, or ``system``.
+             */
+            actor: string;
+            /**
+             * For User
+             * @description Login of the one whose delegate the actor was.
+             */
+            for_user: string | null;
+            /**
+             * Comment
+             * @description Of ``system``: ``time_out``, and the code of what forbade to approve.
+             */
+            comment: string;
+            /** At Ms */
+            at_ms: number;
+        };
+        /**
+         * SuggestionView
+         * @description Whose a number probably is.
+         */
+        SuggestionView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "terminal_name" | "id";
+            /**
+             * Terminal
+             * @description The terminal that shows this name for the number.
+             */
+            terminal: string | null;
+        };
+        /**
+         * SwapBody
+         * @description To work another employee's shift; on two dates each works on the other's date.
+         */
+        SwapBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "swap";
+            /** Other */
+            other: string;
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Other Date */
+            other_date?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * SwapShiftsBody
+         * @description Two people work each other's shifts, each on the other's date where there are two.
+         */
+        SwapShiftsBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "swap";
+            /** A */
+            a: string;
+            /** B */
+            b: string;
+            /**
+             * A On
+             * Format: date
+             */
+            a_on: string;
+            /**
+             * B On
+             * Format: date
+             */
+            b_on: string;
+        };
+        /**
+         * TakenView
+         * @description Leave out of a balance.
+         */
+        TakenView: {
+            /** Id */
+            id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "approved";
+            /** Start Ms */
+            start_ms: number;
+            /** End Ms */
+            end_ms: number;
+            /** Minutes */
+            minutes: number;
+        };
+        /**
          * TerminalView
          * @description A terminal or scanner as IT sees it.
          */
@@ -956,6 +7952,17 @@ export interface components {
             log_capacity: number | null;
             /** Attention */
             attention: boolean;
+        };
+        /**
+         * TestView
+         * @description What became of a test.
+         */
+        TestView: {
+            /**
+             * Error
+             * @description A code; None when it went out.
+             */
+            error: string | null;
         };
         /**
          * TodayRowView
@@ -1036,6 +8043,50 @@ export interface components {
             version: number;
         };
         /**
+         * TodoView
+         * @description Something to see to; 0 is done. What the viewer may not see to is left out.
+         */
+        TodoView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "exceptions" | "approvals" | "unmatched" | "gateways" | "terminals" | "calendar" | "month" | "contracts";
+            /** Count */
+            count: number;
+            /**
+             * Names
+             * @description At most five of those it is about: people, devices, calendars.
+             */
+            names: string[];
+            /**
+             * Month
+             * @description Of ``exceptions`` the month they are in, of ``month`` the one to close.
+             */
+            month: string | null;
+            /**
+             * Year
+             * @description Of ``calendar`` the year that is missing.
+             */
+            year: number | null;
+        };
+        /**
+         * TokenView
+         * @description The token of a new client: it is not kept and can not be shown again.
+         */
+        TokenView: {
+            /** Token */
+            token: string;
+        };
+        /**
+         * TouchedView
+         * @description How many employee-days are computed again.
+         */
+        TouchedView: {
+            /** Days */
+            days: number;
+        };
+        /**
          * UnmatchedListView
          * @description All unmatched terminal users.
          */
@@ -1062,6 +8113,134 @@ export interface components {
             first_ms: number;
             /** Last Ms */
             last_ms: number;
+            suggestion: components["schemas"]["SuggestionView"] | null;
+        };
+        /**
+         * WaitingView
+         * @description A request that waits for the viewer.
+         */
+        WaitingView: {
+            request: components["schemas"]["RequestView"];
+            /**
+             * For Login
+             * @description Whose delegate the viewer would decide as.
+             */
+            for_login: string | null;
+            /**
+             * Left Min
+             * @description What is left of the leave type on its first date, everything asked for counted; None without a balance.
+             */
+            left_min: number | null;
+        };
+        /**
+         * WhoBody
+         * @description People by id, or all in scope of a department (with those below), site or group; nothing named: all in scope.
+         */
+        WhoBody: {
+            /** People */
+            people?: string[] | null;
+            /** Department */
+            department?: string | null;
+            /** Site */
+            site?: string | null;
+            /** Group */
+            group?: string | null;
+        };
+        /**
+         * WithdrawBody
+         * @description Take a version back.
+         */
+        WithdrawBody: {
+            /**
+             * Group
+             * @default
+             */
+            group: string;
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+        };
+        /**
+         * WorkbenchView
+         * @description Today, what to do, and how fresh it is, within the viewer's scope.
+         */
+        WorkbenchView: {
+            /**
+             * Date
+             * Format: date
+             * @description Newest date with results.
+             */
+            date: string;
+            /** Is Today */
+            is_today: boolean;
+            /** Scheduled */
+            scheduled: number;
+            /**
+             * Counts
+             * @description By status.
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Trend
+             * @description At most 14 dates with shifts, oldest first.
+             */
+            trend: components["schemas"]["AttendedView"][];
+            /** Todo */
+            todo: components["schemas"]["TodoView"][];
+            /** Sites */
+            sites: components["schemas"]["SiteSyncView"][];
+            /**
+             * Month
+             * @description Of ``date``.
+             */
+            month: string;
+            /** Now Ms */
+            now_ms: number;
+            /**
+             * Version
+             * @description Compare with frames of ``day:<date>``.
+             */
+            version: number;
+        };
+        /**
+         * YearCountsView
+         * @description Days of each kind in a year; moved ones are workdays on weekends and rest days on weekdays.
+         */
+        YearCountsView: {
+            /** Legal */
+            legal: number;
+            /** Workdays */
+            workdays: number;
+            /** Restdays */
+            restdays: number;
+            /** Moved Work */
+            moved_work: number;
+            /** Moved Rest */
+            moved_rest: number;
+        };
+        /**
+         * AskedView
+         * @description What the employee was asked about the day.
+         */
+        server__api__views__exceptions__AskedView: {
+            /** Note */
+            note: string;
+            /** Asked By */
+            asked_by: string;
+            /** Asked Ms */
+            asked_ms: number;
+        };
+        /**
+         * AskedView
+         * @description The number of a new request.
+         */
+        server__api__views__requests__AskedView: {
+            /** Id */
+            id: number;
         };
     };
     responses: never;
@@ -1226,6 +8405,3346 @@ export interface operations {
             };
         };
     };
+    grid: {
+        parameters: {
+            query?: {
+                month?: string | null;
+                department?: string | null;
+                site?: string | null;
+                status?: ("normal" | "late" | "early" | "late_early" | "missing_in" | "missing_out" | "absent" | "leave" | "untimed" | "off" | "rest_ot" | "holiday_ot" | "not_yet")[];
+                q?: string;
+                sort?: "department" | "name" | "id" | "worked" | "late" | "early" | "missing" | "absent" | "leave" | "overtime" | "pending";
+                order?: "up" | "down";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    my_month: {
+        parameters: {
+            query: {
+                month: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    workbench: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkbenchView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SandboxBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    exceptions_list: {
+        parameters: {
+            query: {
+                first: string;
+                last: string;
+                kind?: ("missing_in" | "missing_out" | "absent" | "held" | "late" | "early" | "mid_gap" | "punch_during_leave" | "ot_unapproved" | "ot_limit_day" | "outside_window" | "orphan_punch") | null;
+                department?: string | null;
+                site?: string | null;
+                q?: string;
+                late_over?: number;
+                early_over?: number;
+                undecided?: boolean;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_held: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HeldDecisionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    ask_employees: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    own_questions: {
+        parameters: {
+            query: {
+                first: string;
+                last: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnQuestionsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    my_requests: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled")[];
+                kind?: ("leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end")[];
+                month?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    ask_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveBody"] | components["schemas"]["CorrectionBody"] | components["schemas"]["OvertimeBody"] | components["schemas"]["AwayBody"] | components["schemas"]["SwapBody"] | components["schemas"]["LeaveEndBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__requests__AskedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    my_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    my_colleagues: {
+        parameters: {
+            query: {
+                date: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ColleaguesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveBody"] | components["schemas"]["CorrectionBody"] | components["schemas"]["OvertimeBody"] | components["schemas"]["AwayBody"] | components["schemas"]["SwapBody"] | components["schemas"]["LeaveEndBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    team_requests: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled")[];
+                kind?: ("leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end")[];
+                department?: string | null;
+                employee?: string | null;
+                month?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    ask_request_for: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__requests__AskedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    request_counts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    options_of: {
+        parameters: {
+            query: {
+                employee: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_request_for: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    request_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_request_file: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    request_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                file: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    inbox: {
+        parameters: {
+            query?: {
+                kind?: ("leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end")[];
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideManyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedManyView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    approval_chains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_approval_chain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "leave" | "correction" | "overtime" | "trip" | "field" | "swap" | "leave_end";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChainBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    delegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    delegate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DelegationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__requests__AskedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    end_delegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    leave_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaveTypesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_leave_type: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveTypeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    balances_of_many: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                q?: string;
+                date?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleBalancesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    balances: {
+        parameters: {
+            query?: {
+                date?: string | null;
+            };
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalancesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    grant_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantedListView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    roster_board: {
+        parameters: {
+            query?: {
+                first?: string | null;
+                last?: string | null;
+                department?: string | null;
+                site?: string | null;
+                group?: string | null;
+                q?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    save_roster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterCheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    roster_file: {
+        parameters: {
+            query: {
+                month: string;
+                department?: string | null;
+                site?: string | null;
+                group?: string | null;
+                language?: "zh-CN" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_roster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterCheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    shift_library: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftCheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftCheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                shift: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftCheckView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    retire_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                shift: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetireBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    pattern_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    save_pattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatternBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    lay_out_pattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayOutBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LaidOutView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    drop_pattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pattern: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    attendance_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    save_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    group_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    join_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TouchedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    leave_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveGroupBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TouchedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    policy_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    publish_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreviewView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreviewView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TouchedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    all_calendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCalendarBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    company_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompanyCalendarBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarTouchedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    site_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteCalendarBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarTouchedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    calendar_year: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar: string;
+                year: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarYearView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_edition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar: string;
+                year: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarEditionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarEffectView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    publish_edition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar: string;
+                year: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarEditionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarPublishedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    calendar_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarFileView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    months: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    month: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    month_pending: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                undecided?: boolean;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingListView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    month_adjustments: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                by?: "posted" | "of";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdjustmentsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    preview_decisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_default: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_manually: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManualBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_decisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    month_confirmations: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                state?: ("not_asked" | "asked" | "confirmed" | "objected" | "outdated") | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfirmationsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    ask_confirmations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    own_confirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnConfirmationView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    answer_confirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnConfirmationView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    ask_reopening: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_reopening: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    reopen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    read_report: {
+        parameters: {
+            query: {
+                limit?: number;
+                offset?: number;
+                month: string;
+                department?: string | null;
+                site?: string | null;
+                sort?: string | null;
+                descending?: boolean;
+            };
+            header?: never;
+            path: {
+                report: "month" | "daily" | "exceptions" | "overtime" | "leave" | "adjustments";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    report_file: {
+        parameters: {
+            query: {
+                month: string;
+                department?: string | null;
+                site?: string | null;
+                format?: "xlsx" | "csv";
+                language?: "zh-CN" | "en";
+                bom?: boolean;
+            };
+            header?: never;
+            path: {
+                report: "month" | "daily" | "exceptions" | "overtime" | "leave" | "adjustments";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    read_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    try_channel: {
+        parameters: {
+            query?: {
+                language?: "zh-CN" | "en";
+            };
+            header?: never;
+            path: {
+                channel: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    payroll_month: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayrollMonthView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    read_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClientBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    revoke_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    recompute_progress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecomputeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    recompute_range: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecomputeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecomputeAskedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    shadow_months: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowMonthsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    shadow_month: {
+        parameters: {
+            query: {
+                limit?: number;
+                offset?: number;
+                month: string;
+                department?: string | null;
+                reason?: ("only_theirs" | "only_ours" | "unfinished" | "different_shift" | "punch_missing_here" | "held" | "merged" | "window" | "correction" | "punch_missing_there" | "leave" | "trip" | "rest_day" | "work_system" | "late_leave" | "flexible" | "seam" | "rounding" | "seconds" | "grace" | "late_early" | "single_side" | "absence" | "overtime" | "worked" | "unexplained") | null;
+                rule?: string | null;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    shadow_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+                date: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowDayView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    shadow_file: {
+        parameters: {
+            query: {
+                month: string;
+                department?: string | null;
+                reason?: ("only_theirs" | "only_ours" | "unfinished" | "different_shift" | "punch_missing_here" | "held" | "merged" | "window" | "correction" | "punch_missing_there" | "leave" | "trip" | "rest_day" | "work_system" | "late_leave" | "flexible" | "seam" | "rounding" | "seconds" | "grace" | "late_early" | "single_side" | "absence" | "overtime" | "worked" | "unexplained") | null;
+                rule?: string | null;
+                q?: string;
+                format?: "csv" | "xlsx";
+                language?: "zh-CN" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
     scorecard: {
         parameters: {
             query?: {
@@ -1359,6 +11878,39 @@ export interface operations {
             };
         };
     };
+    add_employee: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPersonBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
     unmatched: {
         parameters: {
             query?: never;
@@ -1408,6 +11960,770 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    assign_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignAllBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    organisation_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    export_people: {
+        parameters: {
+            query?: {
+                q?: string;
+                department?: string | null;
+                site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    employee_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_details: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetailsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FromBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_contract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContractBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_contract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FromBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    move_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveNumberBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_department: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DepartmentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_department: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                department: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DepartmentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_department: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                department: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PositionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                position: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    import_list: {
+        parameters: {
+            query: {
+                kind: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportListView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    upload_import: {
+        parameters: {
+            query: {
+                kind: string;
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    import_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    apply_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportRowView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    undo_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportRowView"];
                 };
             };
             /** @description What went wrong, as a code. */
