@@ -354,6 +354,8 @@ def test_sec17_route_inventory(world: World) -> None:
 
 
 def test_sec17_route_inventory_notices_an_undeclared_route(world: World) -> None:
+    world.with_own_app()
+
     @world.app.get("/api/forgotten")
     async def forgotten() -> None: ...
 

@@ -65,6 +65,8 @@ async def test_sec28_headers_promise_tls_only_over_tls(world: World) -> None:
 
 
 def break_something(world: World) -> None:
+    world.with_own_app()
+
     async def boom() -> None:
         raise RuntimeError("table users has no column secret_sauce")
 

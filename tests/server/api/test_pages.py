@@ -193,7 +193,17 @@ async def test_operations_show_who_did_what_newest_first(world: World) -> None:
 async def test_me_says_what_the_menu_may_show(world: World) -> None:
     answer = MeView.model_validate((await world.get("manager", "/api/me")).json())
     assert (answer.role, answer.employee, answer.zone) == ("manager", "e1", "Asia/Shanghai")
-    assert answer.permissions == ["today.read", "me.read", "scores.read", "people.read"]
+    of_others = [
+        "today.read",
+        "scores.read",
+        "people.read",
+        "rosters.read",
+        "requests.read",
+        "months.read",
+        "reports.read",
+    ]
+    deciding = ["rosters.write", "requests.decide", "exceptions.decide"]
+    assert set(answer.permissions) == {"me.read", "me.request", *of_others, *deciding}
     assert [name.id for name in answer.departments] == ["ops", "ops-north"]
 
 
