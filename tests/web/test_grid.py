@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Theme, Visits
+from tests.web.conftest import Language, Theme, Visits, every_view
 from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
 
 LIVE_MS = 2000
@@ -23,8 +23,7 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@every_view
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str, language: Language, width: int, visits: Visits, company: Company
@@ -48,6 +47,7 @@ def test_screen_is_whole_reachable_and_quiet(
     assert visit.strangers == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/attendance", "/workbench", "/sandbox"])
 def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
     page = visits.open("administrator", path, width=320, language="en").page
