@@ -105,7 +105,7 @@ def test_another_calendar_is_added_for_a_country(visits: Visits) -> None:
     drawer.get_by_role("button", name="添加日历").click()
     expect(drawer.get_by_text("0 个站点使用")).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_label("日历", exact=True).select_option(label="日本")
+    page.get_by_role("combobox", name="日历", exact=True).select_option(label="日本")
     expect(page.get_by_text("2026 年还没有发布日历")).to_be_visible()
 
 
@@ -174,4 +174,4 @@ def test_a_manager_finds_neither(path: str, visits: Visits) -> None:
     ready(page)
     assert page.get_by_role("link", name="工作日历").count() == page.get_by_role("link", name="并行核对").count() == 0
     page.goto(path)
-    expect(page.get_by_role("main")).to_contain_text("没有权限")
+    expect(page.get_by_role("main")).to_contain_text("您没有查看这一页的权限")
