@@ -61,9 +61,9 @@ terminals = Table(
     Column("kind", Text, nullable=False),  # terminal | scanner
     Column("user_group", Text, nullable=False),  # terminals that share user numbers
     Column("last_event_ms", BigInteger),
+    Column("health", JSON),  # the last shared.wire.TerminalHealth as builtins
     Column("log_seq", BigInteger),  # record number and second of the newest numbered punch (AR-2)
     Column("log_second", BigInteger),
-    Column("health", JSON),  # the last shared.wire.TerminalHealth as builtins
 )
 
 assignments = Table(
