@@ -29,4 +29,4 @@ class Installation:
     def start(self) -> None:
         """Return when it answers."""
         self.server.start()
-        wait_for_listener(self._port, lambda: self.server.alive, within_s=40)
+        wait_for_listener(self._port, lambda: self.server.alive, within_s=90)
