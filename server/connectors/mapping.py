@@ -161,13 +161,13 @@ def _code(field: str, kind: str, row: type[Fact]) -> Code:
     if kind in ("missing", "string_too_short"):
         if field == "source_key":
             return "missing_key"
-        return "missing_time" if field in FACTS_TIMES.get(row, ()) else "missing_field"
+        return "missing_time" if field in _TIMES.get(row, ()) else "missing_field"
     if kind == "value_error":
         return "bad_date" if field.endswith(("_on", "_date", "valid_from", "valid_to")) else "bad_time"
     return _CODES.get(kind, "schema_changed")
 
 
-FACTS_TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
+_TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
 
 
 def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:

@@ -1,6 +1,5 @@
 """A reply as a whole: is it one, does it say that the call went well, which rows are in it, where is the next page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,8 +105,3 @@ def _next(source: Source, stream: Stream, value: Any) -> str | int | bool | None
 def _short(value: Any) -> str:
     """A code, never a whole answer: that may hold what is nobody's business."""
     return str(value)[:40] if isinstance(value, str | int | float | bool) else type(value).__name__
-
-
-def rows_as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a row as plain values, without those that are not set."""
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,11 +1,11 @@
 """A source as a YAML file: how a system is asked and what its rows mean; checked whole, with line numbers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from server.connectors.convert import As
 from server.connectors.errors import Problem, SourceFileError
@@ -17,8 +17,11 @@ Span: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 """Such as 5m or 7d."""
 Reference: TypeAlias = Annotated[str, Field(pattern=r"^\$\{(env|secret):[A-Za-z_][A-Za-z0-9_.-]*\}$")]
 """A secret is never in the file: ``${env:NAME}`` or ``${secret:name}``."""
+Where: TypeAlias = Annotated[
+    Path, BeforeValidator(lambda value: parse_path(value) if isinstance(value, str) else value)
+]
+"""A place in a reply, written as text."""
 SECRET_FIELDS = ("password", "token", "secret", "app_secret", "api_key")
-COMMON = ("source_key", "occurred_at", "source_updated_at", "employee_key", "org_key")
 
 
 class Spec(BaseModel):
@@ -30,7 +33,7 @@ class Spec(BaseModel):
 class Value(Spec):
     """Where a field comes from: exactly one of path, const, first_of, join; then maybe ``values`` or ``as``."""
 
-    path: Path | None = None
+    path: Where | None = None
     const: str | int | bool | None = None
     first_of: tuple["Value", ...] | None = Field(None, min_length=2)
     join: tuple["Value", ...] | None = Field(None, min_length=1)
@@ -45,11 +48,6 @@ class Value(Spec):
         """A bare text is a path."""
         return {"path": value} if isinstance(value, str) else value
 
-    @field_validator("path", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _one_origin(self) -> "Value":
         named = [name for name in ("path", "const", "first_of", "join") if getattr(self, name) is not None]
@@ -60,23 +58,13 @@ class Value(Spec):
         return self
 
 
-class Test(Spec):
-    """What a place in a reply has to say."""
+class Success(Spec):
+    """Whether HTTP 200 is a success, by what a place in the reply says: many systems put errors inside."""
 
-    path: Path
+    path: Where
     equals: str | int | bool | None = None
     absent: bool = False
     """Good when nothing is there."""
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
-
-
-class Success(Test):
-    """Whether HTTP 200 is a success: many systems put errors inside."""
-
     busy: tuple[str | int, ...] = ()
     """Values that mean: later."""
     signed_out: tuple[str | int, ...] = ()
@@ -86,13 +74,8 @@ class Success(Test):
 class Drop(Spec):
     """Rows that are none."""
 
-    path: Path
+    path: Where
     among: tuple[str | int | bool | None, ...]
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
 
 
 class Paging(Spec):
@@ -117,21 +100,16 @@ class Paging(Spec):
     size_param: str | None = None
     first: int = 1
     """page_number: number of the first page."""
-    next: Path | None = None
+    next: Where | None = None
     """Where a reply has the next link, the token, or the flag that there is more."""
     header: bool = False
     """next_link: it is in the Link header (RFC 8288)."""
-    total: Path | None = None
+    total: Where | None = None
     days: int | None = Field(None, ge=1, le=366)
     """date_window: its length."""
     from_param: str | None = None
     to_param: str | None = None
     ids_param: str | None = None
-
-    @field_validator("next", "total", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _complete(self) -> "Paging":
@@ -187,13 +165,8 @@ class Auth(Spec):
     url: str | None = None
     """token_exchange: where tokens are given."""
     body: dict[str, Any] | None = None
-    token_path: Path | None = None
-    lasts_path: Path | None = None
-
-    @field_validator("token_path", "lasts_path", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
+    token_path: Where | None = None
+    lasts_path: Where | None = None
 
 
 class Limits(Spec):
@@ -218,13 +191,13 @@ class Stream(Spec):
     """Of several streams of one fact."""
     fact: str
     call: dict[str, Any] = {}
-    rows: Path = ()
+    rows: Where = ()
     """Where a reply has its rows; without it the reply is the list, or the one row."""
     columns: tuple[str, ...] | None = None
     """Rows come as lists in this order."""
     keyed: str | None = None
     """Rows are an object by key, which becomes this field."""
-    each: Path | None = None
+    each: Where | None = None
     """One row for each element there; ``^.`` in a path is the row around it."""
     drop: tuple[Drop, ...] = ()
     empty: tuple[str | int | bool, ...] = ()
@@ -238,11 +211,6 @@ class Stream(Spec):
     key: Value
     map: dict[str, Value]
     expect: Expect = Expect()
-
-    @field_validator("rows", "each", mode="before")
-    @classmethod
-    def _parsed(cls, value: Any) -> Any:
-        return parse_path(value) if isinstance(value, str) else value
 
     @property
     def id(self) -> str:
@@ -334,10 +302,3 @@ def _problem(found: Mapping[str, Any], lines: Mapping[Place, int]) -> Problem:
     elif any(field in found["loc"] for field in SECRET_FIELDS) and found["type"] == "string_pattern_mismatch":
         text = "a secret is never in the file: write ${env:NAME} or ${secret:name}"
     return Problem(lines.get(place, 1), where(place), text)
-
-
-def fields_of(source: Source) -> Iterator[tuple[str, str]]:
-    """Fact and field for every mapping, for tables in the documentation."""
-    for stream in source.streams:
-        for field in stream.map:
-            yield stream.fact, field
