@@ -2,20 +2,19 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from server.attendance.assign import local_date
 from server.attendance.engine import compute
 from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch
+from server.attendance.months import Month, month_after, month_of
 from server.attendance.policy import Policy
 from server.attendance.record import UNFINISHED, DayRecord, Minutes, Status
 from shared.clock import WallMs
 from shared.errors import DataError
 
-Month: TypeAlias = str
-"""Such as ``2026-02``."""
 RecordKey: TypeAlias = tuple[date, int]
 
 _Decided = TypeVar("_Decided", Absence, OvertimeRequest)
@@ -122,7 +121,7 @@ def pay_deltas(adjustments: Sequence[Adjustment], decision: Decision | None) -> 
 def settle(facts: Facts, zone: ZoneInfo, policy: Policy, closed: Mapping[Month, WallMs]) -> Settled:
     """Records and adjustments, given when each closed month was closed."""
     now = {_key(record): record for record in compute(known_at(facts, None), zone, policy)}
-    result = {key: record for key, record in now.items() if _month(key[0]) not in closed}
+    result = {key: record for key, record in now.items() if month_of(key[0]) not in closed}
     adjustments: list[Adjustment] = []
     for month, at_ms in sorted(closed.items()):
         locked = _of_month(facts, zone, policy, month, at_ms)
@@ -150,15 +149,15 @@ def compare(
 
 def posted_month(at_ms: WallMs, zone: ZoneInfo, closed: Mapping[Month, WallMs]) -> Month:
     """Month of an adjustment for what was learned then: the local one, or the first after it that was still open."""
-    day = local_date(at_ms, zone).replace(day=1)
-    while closed.get(_month(day), at_ms + 1) <= at_ms:
-        day = (day + timedelta(days=31)).replace(day=1)
-    return _month(day)
+    month = month_of(local_date(at_ms, zone))
+    while closed.get(month, at_ms + 1) <= at_ms:
+        month = month_after(month)
+    return month
 
 
 def refuse_closed(days: Iterable[date], closed: Collection[Month]) -> None:
     """DataError ``month_closed`` when one of the dates lies in a closed month."""
-    found = sorted({_month(day) for day in days} & set(closed))
+    found = sorted({month_of(day) for day in days} & set(closed))
     if found:
         raise DataError(
             f"{', '.join(found)} is closed: ask for the month to be opened again, or change an open month",
@@ -202,7 +201,7 @@ def postings(
 
 def _of_month(facts: Facts, zone: ZoneInfo, policy: Policy, month: Month, at_ms: WallMs) -> dict[RecordKey, DayRecord]:
     records = compute(known_at(facts, at_ms), zone, policy)
-    return {_key(record): record for record in records if _month(record.date) == month}
+    return {_key(record): record for record in records if month_of(record.date) == month}
 
 
 def _delta(old: Minutes, new: Minutes) -> dict[str, int]:
@@ -213,10 +212,6 @@ def _delta(old: Minutes, new: Minutes) -> dict[str, int]:
 
 def _key(record: DayRecord) -> RecordKey:
     return record.date, record.part
-
-
-def _month(day: date) -> Month:
-    return f"{day:%Y-%m}"
 
 
 def _adjustment_order(adjustment: Adjustment) -> tuple[date, int, Month]:

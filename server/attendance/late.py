@@ -6,12 +6,13 @@ already posted to months that are closed themselves: neither ever changes.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from server.attendance.closing import Adjustment, Month, RecordKey, compare, known_at, posted_month, postings
+from server.attendance.closing import Adjustment, RecordKey, compare, known_at, posted_month, postings
 from server.attendance.engine import compute
 from server.attendance.facts import Facts
+from server.attendance.months import Month, month_after
 from server.attendance.policies import Policies
 from server.attendance.record import DayRecord, minutes_from, told
 from shared.clock import WallMs
@@ -74,7 +75,7 @@ def _open_postings(
 def _open_from(month: Month, closed: Collection[Month]) -> Month:
     """That month, or the first after it that is not closed."""
     while month in closed:
-        month = f"{date.fromisoformat(f'{month}-01') + timedelta(days=31):%Y-%m}"
+        month = month_after(month)
     return month
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from server.attendance.explain import ordered
+from server.attendance.months import month_of
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord, Minutes
 
@@ -41,7 +42,7 @@ def over_month(records: Sequence[DayRecord], policy: Policy) -> bool:
     """Whether a calendar month of them has more overtime than the limit."""
     months: dict[str, int] = {}
     for record in records:
-        month = f"{record.date:%Y-%m}"
+        month = month_of(record.date)
         months[month] = months.get(month, 0) + overtime_of(record.minutes)
     return any(minutes > policy.month_ot_limit_min for minutes in months.values())
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from server.attendance.months import month_span
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, in_database, iso_time, now_ms, show
 from server.cli.recompute import commands
 from server.config import load_config
@@ -65,7 +66,6 @@ def close(
     from server.services import closing
     from server.services.accounts import Caller
     from server.services.act import Act
-    from server.store.closing_queries import month_span
     from shared.errors import DataError
 
     zone = load_config(config).zone

@@ -6,14 +6,15 @@ docs/reference/month-report.md says the same in words. Days are exact fractions 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from itertools import groupby
 from typing import Literal, TypeAlias
 
 from server.attendance.calendar import PLAIN, Calendar
-from server.attendance.closing import Adjustment, Decision, Month, decided, stands
+from server.attendance.closing import Adjustment, Decision, decided, stands
 from server.attendance.limits import DAYS_IN_A_ROW
+from server.attendance.months import Month, month_span
 from server.attendance.period import Period, period_of
 from server.attendance.policy import DEFAULT, Policy
 from server.attendance.record import DayRecord, Minutes, Status
@@ -131,20 +132,12 @@ class MonthSummary:
     flags: tuple[str, ...] = ()
 
 
-def month_span(month: Month) -> tuple[date, date]:
-    """First and last date of a month such as ``2026-02``."""
-    first = date.fromisoformat(f"{month}-01")
-    return first, _next_month(first) - timedelta(days=1)
-
-
 def hours_period(kind: HoursPeriod, month: Month) -> tuple[date, date]:
     """First and last date of the month, quarter or year of comprehensive hours that holds a month."""
     length = _MONTHS[kind]
-    of_month, _ = month_span(month)
-    first = last = of_month.replace(month=(of_month.month - 1) // length * length + 1)
-    for _ in range(length):
-        last = _next_month(last)
-    return first, last - timedelta(days=1)
+    year, number = month.split("-")
+    first = (int(number) - 1) // length * length + 1
+    return month_span(f"{year}-{first:02}")[0], month_span(f"{year}-{first + length - 1:02}")[1]
 
 
 def summarise(month: Month, facts: MonthFacts) -> MonthSummary:
@@ -231,7 +224,3 @@ def _sum_of(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in several:
         total.update(one)
     return {name: total[name] for name in sorted(total) if total[name]}
-
-
-def _next_month(first: date) -> date:
-    return (first.replace(day=1) + timedelta(days=31)).replace(day=1)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as field_
 
+from server.attendance.months import month_of
 from server.reports.shadow import DAY_MIN, TheirStatus
 from server.reports.shadow_words import meaning
 from shared.sheets import Sheet, SheetRow, read_sheet
@@ -139,7 +140,7 @@ def _day(
     date = parse_day(texts.get("date", ""), month)
     if date is None:
         return Bad(number, "date", "not_a_date", {"text": texts.get("date", "")[:40]})
-    if f"{date:%Y-%m}" != month:
+    if month_of(date) != month:
         return Bad(number, "date", "other_month", {"date": date.isoformat(), "month": month})
     said = texts.get("status", "")
     understood = meaning(said, words)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import xlsxwriter
 
 from server.attendance.calendar import Calendar
+from server.attendance.months import month_of
 from server.rosters.change import NOTHING, Plan
 from server.rosters.pattern import dates
 from server.rosters.shift import LibraryShift, wall
@@ -78,7 +79,7 @@ def roster_book(
     plain, centred = book.add_format(font), book.add_format({**font, **edge})
     kinds = {"workday": "#E8EEF9", "restday": "#F0F2F5", "statutory": "#FDECEC"}
     heads = {kind: book.add_format({**heading, "bg_color": colour}) for kind, colour in kinds.items()}
-    sheet = book.add_worksheet(f"{first:%Y-%m}")
+    sheet = book.add_worksheet(month_of(first))
     sheet.write_string(
         0, 0, words["title"].format(first.year, first.month), book.add_format({**font, "font_size": 14, "bold": True})
     )

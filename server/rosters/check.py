@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from server.attendance.calendar import PLAIN, Calendar
+from server.attendance.months import month_of
 from server.attendance.policy import WorkSystem
 from server.rosters.catalogue import BY_CODE, Level
 from server.rosters.pattern import WEEK, Shifts
@@ -138,8 +139,8 @@ def _of_day(
     closed: Collection[str],
 ) -> Iterator[Finding]:
     shifts = after.get(day, ())
-    if f"{day:%Y-%m}" in closed:
-        yield Finding(person.id, day, "month_closed", {"month": f"{day:%Y-%m}"})
+    if month_of(day) in closed:
+        yield Finding(person.id, day, "month_closed", {"month": month_of(day)})
     if shifts and (day < person.joined_on or (person.left_on is not None and day > person.left_on)):
         left = person.left_on.isoformat() if person.left_on else ""
         yield Finding(person.id, day, "not_employed", {"joined_on": person.joined_on.isoformat(), "left_on": left})

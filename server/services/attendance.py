@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.attendance.closing import Adjustment, Month
+from server.attendance.closing import Adjustment
 from server.attendance.engine import compute, turning_points
 from server.attendance.late import Locked, adjustments_now
+from server.attendance.months import Month, month_of, month_span
 from server.attendance.record import DayRecord
 from server.attendance.requested import ROOM_MIN
 from server.attendance.schedule import MINUTE_MS
@@ -80,7 +81,7 @@ async def reopen(connection: AsyncConnection, month: Month, still_closed: Collec
     again; those that were posted to a month that is still closed were paid and stay: what they said comes off the
     first open month once this one is closed again.
     """
-    first, last = closing_queries.month_span(month)
+    first, last = month_span(month)
     people = await attendance_queries.people_between(connection, first, last)
     gone = await result_queries.drop_adjustments(connection, first, last, but_posted_to=still_closed)
     days = [(employee, first + n * _DAY) for employee in people for n in range((last - first).days + 1)]
@@ -94,13 +95,13 @@ async def settled(connection: AsyncConnection, month: Month) -> None:
 
     Call it in the transaction that closes the month.
     """
-    first, last = closing_queries.month_span(month)
+    first, last = month_span(month)
     await attendance_queries.touch_days(connection, await result_queries.adjusted_days(connection, first, last))
 
 
 async def _compute(connection: AsyncConnection, waiting: Sequence[Touched], now_ms: WallMs) -> Computed:
     computed = Computed(await closing_queries.closed_months(connection))
-    locked = {(row.employee, row.date) for row in waiting if f"{row.date:%Y-%m}" in computed.closed}
+    locked = {(row.employee, row.date) for row in waiting if month_of(row.date) in computed.closed}
     stored = await result_queries.locked_records(connection, locked)
     posted = await result_queries.posted_adjustments(connection, locked)
     for person in await facts_of(connection, waiting):
@@ -127,10 +128,10 @@ async def _store(db: Database, waiting: Sequence[Touched], computed: Computed, n
         days = await attendance_queries.claim(connection, waiting)
         if not days:
             return 0
-        locked = {(employee, day) for employee, day in days if f"{day:%Y-%m}" in computed.closed}
+        locked = {(employee, day) for employee, day in days if month_of(day) in computed.closed}
         changed = await result_queries.replace_days(connection, days - locked, computed.records, now_ms)
         adjusted = await result_queries.replace_adjustments(connection, locked, computed.adjustments, now_ms)
-        await score_queries.touch_scores(connection, ((employee, f"{day:%Y-%m}") for employee, day in changed))
+        await score_queries.touch_scores(connection, ((employee, month_of(day)) for employee, day in changed))
         topics = {f"day:{day}" for _, day in changed} | {f"month:{day:%Y-%m}" for _, day in changed}
         topics |= {f"employee:{employee}" for employee, _ in changed}
         for (employee, day), posted_to in adjusted:
@@ -170,5 +171,5 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
 def _by_month(dates: Iterable[date]) -> dict[Month, set[date]]:
     found: dict[Month, set[date]] = {}
     for day in dates:
-        found.setdefault(f"{day:%Y-%m}", set()).add(day)
+        found.setdefault(month_of(day), set()).add(day)
     return found

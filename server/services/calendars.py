@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.attendance.calendar import PLAIN, Calendar, changed_dates
-from server.attendance.closing import Month, refuse_closed
+from server.attendance.closing import refuse_closed
+from server.attendance.months import Month, month_of
 from server.attendance.touch import dates_near_calendar
 from server.calendars.check import Checked, check
 from server.calendars.difference import DayChange, changed_types, differences
@@ -85,7 +86,7 @@ async def effect_of(connection: AsyncConnection, edition: Edition, now_ms: WallM
     former = as_edition(before) if before is not None else None
     checked = check(edition, calendar.country)
     dates = changed_types(former, edition)
-    months = {f"{day:%Y-%m}" for day in _judged(dates, former, edition)}
+    months = {month_of(day) for day in _judged(dates, former, edition)}
     closed = months & set(await closing_queries.closed_months(connection))
     touched = await _touched(connection, await _sites_of(connection, calendar), dates, now_ms)
     people = len({employee for employee, _ in touched})
@@ -264,7 +265,7 @@ async def _sites_of(connection: AsyncConnection, calendar: CalendarRow) -> list[
 
 def _in_closed(edition: Edition, closed: Collection[Month]) -> bool:
     dates = _judged(changed_types(None, edition), None, edition)
-    return any(f"{day:%Y-%m}" in closed for day in dates)
+    return any(month_of(day) in closed for day in dates)
 
 
 def _judged(dates: Iterable[dt.date], before: Edition | None, after: Edition) -> set[dt.date]:

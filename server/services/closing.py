@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +12,7 @@ from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.attendance.calendar import PLAIN, Calendar
 from server.attendance.checklist import Code, Item, checklist, refuse_unready
-from server.attendance.closing import Month
+from server.attendance.months import Month, month_instants
 from server.services import attendance
 from server.services.act import Act
 from server.services.confirming import confirmations
@@ -27,9 +27,9 @@ from server.store import (
     user_queries,
 )
 from server.store.checklist_queries import PlannedDays
-from server.store.closing_queries import ClosingRow, month_span
+from server.store.closing_queries import ClosingRow
 from server.store.database import Database
-from shared.clock import WallMs, to_ms
+from shared.clock import WallMs
 from shared.errors import DataError
 
 HOUR_MS = 3_600_000
@@ -83,7 +83,7 @@ async def checklist_of(
 
     What belongs to nobody's department (strangers' numbers, terminals, calendars) is there only for who sees everyone.
     """
-    from_ms, to_ms = span_ms(month, zone)
+    from_ms, to_ms = month_instants(month, zone)
     left, unfinished = await undecided_rows(connection, scope, month)
     states = Counter(one.state for one in (await confirmations(connection, scope, month)).values())
     unplanned = await people_without_roster(connection, scope, month)
@@ -151,7 +151,7 @@ async def close_month(
         closed = await closing_queries.hold_closing(connection)
         if month in closed:
             return (await closing_queries.closing_rows(connection, month))[0]
-        _, to_ms = span_ms(month, zone)
+        _, to_ms = month_instants(month, zone)
         if await checklist_queries.unidentified_before(connection, done, to_ms + LAST_PUNCHES_MS):
             raise DataError(f"punches of {month} are just coming in; try again in a moment", "not_ready")
         people, records = await checklist_queries.month_of_records(connection, scope, month)
@@ -226,19 +226,9 @@ async def reopen(db: Database, act: Act, month: Month) -> int:
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-def span_ms(month: Month, zone: ZoneInfo) -> tuple[WallMs, WallMs]:
-    """First instant of a month in the zone, and of the one after it."""
-    first, last = month_span(month)
-    return _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
-
-
 def synced_until(to_ms: WallMs, now_ms: WallMs) -> WallMs:
     """Until when terminals must have told everything: the last punches of the month, or lately if it is just over."""
     return max(to_ms, min(to_ms + LAST_PUNCHES_MS, now_ms - FRESH_MS))
-
-
-def _midnight(day: date, zone: ZoneInfo) -> WallMs:
-    return to_ms(datetime.combine(day, time(), zone))
 
 
 def _state(month: Month, rows: Collection[ClosingRow]) -> MonthState:

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
-from server.attendance.closing import Month, refuse_closed
+from server.attendance.closing import refuse_closed
+from server.attendance.months import Month, month_span
 from server.services.act import Act
 from server.services.month_sums import Sums, month_sums
 from server.store import change_queries, checklist_queries, closing_queries, log_queries, page_queries
-from server.store.closing_queries import ConfirmationRow, month_span
+from server.store.closing_queries import ConfirmationRow
 from server.store.database import Database
 from server.store.scope_filter import ALL, Narrow
 from shared.errors import DataError

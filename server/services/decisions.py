@@ -9,19 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.access.viewer import Viewer
-from server.attendance.closing import (
-    Decision,
-    Month,
-    default_decision,
-    manual_decision,
-    refuse_closed,
-    running,
-    stands,
-)
+from server.attendance.closing import Decision, default_decision, manual_decision, refuse_closed, running, stands
+from server.attendance.months import Month, month_of, month_span
 from server.services.act import Act
 from server.store import change_queries, checklist_queries, closing_queries, log_queries
 from server.store.checklist_queries import RecordRow
-from server.store.closing_queries import DecisionRow, RecordId, month_span
+from server.store.closing_queries import DecisionRow, RecordId
 from server.store.database import Database
 from server.store.scope_filter import ALL, Narrow
 from shared.clock import WallMs
@@ -192,7 +185,7 @@ async def _store(
 
 
 def _months(dates: Iterable[date]) -> str:
-    return ",".join(sorted({f"{day:%Y-%m}" for day in dates}))
+    return ",".join(sorted({month_of(day) for day in dates}))
 
 
 async def _tell(connection: AsyncConnection, records: Collection[RecordId], at_ms: WallMs) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.attendance.assign import local_date
-from server.attendance.closing import Month, stands
+from server.attendance.closing import stands
 from server.attendance.exceptions import Action, Kind, Limits, kinds_of, suggested
+from server.attendance.months import Month, month_of
 from server.attendance.policy import DEFAULT
 from server.attendance.touch import touched_dates
 from server.services.act import Act
@@ -199,7 +200,7 @@ def _held(row: HeldRow, asked: Mapping[tuple[str, date], QuestionRow]) -> Found:
 
 
 def _closed(one: Found, closed: Mapping[Month, WallMs]) -> Found:
-    return replace(one, closed=f"{one.date:%Y-%m}" in closed)
+    return replace(one, closed=month_of(one.date) in closed)
 
 
 def _claimed(row: HeldRow) -> date:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.attendance.months import month_of
 from server.attendance.policy_settings import policy_from
 from server.config import ServerConfig
 from server.rosters.change import EmployeeDay, from_pattern
@@ -155,7 +156,7 @@ async def plan_free_days(
     known = await roster_queries.people_by_id(connection, Scope.system(), people)
     plan = await roster_queries.plan_of(connection, people, first - AROUND, last + AROUND)
     laid = await rosters.laid_out(connection, known, first, last, only=group)
-    open_ = {key: shifts for key, shifts in laid.items() if shifts and f"{key[1]:%Y-%m}" not in closed}
+    open_ = {key: shifts for key, shifts in laid.items() if shifts and month_of(key[1]) not in closed}
     changes = {key: shifts for key, shifts in from_pattern(plan, open_, over=()).items() if key not in plan}
     looked = await rosters.findings_of(connection, known, plan, changes, closed)
     clashes = {(one.employee, one.date) for one in looked.findings if one.level == "conflict"}
@@ -253,7 +254,7 @@ async def _refuse_unknown(connection: AsyncConnection, group: str) -> None:
 
 def _reached(closed: Collection[str], first: date, last: date | None) -> set[str]:
     """Closed months with a date in the span; open-ended without ``last``."""
-    return {month for month in closed if f"{first:%Y-%m}" <= month and (last is None or month <= f"{last:%Y-%m}")}
+    return {month for month in closed if month_of(first) <= month and (last is None or month <= month_of(last))}
 
 
 def _refuse_reaching(closed: Collection[str], first: date, last: date | None) -> None:

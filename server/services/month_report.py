@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.attendance.calendar import PLAIN, Calendar
-from server.attendance.closing import Adjustment, Month
+from server.attendance.closing import Adjustment
+from server.attendance.months import Month, month_span
 from server.attendance.policy import Policy
 from server.reports.month import (
     DAYS_BEFORE,
@@ -20,7 +21,6 @@ from server.reports.month import (
     MonthFacts,
     MonthSummary,
     hours_period,
-    month_span,
     summarise,
 )
 from server.store import calendar_queries, closing_queries, policy_queries, report_queries

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
+from server.attendance.months import Month
 from server.reports.month import MonthSummary
 from server.services.month_report import month_rows
 from server.store.scope_filter import ALL, Narrow

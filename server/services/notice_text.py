@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from server.access.scope import Scope
+from server.attendance.months import month_span
 from server.config import ServerConfig
 from server.notices.mail import Attachment
 from server.notices.robots import Message
 from server.notices.schedule import month_told
 from server.reports.columns import Language, ReportName
-from server.reports.month import month_span
 from server.reports.words import label, title, word
 from server.services.report_files import Setting, workbook
 from server.services.reports import Question

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
-from server.reports.month import month_span
+from server.attendance.months import Month, month_span
 from server.services.month_report import MonthRow, month_rows
 from server.store import change_queries, closing_queries, report_queries
 from server.store.closing_queries import AdjustmentRow

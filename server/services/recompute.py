@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from server.access.departments import with_those_below
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.attendance.months import month_of
 from server.attendance.record import RULE_VERSION
 from server.store import attendance_queries, closing_queries, log_queries, result_queries, sweep_queries, user_queries
 from server.store.attendance_queries import EmployeeDay
@@ -76,7 +77,7 @@ async def touch_outdated(db: Database, now_ms: WallMs) -> int:
         if not page:
             break
         after = page[-1]
-        touched += await _touch(db, [day for day in page if f"{day[1]:%Y-%m}" not in closed])
+        touched += await _touch(db, [day for day in page if month_of(day[1]) not in closed])
     async with db.writing() as connection:
         await sweep_queries.set_swept(connection, name, now_ms)
     return touched

@@ -9,9 +9,8 @@ from typing import cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
+from server.attendance.months import Month, month_span
 from server.reports.columns import LEAVE, Column, ReportName, columns_of
-from server.reports.month import month_span
 from server.reports.table import Cell, Names, Row, summed
 from server.services import report_lines as lines
 from server.services.month_report import month_rows

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.attendance.months import month_of
 from server.requests.span import date_of_punch, instant, midnights
 from server.services.leave import CORRECTION_SETTINGS
 from server.services.request_parts import DAY, Ask, Asking, Draft, shifts_around, values_of
@@ -37,7 +38,7 @@ async def _limit_corrections(
     limits, near = await _corrections_of_month(connection, asking.person, day)
     if any(row.from_ms == at for row in near):
         raise DataError("a correction of that minute was asked for already", "overlap")
-    month = f"{day:%Y-%m}"
+    month = month_of(day)
     used = _used(near, day)
     made.values["detail"] = {"date": str(day)}
     today = from_ms(asking.now_ms).astimezone(asking.zone).date()
@@ -72,7 +73,7 @@ async def _corrections_of_month(
 
 def _used(near: Sequence[RequestRow], day: dt.date) -> int:
     """Corrections of the month of that date that count: those of the employee."""
-    month = f"{day:%Y-%m}"
+    month = month_of(day)
     return sum(one.detail.get("date", "").startswith(month) and not one.detail.get("by_hr") for one in near)
 
 

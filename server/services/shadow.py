@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.attendance.months import month_of, month_span
 from server.attendance.record import DayRecord
 from server.reports.shadow import Compared, Ours, Reason, Theirs, TheirStatus, compare
 from server.reports.shadow_ours import our_day
@@ -85,12 +86,12 @@ async def compare_month(
     connection: AsyncConnection, scope: Scope, month: str, narrow: Narrow = ALL
 ) -> list[ComparedDay]:
     """Every day from the first to the last that the file has, of everybody in it; by department, name and date."""
-    return await _compare(connection, scope, shadow_queries.span_of(month), narrow)
+    return await _compare(connection, scope, month_span(month), narrow)
 
 
 async def compare_day(connection: AsyncConnection, scope: Scope, employee: str, date: dt.date) -> ComparedDay:
     """One day; NotFoundError when the file has nobody of that id in the month, or nobody in scope."""
-    first, last = shadow_queries.span_of(f"{date:%Y-%m}")
+    first, last = month_span(month_of(date))
     days = await _compare(connection, scope, (first, last), ALL, only=employee)
     found = next((day for day in days if day.date == date), None)
     if found is None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.attendance.months import month_of, month_span
 from server.reports.shadow import TheirStatus
 from server.reports.shadow_read import HEADINGS, ShadowDay, parse_day, read_month, read_month_sheet
 from server.reports.shadow_words import IGNORE, STATUSES
@@ -56,7 +57,7 @@ async def _check(connection: AsyncConnection, question: Question) -> Checked:
         for employee, row in strangers.items()
     ]
     days = [day for day in file.days if day.employee in known]
-    first, last = shadow_queries.span_of(month)
+    first, last = month_span(month)
     there = await shadow_queries.shadow_rows(connection, question.who.scope, first, last)
     before = {(row.employee, row.date): row for row in there}
     added = sum((day.employee, day.date) not in before for day in days)
@@ -86,7 +87,7 @@ def _month_of(question: Question) -> str:
     if "date" not in question.columns:
         return ""
     dates = (parse_day(question.text(row, "date"), "") for row in question.sheet.rows)
-    found = {f"{date:%Y-%m}" for date in dates if date is not None}
+    found = {month_of(date) for date in dates if date is not None}
     return found.pop() if len(found) == 1 else ""
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.attendance.calendar import PLAIN
+from server.attendance.months import month_of
 from server.rosters.change import EmployeeDay
 from server.rosters.check import AROUND, Person, check
 from server.rosters.pattern import Shifts, lay_out
@@ -164,7 +165,7 @@ async def _check(connection: AsyncConnection, shift: LibraryShift, closed: Colle
     if problems or before is None or same_times(before.plan, shift.plan):
         return ShiftCheck(problems, 0, 0, [], 0, copy)
     days = await shift_queries.days_on(connection, shift.id)
-    months = sorted({f"{day:%Y-%m}" for _, day in days} & set(closed))
+    months = sorted({month_of(day) for _, day in days} & set(closed))
     overlaps = await _overlaps(connection, days, library | {shift.id: shift}) if days else 0
     return ShiftCheck(problems, len({employee for employee, _ in days}), len(days), months, overlaps, copy)
 

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
+from server.attendance.months import Month, month_of, month_span
 from server.attendance.record import DayRecord
-from server.store.closing_queries import minutes_of, month_span
 from server.store.closing_tables import held_decisions
 from server.store.fleet_queries import GatewayRow, TerminalRow, gateway_rows, terminal_rows
 from server.store.request_tables import requests
+from server.store.result_queries import minutes_of
 from server.store.scope_filter import ALL, Narrow, narrowed, visible
 from server.store.tables import (
     attendance_days,
@@ -75,7 +75,7 @@ async def months_with_records(connection: AsyncConnection, scope: Scope) -> list
     found: list[Month] = []
     day = last
     while first is not None and day is not None and day >= first.replace(day=1):
-        found.append(f"{day:%Y-%m}")
+        found.append(month_of(day))
         day = day.replace(day=1) - dt.timedelta(days=1)
     return found
 

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Adjustment, Decision, Month, pay_deltas, stands
+from server.attendance.closing import Adjustment, Decision, pay_deltas, stands
+from server.attendance.months import Month, month_span
 from server.attendance.record import DayRecord, Minutes, minutes_from, told
 from server.store.closing_tables import adjustments, closings, confirmations, decisions
 from server.store.scope_filter import ALL, Narrow, narrowed
@@ -251,17 +252,6 @@ async def put_confirmations(connection: AsyncConnection, rows: Sequence[Confirma
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
-
-
-def month_span(month: Month) -> tuple[dt.date, dt.date]:
-    """First and last date of a month."""
-    first = dt.date.fromisoformat(f"{month}-01")
-    return first, (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
-
-
-def minutes_of(row: Row[Any]) -> Minutes:
-    """The minutes of a row of ``attendance_days``."""
-    return Minutes(**{name: getattr(row, f"{name}_min") for name in _MINUTES})
 
 
 _MINUTES = tuple(field.name for field in fields(Minutes))

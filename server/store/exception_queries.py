@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.attendance.exceptions import STATUS_KINDS, Limits
 from server.attendance.record import DayRecord
-from server.store.closing_queries import minutes_of
 from server.store.closing_tables import day_questions, held_decisions
+from server.store.result_queries import minutes_of
 from server.store.scope_filter import ALL, Narrow, narrowed, visible
 from server.store.tables import attendance_days, employees, punches, shifts, sites, terminals
 from server.store.upsert import insert_into

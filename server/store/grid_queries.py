@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.attendance.closing import Decision
+from server.attendance.months import month_of
 from server.attendance.record import DayRecord, Minutes
 from server.store.closing_tables import adjustments, decisions
 from server.store.page_queries import PersonRow
@@ -87,7 +88,7 @@ async def newest_month(connection: AsyncConnection, scope: Scope) -> str | None:
     came_to = attendance_days.c.status.not_in(("off", "not_yet"))
     newest = select(attendance_days.c.date).select_from(joined).where(came_to, visible(scope))
     date = await connection.scalar(newest.order_by(attendance_days.c.date.desc()).limit(1))
-    return None if date is None else f"{date:%Y-%m}"
+    return None if date is None else month_of(date)
 
 
 async def grid_people(

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
+from server.attendance.months import Month, month_of
 from server.store.attendance_queries import EmployeeDay
 from server.store.closing_tables import held_decisions
 from server.store.request_tables import requests
@@ -35,11 +35,11 @@ async def late_facts(
     connection: AsyncConnection, scope: Scope, days: Collection[EmployeeDay], closed: Mapping[Month, WallMs]
 ) -> dict[EmployeeDay, list[LateFact]]:
     """What was learned about each of these employee-days since its month was closed, oldest first."""
-    wanted = [(employee, day) for employee, day in sorted(set(days)) if f"{day:%Y-%m}" in closed]
+    wanted = [(employee, day) for employee, day in sorted(set(days)) if month_of(day) in closed]
     if not wanted:
         return {}
     first, last = min(day for _, day in wanted), max(day for _, day in wanted)
-    since = min(closed[f"{day:%Y-%m}"] for _, day in wanted)
+    since = min(closed[month_of(day)] for _, day in wanted)
     span = (_utc(first - _AROUND), _utc(last + 2 * _AROUND))
     people = sorted({employee for employee, _ in wanted})
     facts = [
@@ -48,7 +48,7 @@ async def late_facts(
     ]
     found: dict[EmployeeDay, list[LateFact]] = {}
     for employee, day in wanted:
-        after = closed[f"{day:%Y-%m}"]
+        after = closed[month_of(day)]
         own = [fact for of, fact in facts if of == employee and fact.known_ms > after and _near(fact, day)]
         found[employee, day] = sorted(own, key=lambda fact: fact.known_ms)
     return found

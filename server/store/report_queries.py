@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, Text, cast, exists, func, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.closing import Month
+from server.attendance.months import Month
 from server.attendance.record import DayRecord, Minutes
 from server.reports.month import MonthDay
 from server.store.closing_tables import adjustments

@@ -285,7 +285,7 @@ def _versions(former: Iterable[Row[Any]], records: Iterable[DayRecord], at_ms: W
             "replaced_ms": at_ms,
         }
         for row in former
-        if now.get(row.part) != (row.status, minutes := _minutes(row)) and not _running(row)
+        if now.get(row.part) != (row.status, minutes := minutes_of(row)) and not _running(row)
     ]
 
 
@@ -294,7 +294,8 @@ def _running(row: Row[Any]) -> bool:
     return not record.finished
 
 
-def _minutes(row: Row[Any]) -> Minutes:
+def minutes_of(row: Row[Any]) -> Minutes:
+    """The minutes of a row of ``attendance_days``."""
     return Minutes(*_MINUTES(row))
 
 
@@ -305,7 +306,7 @@ def _record(row: Row[Any]) -> DayRecord:
         row.part,
         row.shift,
         row.status,
-        _minutes(row),
+        minutes_of(row),
         row.first_ms,
         row.last_ms,
         tuple(row.flags),

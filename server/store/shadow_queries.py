@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
+from server.attendance.months import month_of, month_span
 from server.store.attendance_queries import EmployeeDay
 from server.store.scope_filter import ALL, Narrow, narrowed, visible
 from server.store.shadow_tables import shadow_days
@@ -86,17 +87,11 @@ async def months(connection: AsyncConnection, scope: Scope) -> list[MonthCount]:
     counted = select(of_date.c.date, func.count()).group_by(of_date.c.date)
     days: dict[str, int] = {}
     for date, number in await connection.execute(counted):
-        days[f"{date:%Y-%m}"] = days.get(f"{date:%Y-%m}", 0) + number
+        days[month_of(date)] = days.get(month_of(date), 0) + number
     return [
-        MonthCount(month, len(await people(connection, scope, *span_of(month))), days[month])
+        MonthCount(month, len(await people(connection, scope, *month_span(month))), days[month])
         for month in sorted(days, reverse=True)
     ]
-
-
-def span_of(month: str) -> tuple[dt.date, dt.date]:
-    """First and last date of ``YYYY-MM``."""
-    first = dt.date.fromisoformat(f"{month}-01")
-    return first, (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
 
 
 async def people(

@@ -12,6 +12,7 @@ from server.access.scope import Scope
 from server.api.views.attendance import DayAdjustmentView, DayDecisionView, DayRequestView, DayVersionView
 from server.api.views.base import NameView
 from server.attendance.closing import stands
+from server.attendance.months import month_of
 from server.attendance.record import DayRecord, Minutes
 from server.store import asked_queries, closing_queries, grid_queries, leave_queries, page_queries, result_queries
 from server.store.asked_queries import RequestRow, Wanted
@@ -58,7 +59,7 @@ async def around(
             DayAdjustmentView.model_validate(row)
             for row in await grid_queries.adjustments_on(connection, scope, person.id, day)
         ],
-        closed=f"{day:%Y-%m}" in await closing_queries.closed_months(connection),
+        closed=month_of(day) in await closing_queries.closed_months(connection),
     )
 
 

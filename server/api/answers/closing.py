@@ -27,14 +27,15 @@ from server.api.views.closing import (
     PendingView,
     ProgressView,
 )
-from server.attendance.closing import Month, default_decision, running, stands
+from server.attendance.closing import default_decision, running, stands
+from server.attendance.months import Month, month_of, month_span
 from server.attendance.record import DayRecord
 from server.services import closing, confirming
 from server.services.confirming import Confirmation
 from server.services.decisions import standing
 from server.store import change_queries, checklist_queries, closing_queries, late_queries, people_queries
 from server.store.checklist_queries import RecordRow
-from server.store.closing_queries import AdjustmentRow, ClosingRow, DecisionRow, RecordId, month_span
+from server.store.closing_queries import AdjustmentRow, ClosingRow, DecisionRow, RecordId
 from server.store.late_queries import LateFact
 from shared.clock import from_ms
 
@@ -58,7 +59,7 @@ async def months(context: Context, viewer: Viewer) -> MonthsView:
             )
         )
     current = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone)
-    return MonthsView(months=rows, current=f"{current:%Y-%m}")
+    return MonthsView(months=rows, current=month_of(current))
 
 
 async def month(context: Context, viewer: Viewer, month: Month) -> MonthDetailView:

@@ -19,6 +19,7 @@ from server.api.views.exceptions import (
     OwnQuestionsView,
     OwnQuestionView,
 )
+from server.attendance.months import month_of
 from server.services import exceptions
 from server.services.exceptions import Found, Question, suggested_ms
 from server.store import change_queries, exception_queries, people_queries
@@ -46,7 +47,7 @@ async def listed(context: Context, viewer: Viewer, choice: Choice, page: Page) -
         if part:
             found = [one for one in found if part in one.row.name.casefold() or part == one.row.employee.casefold()]
         shown = [one for one in found if choice.kind is None or choice.kind in one.kinds]
-        months = {f"{day:%Y-%m}" for day in (question.first, question.last)}
+        months = {month_of(day) for day in (question.first, question.last)}
         versions = [await change_queries.newest_change(connection, f"month:{month}") for month in sorted(months)]
         return ExceptionsView(
             first=question.first,

@@ -20,6 +20,7 @@ from server.api.context import Context
 from server.api.paging import Page
 from server.attendance.calendar import PLAIN, Calendar
 from server.attendance.closing import Decision, decided, stands
+from server.attendance.months import month_span
 from server.attendance.record import DayRecord, Minutes
 from server.store import calendar_queries, change_queries, closing_queries, grid_queries, people_queries, user_queries
 from server.store.grid_queries import DayKey, GridQuestion, GridRecord, RecordKey, ShiftCode, SortKey
@@ -135,7 +136,7 @@ async def grid(context: Context, scope: Scope, asked: GridAsked, *, page: Page) 
     async with context.db.reading() as connection:
         month = asked.month or await grid_queries.newest_month(connection, scope)
         month = month or f"{from_ms(context.clocks.wall_ms()).astimezone(context.config.zone):%Y-%m}"
-        first, last = closing_queries.month_span(month)
+        first, last = month_span(month)
         narrow = await _narrow(connection, asked)
         question = GridQuestion(first, last, narrow, asked.statuses, asked.part, asked.sort, asked.descending)
         total, people = await grid_queries.grid_people(

@@ -36,9 +36,9 @@ from server.api.views.requests import (
     StepView,
     SwapBody,
 )
+from server.attendance.months import month_instants
 from server.requests.approvers import Account
 from server.requests.chain import Step
-from server.requests.span import midnights
 from server.services import approvals, requests
 from server.services.leave import leave_types
 from server.services.request_corrections import corrections_left
@@ -139,13 +139,11 @@ async def narrowed_to(context: Context, department: str | None) -> Narrow:
         return Narrow(with_those_below({department}, await user_queries.department_parents(connection)))
 
 
-def month_span(context: Context, month: str | None) -> tuple[WallMs | None, WallMs | None]:
+def month_or_always(context: Context, month: str | None) -> tuple[WallMs | None, WallMs | None]:
     """First moment of a month and of the next, in the company's zone."""
     if month is None:
         return None, None
-    first = dt.date.fromisoformat(f"{month}-01")
-    following = (first + dt.timedelta(days=31)).replace(day=1)
-    return midnights(first, context.config.zone)[0], midnights(following, context.config.zone)[0]
+    return month_instants(month, context.config.zone)
 
 
 async def detail(context: Context, viewer: Viewer, request: int, now_ms: WallMs) -> RequestDetailView:

@@ -34,6 +34,7 @@ from server.api.views.rosters import (
     WhoBody,
 )
 from server.attendance.calendar import PLAIN, Calendar
+from server.attendance.months import month_of, month_span
 from server.rosters.book import Language, Line, roster_book
 from server.rosters.change import NOTHING, Plan
 from server.rosters.check import worst
@@ -101,7 +102,7 @@ async def board(context: Context, viewer: Viewer, question: BoardQuestion, page:
                 BoardDayView(
                     date=day,
                     types=_types(calendars, [site.id for site in sites], day),
-                    closed=f"{day:%Y-%m}" in closed,
+                    closed=month_of(day) in closed,
                     coverage=covered.get(day, {}),
                 )
                 for day in dates(first, last)
@@ -130,7 +131,7 @@ class FileQuestion(BaseModel):
 async def book(context: Context, viewer: Viewer, question: FileQuestion) -> bytes:
     """A month of everybody in scope as XLSX, in the form that is read back."""
     scope = viewer.scope
-    first, last = closing_queries.month_span(question.month)
+    first, last = month_span(question.month)
     async with context.db.reading() as connection:
         narrow = await _narrow(connection, question.department, question.site)
         people = await roster_queries.people(connection, scope, narrow, first, last, group=question.group)

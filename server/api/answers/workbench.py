@@ -12,6 +12,7 @@ from server.api.answers.devices import ONLINE_MS
 from server.api.context import Context
 from server.api.views.base import NameView
 from server.api.views.workbench import AttendedView, SiteSyncView, TodoKind, TodoView, WorkbenchView
+from server.attendance.months import month_of
 from server.services import approvals, calendars, exceptions
 from server.store import (
     change_queries,
@@ -55,7 +56,7 @@ async def workbench(context: Context, viewer: Viewer) -> WorkbenchView:
                 *(_devices_todo(gateways, terminals, now_ms) if scope.everyone else ()),
             ],
             sites=await _sites(connection, scope, gateways, terminals, now_ms),
-            month=f"{day:%Y-%m}",
+            month=month_of(day),
             now_ms=now_ms,
             version=await change_queries.newest_change(connection, f"day:{day}"),
         )
@@ -68,7 +69,7 @@ async def _people_todo(
     if viewer.may("exceptions.decide"):
         question = exceptions.Question(day.replace(day=1), day, undecided=True)
         open_ones = [one for one in await exceptions.find(connection, scope, question) if not one.closed]
-        found.append(_todo("exceptions", len(open_ones), month=f"{day:%Y-%m}"))
+        found.append(_todo("exceptions", len(open_ones), month=month_of(day)))
     if viewer.may("requests.decide"):
         waiting = await approvals.waiting_for(connection, viewer, now_ms)
         found.append(_todo("approvals", len(waiting), [one.row.name for one in waiting]))
@@ -87,7 +88,7 @@ async def _company_todo(connection: AsyncConnection, viewer: Viewer, today: dt.d
     if viewer.may("months.read"):
         closed = await closed_months(connection)
         known = await checklist_queries.months_with_records(connection, viewer.scope)
-        over = [month for month in known if month < f"{today:%Y-%m}" and month not in closed]
+        over = [month for month in known if month < month_of(today) and month not in closed]
         found.append(_todo("month", len(over), month=over[-1] if over else None))
     if viewer.may("calendar.write"):
         missing = await calendars.missing_years(connection, now_ms)

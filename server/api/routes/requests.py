@@ -60,7 +60,7 @@ async def my_requests(
     page: PageDep,
 ) -> RequestsView:
     """The viewer's requests, newest first."""
-    from_ms, to_ms = answers.month_span(context, month)
+    from_ms, to_ms = answers.month_or_always(context, month)
     wanted = Wanted(state, kind, whom(viewer, "me", others="requests.read"), from_ms, to_ms)
     return await answers.page_of(context, Scope(employee=viewer.employee), wanted, page)
 
@@ -107,7 +107,7 @@ async def team_requests(
     page: PageDep,
 ) -> RequestsView:
     """Requests of people in scope, newest first."""
-    from_ms, to_ms = answers.month_span(context, month)
+    from_ms, to_ms = answers.month_or_always(context, month)
     narrow = await answers.narrowed_to(context, department)
     return await answers.page_of(context, viewer.scope, Wanted(state, kind, employee, from_ms, to_ms, narrow), page)
 

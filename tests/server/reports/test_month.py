@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.attendance.closing import Adjustment, default_decision
+from server.attendance.months import month_span
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord, Minutes, Status
-from server.reports.month import Bank, MonthDay, MonthFacts, MonthSummary, hours_period, month_span, summarise
+from server.reports.month import Bank, MonthDay, MonthFacts, MonthSummary, hours_period, summarise
 
 MARCH = "2026-03"
 PARTS = ("worked", "holiday_work", "late", "early", "gap", "absent", "pending", "exempt")
