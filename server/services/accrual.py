@@ -1,8 +1,6 @@
 """Annual leave by law, written into the ledger year by year; what is left of a year goes over or lapses."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 
 from server.access.scope import Scope
 from server.requests.balance import settle
@@ -13,6 +11,7 @@ from server.store import asked_queries, leave_queries, log_queries
 from server.store.asked_queries import AskerRow
 from server.store.change_queries import note_changes
 from server.store.database import Database
+from server.store.leave_queries import NewGrant
 from server.store.log_queries import Entry
 from shared.clock import WallMs, from_ms
 
@@ -30,7 +29,7 @@ async def accrue(db: Database, zone: dt.tzinfo, now_ms: WallMs) -> int:
         types = [leave for leave in (await leave_types(connection)).values() if _accrues(leave)]
         people = await asked_queries.askers(connection, Scope.system(), None)
         accounts = await accounts_of(connection, [person.id for person in people], types)
-    rows = []
+    rows: list[NewGrant] = []
     for leave in types:
         for person in people:
             account = accounts[person.id, leave.id]
@@ -39,18 +38,17 @@ async def accrue(db: Database, zone: dt.tzinfo, now_ms: WallMs) -> int:
             rows += year_begin(person, leave, account, today.year)
     if not rows:
         return 0
-    at = {"actor": ACTOR, "at_ms": now_ms, "note": ""}
     async with db.writing() as connection:
-        added = await leave_queries.add_grants(connection, [{**row, **at} for row in rows])
+        added = await leave_queries.add_grants(connection, rows, actor=ACTOR, at_ms=now_ms)
         if added:
             entry = Entry(now_ms, ACTOR, "leave.accrue", str(today.year), detail={"rows": added})
             await log_queries.append(connection, entry)
-            topics = {"requests", *(f"employee:{row['employee']}" for row in rows)}
+            topics = {"requests", *(f"employee:{row.employee}" for row in rows)}
             await note_changes(connection, topics, now_ms)
     return added
 
 
-def year_begin(person: AskerRow, leave: LeaveType, account: Account, year: int) -> list[dict[str, Any]]:
+def year_begin(person: AskerRow, leave: LeaveType, account: Account, year: int) -> list[NewGrant]:
     """The row that is missing of the year's entitlement, if any."""
     right = entitlement(person.worked_since, person.joined_on, person.left_on, year)
     same = [row for row in account.grants if row.kind == "accrual" and _is_of(row.key, year)]
@@ -59,13 +57,12 @@ def year_begin(person: AskerRow, leave: LeaveType, account: Account, year: int) 
         return []
     last = dt.date(year, 12, 31)
     # Less than was thought comes off at the end of the year: what was carried over is not what shrinks.
-    first = last if missing < 0 else right.from_on
+    first = last if missing < 0 or right.from_on is None else right.from_on
     key = f"annual:{year}" if not same else f"annual:{year}:{len(same) + 1}"
-    row = _row(person, leave, "accrual", missing, key)
-    return [{**row, "from_on": first, "until_on": last}]
+    return [NewGrant(person.id, leave.id, "accrual", missing, first, last, key)]
 
 
-def year_end(person: AskerRow, leave: LeaveType, account: Account, year: int) -> list[dict[str, Any]]:
+def year_end(person: AskerRow, leave: LeaveType, account: Account, year: int) -> list[NewGrant]:
     """Rows that close the year before ``year``, unless that was done: what goes over, and what lapses."""
     last = dt.date(year - 1, 12, 31)
     done = {row.key for row in account.grants}
@@ -77,19 +74,18 @@ def year_end(person: AskerRow, leave: LeaveType, account: Account, year: int) ->
     if not left:
         return []
     over = leave.carry_over.of(left) if leave.carry_over is not None and _stays(person, last) else 0
-    out = {"from_on": last, "until_on": last}
     rows = []
     if over:
         until = leave.carry_over.last_day(year) if leave.carry_over is not None else None
-        rows.append({**_row(person, leave, "carried", -over, f"carried:{year - 1}"), **out})
-        came = {"from_on": dt.date(year, 1, 1), "until_on": until}
-        rows.append({**_row(person, leave, "carried", over, f"carried:{year - 1}:in"), **came})
+        key = f"carried:{year - 1}"
+        rows.append(NewGrant(person.id, leave.id, "carried", -over, last, last, key))
+        rows.append(NewGrant(person.id, leave.id, "carried", over, dt.date(year, 1, 1), until, f"{key}:in"))
     if left > over:
-        rows.append({**_row(person, leave, "lapsed", over - left, f"lapsed:{year - 1}"), **out})
+        rows.append(NewGrant(person.id, leave.id, "lapsed", over - left, last, last, f"lapsed:{year - 1}"))
     return rows
 
 
-def lapsed(person: AskerRow, leave: LeaveType, account: Account, today: dt.date) -> list[dict[str, Any]]:
+def lapsed(person: AskerRow, leave: LeaveType, account: Account, today: dt.date) -> list[NewGrant]:
     """Rows for what ended within the year without being taken, such as what was carried over until March."""
     standing = settle(account.lots, account.takings())
     ended: dict[dt.date, int] = {}
@@ -97,7 +93,7 @@ def lapsed(person: AskerRow, leave: LeaveType, account: Account, today: dt.date)
         if lot.until_on is not None and dt.date(today.year, 1, 1) <= lot.until_on < today:
             ended[lot.until_on] = ended.get(lot.until_on, 0) + left
     return [
-        {**_row(person, leave, "lapsed", -left, f"lapsed:{day}"), "from_on": day, "until_on": day}
+        NewGrant(person.id, leave.id, "lapsed", -left, day, day, f"lapsed:{day}")
         for day, left in sorted(ended.items())
         if left
     ]
@@ -113,7 +109,3 @@ def _is_of(key: str, year: int) -> bool:
 
 def _stays(person: AskerRow, last: dt.date) -> bool:
     return person.left_on is None or person.left_on > last
-
-
-def _row(person: AskerRow, leave: LeaveType, kind: str, minutes: int, key: str) -> Mapping[str, Any]:
-    return {"employee": person.id, "leave_type": leave.id, "kind": kind, "minutes": minutes, "key": key}

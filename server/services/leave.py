@@ -17,7 +17,7 @@ from server.store.approval_queries import ChainRow
 from server.store.asked_queries import AskerRow
 from server.store.change_queries import note_changes
 from server.store.database import Database
-from server.store.leave_queries import GrantRow, LeaveTypeRow, TakenRow
+from server.store.leave_queries import GrantRow, LeaveTypeRow, NewGrant, TakenRow
 from server.store.log_queries import Entry
 from shared.errors import DataError
 
@@ -224,8 +224,8 @@ async def give(db: Database, actor: str, people: Sequence[AskerRow], grant: Gran
     async with db.writing() as connection:
         await asked_queries.hold_people(connection, (person.id for person in people))
         found = await preview_grant(connection, people, grant)
-        row = {**asdict(grant), "actor": actor, "at_ms": caller.at_ms}
-        added = await leave_queries.add_grants(connection, [{**row, "employee": one.employee} for one in found])
+        rows = [NewGrant(one.employee, **asdict(grant)) for one in found]
+        added = await leave_queries.add_grants(connection, rows, actor=actor, at_ms=caller.at_ms)
         if added:
             detail: dict[str, str | int] = {"people": added, "minutes": grant.minutes, "key": grant.key}
             await log_queries.append(connection, _entry(caller, actor, "leave.grant", grant.leave_type, detail))

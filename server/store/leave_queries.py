@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -49,6 +49,20 @@ class GrantRow:
     note: str
     actor: str
     at_ms: WallMs
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A row to be added to the ledger; ``key`` says what it is for, once per person and type."""
+
+    employee: str
+    leave_type: str
+    kind: str
+    minutes: int
+    from_on: dt.date
+    until_on: dt.date | None
+    key: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +116,12 @@ async def grant_rows(connection: AsyncConnection, people: Collection[str], types
     ]
 
 
-async def add_grants(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> int:
+async def add_grants(connection: AsyncConnection, rows: Sequence[NewGrant], *, actor: str, at_ms: WallMs) -> int:
     """Add rows to the ledger; how many. One with a key that the person has for that type is left as it is."""
     added = 0
-    for start in range(0, len(rows), _ROWS):
-        statement = insert_into(connection, leave_grants).values([dict(row) for row in rows[start : start + _ROWS]])
+    values = [{**asdict(row), "actor": actor, "at_ms": at_ms} for row in rows]
+    for start in range(0, len(values), _ROWS):
+        statement = insert_into(connection, leave_grants).values(values[start : start + _ROWS])
         keys = ["employee", "leave_type", "key"]
         added += (await connection.execute(statement.on_conflict_do_nothing(index_elements=keys))).rowcount
     return added
