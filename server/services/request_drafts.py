@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.attendance.calendar import PLAIN
 from server.attendance.closing import refuse_closed
-from server.attendance.policy import DEFAULT
 from server.requests.approvers import Approvers, Concerned
 from server.requests.chain import DEFAULT_CHAINS, LAST_RESORT, Kind, Step, check_steps, laid_out
 from server.requests.span import covered, date_of_overtime, dates_of_span, instant, local_dates, midnights
@@ -32,11 +31,7 @@ from server.services.request_parts import (
     span_of,
     values_of,
 )
-from server.store import (
-    approval_queries,
-    asked_queries,
-    calendar_queries,
-)
+from server.store import approval_queries, asked_queries, calendar_queries, policy_queries
 from shared.errors import DataError
 
 
@@ -134,12 +129,13 @@ async def _overtime(connection: AsyncConnection, asking: Asking, ask: Ask) -> Dr
         made.warnings.append("comp_not_allowed")  # AR-27: class 3.0 is paid
     elif ask.to_comp and has_shift:
         made.warnings.append("comp_only_rest_day")  # AR-27: no effect on class 1.5
-    if has_shift and minutes > DEFAULT.day_ot_limit_min:
+    policy = (await policy_queries.policies_for(connection, [asking.person.id], day, day))[asking.person.id].on(day)
+    if has_shift and minutes > policy.day_ot_limit_min:
         made.warnings.append("ot_limit_day")
     first = midnights(dates[0].replace(day=1), asking.zone)[0]
     following = midnights((dates[0].replace(day=28) + 4 * DAY).replace(day=1), asking.zone)[0]
     others = await asked_queries.overlapping(connection, asking.person.id, ("overtime",), first, following)
-    if minutes + sum(row.minutes for row in others) > DEFAULT.month_ot_limit_min:
+    if minutes + sum(row.minutes for row in others) > policy.month_ot_limit_min:
         made.warnings.append("ot_limit_month")  # AR-30
     return made
 

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.attendance.closing import refuse_closed
-from server.attendance.policy import DEFAULT, Policy
 from server.attendance.touch import dates_near_span
 from server.requests.span import date_of_overtime, date_of_punch, dates_of_span
 from server.services import rosters
@@ -56,11 +55,7 @@ async def cease(
 
 async def touch(connection: AsyncConnection, *rows: RequestRow) -> None:
     """Have the days around requests computed again (AR-33)."""
-    sizes = await policy_queries.window_sizes(connection)
-    widest = Policy(
-        window_before_min=max(sizes.before, default=DEFAULT.window_before_min),
-        window_after_min=max(sizes.after, default=DEFAULT.window_after_min),
-    )
+    widest = (await policy_queries.window_sizes(connection)).widest
     days: set[EmployeeDay] = set()
     for row in rows:
         if row.kind in COUNTS:

@@ -11,6 +11,7 @@
 import datetime as dt
 from typing import Any
 
+import pytest
 from sqlalchemy import insert
 
 from server.services.attendance import compute_touched
@@ -43,6 +44,18 @@ async def prepare(world: World) -> World:
         await connection.execute(insert(tables.users).values(**account, departments=[], disabled=False, created_ms=1))
         world.tokens["other"] = await sign_in(connection, len(PEOPLE) + 1)
     return world
+
+
+@pytest.fixture
+async def office(world: World) -> World:
+    """The company with a week of shifts."""
+    return await prepare(world)
+
+
+@pytest.fixture
+async def any_office(any_world: World) -> World:
+    """The same on both databases."""
+    return await prepare(any_world)
 
 
 async def add_user(world: World, role: str, login: str, departments: list[str], *, employee: str | None = None) -> str:

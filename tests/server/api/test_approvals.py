@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 
-import pytest
 from sqlalchemy import update
 
 from server.services.approvals import time_out
@@ -17,25 +16,12 @@ from tests.server.api.asking import (
     detail,
     grant,
     leave,
-    prepare,
     refused,
 )
 from tests.server.api.company import NOW_MS, World, local_ms
 
 TUE = WEEK[1]
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-async def office(world: World) -> World:
-    """The company with a week of shifts."""
-    return await prepare(world)
-
-
-@pytest.fixture
-async def any_office(any_world: World) -> World:
-    """The same on both databases."""
-    return await prepare(any_world)
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------

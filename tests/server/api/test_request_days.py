@@ -2,7 +2,6 @@
 
 import datetime as dt
 
-import pytest
 from sqlalchemy import insert, update
 
 from server.store import tables
@@ -15,7 +14,6 @@ from tests.server.api.asking import (
     decide,
     leave,
     overtime,
-    prepare,
     punch,
     refused,
 )
@@ -23,18 +21,6 @@ from tests.server.api.company import DAY, World, local_ms
 
 TUE = WEEK[1]
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-async def office(world: World) -> World:
-    """The company with a week of shifts."""
-    return await prepare(world)
-
-
-@pytest.fixture
-async def any_office(any_world: World) -> World:
-    """The same on both databases."""
-    return await prepare(any_world)
 
 
 # --- what the engine makes of it ------------------------------------------------------------------------------------
@@ -117,6 +103,16 @@ async def test_comp_of_a_legal_holiday_is_warned_of(office: World) -> None:
         (overtime("08T09:00", "08T12:00", to_comp=True), []),
     ):
         assert (await office.post("employee", "/api/my/requests/check", body)).json()["warnings"] == expected
+
+
+async def test_overtime_is_warned_of_by_the_limits_that_hold_for_the_person(office: World) -> None:
+    asked = overtime("06T18:00", "06T22:00")
+    async with office.db.writing() as connection:
+        row = {"attendance_group": "", "from_on": dt.date(2026, 1, 1), "actor": "hr", "published_ms": 1}
+        limits = {"day_ot_limit_min": 300, "month_ot_limit_min": 200}
+        await connection.execute(insert(metadata.tables["policies"]).values(**row, settings=limits))
+    answer = await office.post("employee", "/api/my/requests/check", asked)
+    assert answer.json()["warnings"] == ["ot_limit_month"]
 
 
 async def test_an_approved_correction_fills_the_gap(any_office: World) -> None:
