@@ -27,6 +27,11 @@ Permission: TypeAlias = Literal[
     "clients.write",  # programs that fetch figures
     "shadow",  # compare with another system
     "quarantine.read",
+    "sources.read",  # business systems, their runs and faults
+    "sources.write",  # add and change them, run them, bring files of old systems in
+    "facts.review",  # rows of business systems that wait
+    "contracts.read",  # labour contracts; what is encrypted only on asking, and that is logged
+    "contracts.write",
     "admin",
 ]
 
@@ -45,6 +50,7 @@ _OF_TEAM: frozenset[Permission] = _OWN | {
     "exceptions.decide",
     "months.read",
     "reports.read",
+    "facts.review",
 }
 _OF_ROLE: dict[Role, frozenset[Permission]] = {
     "administrator": frozenset(PERMISSIONS),
@@ -59,10 +65,12 @@ _OF_ROLE: dict[Role, frozenset[Permission]] = {
         "notices.write",
         "clients.write",
         "shadow",
+        "contracts.read",
+        "contracts.write",
     },
     "manager": _OF_TEAM,
     "employee": _OWN,
-    "it": _OWN | {"devices.read", "quarantine.read"},
+    "it": _OWN | {"devices.read", "quarantine.read", "sources.read", "sources.write"},
     "facilities": _OWN | {"devices.read"},
 }
 
