@@ -41,8 +41,12 @@ def dates_near_span(from_ms_: WallMs, to_ms_: WallMs, zone: ZoneInfo, policy: Po
 
 
 def dates_near_calendar(day: date) -> tuple[date, ...]:
-    """Dates whose result changes with the type of ``day``: minutes after midnight belong to the date before (AR-25)."""
-    return tuple(_days(day - _DAY, day))
+    """Dates whose result changes with the type of ``day``.
+
+    A shift of the date before may end on it, and overtime before a shift of the next date may begin on it; the class
+    of overtime goes by the day the minute lies on (AR-25).
+    """
+    return tuple(_days(day - _DAY, day + _DAY))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

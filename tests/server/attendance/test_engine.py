@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from server.attendance.calendar import Calendar
 from server.attendance.engine import compute, turning_points
 from server.attendance.facts import Absence, Facts, OvertimeRequest, Punch, Shift, ShiftPlan
 from server.attendance.policy import Policy
 from server.attendance.record import DayRecord
-from server.attendance.touch import touched_dates
+from server.attendance.touch import dates_near_calendar, touched_dates
 from shared.clock import to_ms
 from shared.punch import Direction
 
@@ -190,3 +191,16 @@ def test_every_punch_that_counts_is_explained_whatever_its_id(number: int) -> No
     first, last = punch(number, "02 09:00"), punch(99, "02 18:00")
     [record] = compute(Facts((Shift(MONDAY, DAY),), (first, last)), SHANGHAI)
     assert record.explanation.used == tuple(sorted((number, 99)))
+
+
+def test_overtime_before_midnight_goes_by_the_type_of_the_day_it_lies_on() -> None:
+    """AR-25, minute by minute: the shift is Monday's, the half hour before it is Sunday's."""
+    early = Shift(MONDAY, ShiftPlan("L", "00:00", "12:00"))
+    sunday = MONDAY - timedelta(days=1)
+    request = OvertimeRequest(at("01 23:30"), at("02 00:00"))
+    facts = Facts((early,), (punch(0, "01 23:25"), punch(1, "02 12:05")), overtime=(request,))
+    legal = replace(facts, calendar=Calendar({sunday: "statutory"}))
+    plain, holiday = compute(facts, SHANGHAI), compute(legal, SHANGHAI)
+    assert [(record.date, record.minutes.ot_15, record.minutes.ot_30) for record in plain] == [(MONDAY, 30, 0)]
+    assert [(record.date, record.minutes.ot_15, record.minutes.ot_30) for record in holiday] == [(MONDAY, 0, 30)]
+    assert MONDAY in dates_near_calendar(sunday)
