@@ -4,6 +4,7 @@ Rows are written straight into the tables: what is measured is the answer, throu
 """
 
 import asyncio
+import gc
 import hashlib
 import tempfile
 import time
@@ -58,6 +59,8 @@ async def _figures(label: str, url: str) -> list[Figure]:
     await asyncio.to_thread(_fill, url)
     db = Database(url)
     app = create_app(db, ServerConfig(), Clocks(lambda: NOW_MS, lambda: NOW_MS))
+    gc.collect()
+    gc.freeze()  # as server.app does
     found = []
     headers = {"Cookie": "__Host-muster=token"}
     async with httpx.AsyncClient(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -93,9 +94,13 @@ def _http(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
 
     async def run() -> None:
         hub = Hub(db, clocks)
+        app = create_app(db, config, clocks, hub)
+        # What start-up made lives as long as the process: the collector need not go through it for each large answer.
+        gc.collect()
+        gc.freeze()
         # Without lifespan "on", a failing start-up of the application would serve errors instead of being tried again.
         settings = uvicorn.Config(
-            create_app(db, config, clocks, hub),
+            app,
             lifespan="on",
             log_config=None,
             access_log=False,
