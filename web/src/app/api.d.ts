@@ -5530,7 +5530,7 @@ export interface components {
             /** Employee */
             employee: string | null;
             /** Permissions */
-            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "admin")[];
+            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "sources.read" | "sources.write" | "facts.review" | "contracts.read" | "contracts.write" | "admin")[];
             /**
              * Departments
              * @description Departments in the viewer's scope.
