@@ -21,22 +21,6 @@ WAIT_MS = 10_000
 Language = Literal["zh-CN", "en"]
 Theme = Literal["light", "dark"]
 
-every_view = pytest.mark.parametrize(
-    ("language", "width"),
-    [
-        ("zh-CN", 390),
-        pytest.param("en", 1280, marks=pytest.mark.long),
-        pytest.param("zh-CN", 1280, marks=pytest.mark.long),
-        pytest.param("en", 390, marks=pytest.mark.long),
-    ],
-)
-"""Where a page breaks first; with ``--long`` both languages in both widths. Journeys are walked on a desk."""
-
-
-def theme_at(width: int) -> Theme:
-    """Each theme once, too; screenshots are taken in both."""
-    return "light" if width == 1280 else "dark"
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -9,8 +9,8 @@ from sqlalchemy import create_engine, insert, select
 from server.store import tables
 from server.store.shadow_tables import shadow_days
 from tests.web.company import Company
-from tests.web.conftest import Language, Visits, every_view, theme_at
-from tests.web.test_screens import SCREENSHOTS, problems, ready
+from tests.web.conftest import Language, Visits
+from tests.web.looks import assert_whole, in_both_languages, ready
 
 SCREENS = {
     "calendar": "/calendar?year=2026",
@@ -143,29 +143,12 @@ def test_unknown_words_are_given_a_meaning_before_anything_is_written(visits: Vi
     expect(page.get_by_text("已导入 1 天")).to_be_visible()
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
-def test_screen_is_whole_reachable_and_quiet(
-    screen: str, language: Language, width: int, visits: Visits, shadow_day: date
-) -> None:
-    theme = theme_at(width)
-    visit = visits.open("hr", SCREENS[screen], language=language, width=width, theme=theme)
+def test_screen_is_whole_reachable_and_quiet(screen: str, language: Language, visits: Visits, shadow_day: date) -> None:
+    visit = visits.open("hr", SCREENS[screen], language=language)
     ready(visit.page)
-    expect(visit.page.get_by_role("heading", level=1)).to_have_count(1)
-    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(visit.page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    visit.page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{theme}.png", full_page=True)
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("path", SCREENS.values())
-def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits, shadow_day: date) -> None:
-    page = visits.open("hr", path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert_whole(visit, screen, language)
 
 
 @pytest.mark.parametrize("path", ["/calendar", "/shadow"])

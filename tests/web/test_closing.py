@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import time
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
+from tests.web.conftest import Language, Visits
 from tests.web.installation import Installation
+from tests.web.looks import assert_whole, in_both_languages, ready
 from tests.web.seed_closing import PastMonth, make_past_month
-from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
 
 SCREENS = {
     "exceptions": ("hr", "/exceptions?first={first}&last={last}"),
@@ -59,44 +58,19 @@ def accept_all(page: Page) -> None:
         box.check()
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str,
     language: Language,
-    width: int,
     past: tuple[PastMonth, Installation],
     visits_to: Callable[[Installation], Visits],
 ) -> None:
     month, installation = past
     role, path = path_of(screen, month)
-    theme = theme_at(width)
-    visit = visits_to(installation).open(role, path, language=language, width=width, theme=theme)
-    page = visit.page
-    ready(page)
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for shown in get_args(Theme):
-        page.emulate_media(color_scheme=shown)
-        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png", full_page=True)
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("screen", SCREENS)
-def test_nothing_is_cut_off_at_320_pixels(
-    screen: str, past: tuple[PastMonth, Installation], visits_to: Callable[[Installation], Visits]
-) -> None:
-    month, installation = past
-    role, path = path_of(screen, month)
-    page = visits_to(installation).open(role, path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    visit = visits_to(installation).open(role, path, language=language)
+    ready(visit.page)
+    assert_whole(visit, screen, language)
 
 
 def test_hr_closes_a_month_and_an_administrator_opens_it_again(

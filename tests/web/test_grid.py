@@ -2,14 +2,13 @@
 
 import re
 from datetime import datetime, time
-from typing import get_args
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Theme, Visits, every_view
-from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
+from tests.web.conftest import Language, Visits
+from tests.web.looks import assert_whole, in_both_languages, ready
 
 LIVE_MS = 2000
 
@@ -23,36 +22,14 @@ SCREENS = {
 }
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
-def test_screen_is_whole_reachable_and_quiet(
-    screen: str, language: Language, width: int, visits: Visits, company: Company
-) -> None:
+def test_screen_is_whole_reachable_and_quiet(screen: str, language: Language, visits: Visits, company: Company) -> None:
     role, path = SCREENS[screen]
     path = path.format(absent=company.unexplained()[-1].id, day=company.day)
-    theme = get_args(Theme)[(len(screen) + len(language) + width) % 2]
-    visit = visits.open(role, path, language=language, width=width, theme=theme)
-    page = visit.page
-    ready(page)
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for shown in get_args(Theme):
-        page.emulate_media(color_scheme=shown)
-        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png")
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("path", ["/attendance", "/workbench", "/sandbox"])
-def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
-    page = visits.open("administrator", path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    visit = visits.open(role, path, language=language)
+    ready(visit.page)
+    assert_whole(visit, screen, language)
 
 
 # --- attendance -----------------------------------------------------------------------------------------------------

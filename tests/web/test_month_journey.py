@@ -12,8 +12,8 @@ from muster.sample.people import Person
 from tests.web.company import PASSWORD
 from tests.web.conftest import Visits
 from tests.web.installation import Installation
+from tests.web.looks import ready
 from tests.web.seed_journey import Demo, at, counted, make_demo
-from tests.web.test_screens import ready
 
 SLOW_MS = 30_000
 """While results are worked out."""

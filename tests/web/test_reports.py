@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from python_calamine import CalamineWorkbook
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Visits, every_view
-from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
+from tests.web.conftest import Language, Visits
+from tests.web.looks import SCREENSHOTS, assert_whole, in_both_languages, ready
 
 SCREENS = {
     "reports": ("hr", "/reports?month={month}"),
@@ -24,31 +24,15 @@ def month_of(company: Company) -> str:
     return f"{company.day:%Y-%m}"
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_of_reports_is_whole_and_quiet(
-    screen: str, language: Language, width: int, visits: Visits, company: Company
+    screen: str, language: Language, visits: Visits, company: Company
 ) -> None:
     role, path = SCREENS[screen]
-    visit = visits.open(role, path.format(month=month_of(company)), language=language, width=width)
-    page = visit.page
-    ready(page)
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}.png", full_page=True)
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.parametrize("path", ["/reports", "/notices"])
-def test_no_report_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
-    page = visits.open("hr", path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    visit = visits.open(role, path.format(month=month_of(company)), language=language)
+    ready(visit.page)
+    assert_whole(visit, screen, language)
 
 
 def test_hr_takes_the_month_as_a_workbook(visits: Visits, company: Company, tmp_path: Path) -> None:

@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, time
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
+from tests.web.conftest import Language, Visits
 from tests.web.installation import Installation
+from tests.web.looks import assert_whole, in_both_languages, ready
 from tests.web.seed_requests import Office, make_office
-from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
 
 PHONE = 390
 SCREENS = {
@@ -74,47 +73,19 @@ def path_of(screen: str, office: Office) -> tuple[str, str]:
     return role, path.format(month=office.last_month, yesterday=office.past[-1], ahead=office.ahead[8])
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
 def test_screen_is_whole_reachable_and_quiet(
     screen: str,
     language: Language,
-    width: int,
     shown: tuple[Office, Installation],
     visits_to: Callable[[Installation], Visits],
 ) -> None:
     office, installation = shown
     role, path = path_of(screen, office)
-    theme = theme_at(width)
-    visit = visits_to(installation).open(role, path, language=language, width=width, theme=theme)
-    page = visit.page
-    ready(page)
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for shade in get_args(Theme):
-        page.emulate_media(color_scheme=shade)
-        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shade}.png", full_page=True)
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("screen", SCREENS)
-def test_nothing_is_cut_off_at_320_pixels(
-    screen: str, shown: tuple[Office, Installation], visits_to: Callable[[Installation], Visits]
-) -> None:
-    office, installation = shown
-    role, path = path_of(screen, office)
-    page = visits_to(installation).open(role, path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    dialog = page.locator("dialog .content")
-    if dialog.count():
-        assert dialog.first.evaluate("e => e.scrollWidth <= e.clientWidth")
+    visit = visits_to(installation).open(role, path, language=language)
+    ready(visit.page)
+    assert_whole(visit, screen, language)
 
 
 def ask_for_leave(page: Page) -> None:

@@ -8,8 +8,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from muster.sample.people import Person
 from tests.web.company import ZONE, Company
-from tests.web.conftest import Language, Visits, every_view
-from tests.web.test_screens import HAN, SCREENSHOTS, problems, ready
+from tests.web.conftest import Language, Visits
+from tests.web.looks import assert_whole, in_both_languages, ready
 
 SCREENS: dict[str, tuple[str, str, Callable[[Page], None] | None]] = {
     "roster-week": ("hr", "/rosters?from={week}&department=customer_service", None),
@@ -47,39 +47,18 @@ def plan(page: Page, person: Person, weekday: int, keys: str) -> None:
         page.keyboard.press(key)
 
 
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
-def test_screen_is_whole_reachable_and_quiet(
-    screen: str, language: Language, width: int, visits: Visits, company: Company
-) -> None:
+def test_screen_is_whole_reachable_and_quiet(screen: str, language: Language, visits: Visits, company: Company) -> None:
     role, path, act = SCREENS[screen]
     path = path.format(week=company.day - timedelta(days=company.day.weekday()), month=company.day.replace(day=1))
-    visit = visits.open(role, path, language=language, width=width, theme="light" if width == 1280 else "dark")
-    page = visit.page
+    visit = visits.open(role, path, language=language)
     if "import" not in screen:
-        ready(page)
+        ready(visit.page)
     if act is not None:
-        act(page)
-        expect(page.get_by_role("dialog")).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}.png")
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("path", ["/rosters", "/rosters?tab=import", "/shifts", "/shifts?tab=policies"])
-def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
-    page = visits.open("hr", path, width=320, language="en").page
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    if "import" not in path:
-        ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        act(visit.page)
+        expect(visit.page.get_by_role("dialog")).to_be_visible()
+    assert_whole(visit, screen, language)
 
 
 @pytest.mark.parametrize(("role", "week"), [("hr", 2), ("manager", 3)])

@@ -1,18 +1,11 @@
 """Every screen, in both languages, on a phone and on a desk, in light and dark."""
 
-import re
-from pathlib import Path
-from typing import get_args
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.web.company import Company
-from tests.web.conftest import Language, Theme, Visits, every_view, theme_at
-
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-HAN = re.compile(r"[\u4e00-\u9fff]{2}")
+from tests.web.conftest import Language, Visits
+from tests.web.looks import SCREENSHOTS, assert_whole, in_both_languages, problems, ready
 
 SCREENS = {
     "today": ("hr", "/today"),
@@ -28,55 +21,14 @@ SCREENS = {
 }
 
 
-def problems(page: Page) -> list[str]:
-    """What axe calls serious or critical, with the elements concerned."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{item['id']}: {[node['html'][:120] for node in item['nodes']]}"
-        for item in found
-        if item["impact"] in ("serious", "critical")
-    ]
-
-
-def ready(page: Page) -> None:
-    """All views of the page have their data."""
-    expect(page.locator("[data-ready=true]").first).to_be_visible()
-    expect(page.locator("[data-ready=false]")).to_have_count(0)
-
-
-@every_view
+@in_both_languages
 @pytest.mark.parametrize("screen", SCREENS)
-def test_screen_is_whole_reachable_and_quiet(
-    screen: str, language: Language, width: int, visits: Visits, company: Company
-) -> None:
+def test_screen_is_whole_reachable_and_quiet(screen: str, language: Language, visits: Visits, company: Company) -> None:
     role, path = SCREENS[screen]
     places = {"absent": company.unexplained()[-1].id, "agent": company.department[0].id}
-    # Each picture in light and dark; the two alternate, so that both languages and widths are checked in each.
-    theme = theme_at(width)
-    visit = visits.open(role, path.format(**places), language=language, width=width, theme=theme)
-    page = visit.page
-    ready(page)
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    expect(page.locator("html")).to_have_attribute("lang", language)
-    if language == "zh-CN":
-        assert HAN.search(page.get_by_role("main").inner_text())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems(page) == []
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for shown in get_args(Theme):
-        page.emulate_media(color_scheme=shown)
-        page.screenshot(path=SCREENSHOTS / f"{screen}-{language}-{width}-{shown}.png")
-    assert visit.errors == []
-    assert visit.strangers == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("path", ["/today", "/me/day", "/me/score", "/devices", "/people", "/people/unmatched"])
-def test_nothing_is_cut_off_at_320_pixels(path: str, visits: Visits) -> None:
-    role = "employee" if path.startswith("/me") else "administrator"
-    page = visits.open(role, path, width=320, language="en").page
-    ready(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    visit = visits.open(role, path.format(**places), language=language)
+    ready(visit.page)
+    assert_whole(visit, screen, language)
 
 
 def test_login_page_speaks_to_everybody(visits: Visits) -> None:
