@@ -49,6 +49,8 @@ class Mapped:
 
     number: int
     row: Fact
+    raw: Any
+    """As it came, for whoever has to say more about it later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
             found[field] = value
     made = _checked(kind.row, found, faults)
     if isinstance(made, Fact) and not faults:
-        return Mapped(number, _timed(made, kind.times, zone))
+        return Mapped(number, _timed(made, kind.times, zone), row.value)
     key = found.get("source_key")
     return Rejected(number, row.value, tuple(faults), key if isinstance(key, str) else None)
 

@@ -1,0 +1,84 @@
+"""Personal contact details: nobody is scored by them, so they are not kept (PIPL: as little as needed)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from server.connectors.paths import OUTER, Path
+from server.connectors.source_file import Stream, Value
+
+CONTACTS = frozenset(
+    (
+        "address",
+        "address1",
+        "address2",
+        "address_line1",
+        "address_line2",
+        "billing_address",
+        "buyer_email",
+        "buyer_phone",
+        "contact_email",
+        "contact_phone",
+        "customer_email",
+        "customer_phone",
+        "default_address",
+        "email",
+        "fax",
+        "id_card",
+        "id_number",
+        "mobile",
+        "mobile_phone",
+        "phone",
+        "phone_number",
+        "receiver",
+        "receiver_address",
+        "receiver_mobile",
+        "receiver_name",
+        "receiver_phone",
+        "recipient",
+        "shipping_address",
+        "street",
+        "tel",
+        "telephone",
+        "wechat",
+        "submitter_email",
+        "地址",
+        "手机",
+        "手机号",
+        "收件人",
+        "收货人",
+        "收货地址",
+        "电话",
+        "联系电话",
+        "身份证号",
+        "邮箱",
+    )
+)
+"""Names of fields that are dropped on arrival, in any case, at any depth, unless the stream's own map reads them."""
+
+
+def without_contacts(stream: Stream, raw: Any) -> Any:
+    """The raw row as it may be kept."""
+    return _without(raw, CONTACTS - _read_by(stream))
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, names) for key, item in value.items() if str(key).lower() not in names}
+    if isinstance(value, list):
+        return [_without(item, names) for item in value]
+    return value
+
+
+def _read_by(stream: Stream) -> set[str]:
+    """Names on the paths of the stream's map."""
+    values = [stream.key, *stream.map.values()]
+    paths = [path for value in values for path in _paths(value)]
+    paths += [drop.path for drop in stream.drop] + [stream.each or ()]
+    return {step.lower() for path in paths for step in path if isinstance(step, str) and step != OUTER}
+
+
+def _paths(value: Value) -> Iterator[Path]:
+    if value.path is not None:
+        yield value.path
+    for part in (*(value.first_of or ()), *(value.join or ())):
+        yield from _paths(part)

@@ -1,0 +1,233 @@
+"""Rows of a source become rows of facts, each once; what does not fit waits for a person. Nothing is dropped."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, fields
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.connectors.contacts import without_contacts
+from server.connectors.mapping import Mapped, Rejected
+from server.connectors.source_file import Stream
+from server.facts.codes import Fault
+from server.facts.fields import Fact
+from server.store import fact_queries, waiting_queries
+from server.store.fact_queries import Link, StoredRow
+from server.store.fact_rows import as_values, layout, payload_hash
+from server.store.fact_tables import FACT_TABLES
+from server.store.waiting_queries import WaitingRow
+from shared.clock import WallMs, to_ms
+from shared.errors import DataError
+
+MOST_GONE = 0.2
+"""Share of the rows of a source that may vanish at once without a person's yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Whose rows they are, by which run, when."""
+
+    source: str
+    stream: Stream
+    zone: ZoneInfo
+    """Of the source, for the day on which somebody's id was theirs."""
+    run: int
+    at_ms: WallMs
+    replaces: bool = True
+    """False for files of old systems: what is stored stays, and a row of its key with other values is a conflict."""
+
+    @property
+    def fact(self) -> str:
+        """Name of the fact."""
+        return self.stream.fact
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of rows."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    waiting: int = 0
+    deleted: int = 0
+
+    def __iadd__(self, other: "Counts") -> "Counts":
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        return self
+
+    @property
+    def rows(self) -> int:
+        """Rows that came, the bad ones too."""
+        return self.added + self.changed + self.unchanged + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A row that may be stored, with what tells whether it has to be."""
+
+    number: int
+    row: Fact
+    raw: Any
+    values: list[Any]
+    digest: bytes
+
+
+async def store_page(connection: AsyncConnection, arrival: Arrival, rows: Iterable[Mapped | Rejected]) -> Counts:
+    """Store what fits and let the rest wait, in the caller's transaction; twice the same changes nothing."""
+    good: list[_New] = []
+    bad: list[Rejected] = []
+    for one in rows:
+        if isinstance(one, Mapped):
+            values = as_values(arrival.fact, one.row)
+            good.append(_New(one.number, one.row, one.raw, values, payload_hash(values)))
+        else:
+            bad.append(one)
+    counts = Counts()
+    conflicts = await _store(connection, arrival, good, counts)
+    keys = [one.row.source_key for one in good]
+    await waiting_queries.supersede(connection, arrival.source, arrival.stream.id, keys, arrival.at_ms)
+    counts.waiting = await _let_wait(connection, arrival, [*bad, *conflicts])
+    return counts
+
+
+async def delete_unseen(
+    connection: AsyncConnection, arrival: Arrival, seen: Set[str], *, confirmed: bool = False
+) -> Counts:
+    """Mark the rows that a complete pass over the source did not show.
+
+    DataError ``many_deleted`` when that would be more than MOST_GONE of them and nobody has said yes: a source that
+    lost its rights, or its filter, looks the same.
+    """
+    table = FACT_TABLES[arrival.fact]
+    there = await fact_queries.count_live(connection, table, arrival.source)
+    gone: list[str] = []
+    async for keys in fact_queries.live_keys(connection, table, arrival.source):
+        gone += [key for key in keys if key not in seen]
+    if len(gone) > there * MOST_GONE and not confirmed:
+        raise DataError(
+            f"{len(gone)} of {there} rows are gone from {arrival.source}: confirm that, or mend its rights or filter",
+            "many_deleted",
+            {"gone": str(len(gone)), "there": str(there)},
+        )
+    await fact_queries.delete_rows(connection, table, arrival.source, gone, run=arrival.run, at_ms=arrival.at_ms)
+    return Counts(deleted=len(gone))
+
+
+async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_New], counts: Counts) -> list[Rejected]:
+    """Write what is new or newer; the conflicts are returned."""
+    table = FACT_TABLES[arrival.fact]
+    stored = await fact_queries.stored_rows(
+        connection, table, arrival.source, sorted({one.row.source_key for one in rows})
+    )
+    people = await _people(connection, arrival, rows)
+    wanted: dict[str, dict[str, Any]] = {}
+    conflicts: list[Rejected] = []
+    for one in rows:
+        key = one.row.source_key
+        before = stored.get(key)
+        if before is not None and not before.deleted and _same_or_older(one, before):
+            counts.unchanged += 1
+            continue
+        if before is not None and not before.deleted and not arrival.replaces:
+            fault = Fault("source_key", "conflict", key)
+            conflicts.append(Rejected(one.number, one.raw, (fault,), key))
+            continue
+        if before is None:
+            counts.added += 1
+        else:
+            counts.changed += key not in wanted
+        updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
+        stored[key] = StoredRow(one.digest, updated_ms, deleted=False)
+        wanted[key] = _columns(arrival, one, people)
+    await fact_queries.put_rows(connection, table, list(wanted.values()))
+    return conflicts
+
+
+def _same_or_older(one: _New, before: StoredRow) -> bool:
+    """Whether the stored row is the same, or a newer one."""
+    if one.digest == before.payload_hash:
+        return True
+    updated, stored_ms = one.row.source_updated_at, before.source_updated_at_ms
+    return updated is not None and stored_ms is not None and to_ms(updated) < stored_ms
+
+
+def _columns(arrival: Arrival, one: _New, people: dict[str, list[Link]]) -> dict[str, Any]:
+    return {
+        **dict(zip(layout(arrival.fact).columns, one.values, strict=True)),
+        "source": arrival.source,
+        "employee": person_of(people, one.row, arrival),
+        "payload_hash": one.digest,
+        "first_seen_ms": arrival.at_ms,
+        "changed_ms": arrival.at_ms,
+        "run": arrival.run,
+        "deleted": False,
+    }
+
+
+def person_of(people: dict[str, list[Link]], row: Fact, arrival: Arrival) -> str | None:
+    """Whose row it is, by the id that was theirs on its day; the day of arrival where it has none."""
+    if row.employee_key is None or row.employee_key not in people:
+        return None
+    at = row.occurred_at or dt.datetime.fromtimestamp(arrival.at_ms / 1000, dt.UTC)
+    day = at.astimezone(arrival.zone).date()
+    return link_on(people[row.employee_key], day)
+
+
+def link_on(links: Iterable[Link], day: dt.date) -> str | None:
+    """The person whose id it was on that day."""
+    return next(
+        (link.employee for link in links if link.valid_from <= day and (link.valid_to is None or day <= link.valid_to)),
+        None,
+    )
+
+
+async def _people(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_New]) -> dict[str, list[Link]]:
+    keys = {one.row.employee_key for one in rows if one.row.employee_key is not None}
+    return await fact_queries.links_of(connection, arrival.source, keys) if keys else {}
+
+
+async def _let_wait(connection: AsyncConnection, arrival: Arrival, rejected: Sequence[Rejected]) -> int:
+    """Quarantine rows; how many wait. One that a person has decided on stays decided until it comes changed."""
+    rows = {row.digest: row for row in (_waiting(arrival, one) for one in rejected)}
+    known = await waiting_queries.standings(connection, arrival.source, arrival.stream.id, list(rows))
+    wanted = []
+    for digest, row in rows.items():
+        before = known.get(digest)
+        settled = before is not None and before.state in ("fixed", "accepted", "rejected") and before.raw == row.raw
+        if not settled:
+            wanted.append(_quarantine_columns(arrival, digest, row))
+    await waiting_queries.put_waiting(connection, wanted)
+    return len(wanted)
+
+
+def _waiting(arrival: Arrival, one: Rejected) -> WaitingRow:
+    raw = without_contacts(arrival.stream, msgspec.to_builtins(one.raw, str_keys=True))
+    told = [{"field": fault.field, "code": fault.code, "value": fault.value} for fault in one.faults]
+    return WaitingRow(one.number, one.source_key, raw, list(one.codes), told)
+
+
+def _quarantine_columns(arrival: Arrival, digest: bytes, row: WaitingRow) -> dict[str, Any]:
+    return {
+        "source": arrival.source,
+        "stream": arrival.stream.id,
+        "fact": arrival.fact,
+        "run": arrival.run,
+        "row_no": row.row_no,
+        "source_key": row.source_key,
+        "digest": digest,
+        "raw": row.raw,
+        "codes": row.codes,
+        "fields": row.fields,
+        "state": "open",
+        "first_seen_ms": arrival.at_ms,
+        "last_seen_ms": arrival.at_ms,
+        "decided_by": None,
+        "decided_ms": None,
+        "patch": None,
+        "note": "",
+    }
