@@ -167,12 +167,12 @@ async def test_publishing_says_what_it_changes_and_computes_open_days_again(any_
         ("2026-02-28", "workday", "restday"),
         ("2026-10-10", "workday", "restday"),
     ]
-    # Four people; 27 and 28 February are past, October has no results yet.
-    assert (checked["people"], checked["days"], checked["replaces"]) == (4, 8, 1)
+    # Four people; 27 February to 1 March, whose overtime may lie on the changed day; October has no results yet.
+    assert (checked["people"], checked["days"], checked["replaces"]) == (4, 12, 1)
     assert await touched(any_cn) == set()
     done = (await any_cn.post("hr", "/api/calendars/CN/2026/publish", body)).json()
-    assert done == {"edition": 2, "people": 4, "days": 8}
-    days = (dt.date(2026, 2, 27), dt.date(2026, 2, 28))
+    assert done == {"edition": 2, "people": 4, "days": 12}
+    days = (dt.date(2026, 2, 27), dt.date(2026, 2, 28), dt.date(2026, 3, 1))
     assert await touched(any_cn) == {(f"e{number}", day) for number in (1, 2, 3, 4) for day in days}
     assert (await actions(any_cn))[-1] == ("hr", "calendar.publish", "CN 2026-2")
     async with any_cn.db.reading() as connection:
@@ -196,7 +196,7 @@ async def test_people_who_had_left_or_not_come_yet_are_not_touched(cn: World) ->
     await cn.post("hr", "/api/calendars/CN/2026/publish", await draft(cn, d2026_02_28=None))
     found = await touched(cn)
     assert {day for employee, day in found if employee == "e1"} == {dt.date(2026, 2, 27)}
-    assert {day for employee, day in found if employee == "e2"} == {dt.date(2026, 2, 28)}
+    assert {day for employee, day in found if employee == "e2"} == {dt.date(2026, 2, 28), dt.date(2026, 3, 1)}
 
 
 async def test_an_old_edition_is_restored_as_a_new_one(cn: World) -> None:

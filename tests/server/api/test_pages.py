@@ -202,7 +202,7 @@ async def test_me_says_what_the_menu_may_show(world: World) -> None:
         "months.read",
         "reports.read",
     ]
-    deciding = ["rosters.write", "requests.decide", "exceptions.decide"]
+    deciding = ["rosters.write", "requests.decide", "exceptions.decide", "facts.review"]
     assert set(answer.permissions) == {"me.read", "me.request", *of_others, *deciding}
     assert [name.id for name in answer.departments] == ["ops", "ops-north"]
 
