@@ -9,7 +9,7 @@ import msgspec
 from server.connectors.dialects import DIALECTS
 from server.connectors.errors import ReplyError
 from server.connectors.paths import look
-from server.connectors.source_file import Source, Stream, Success
+from server.connectors.source_file import Paging, Source, Stream, Success
 from shared.errors import DataError
 
 SHOWN = 200
@@ -21,6 +21,9 @@ class Page:
 
     rows: list[Any]
     next: str | int | bool | None = None
+    last: bool | None = None
+    """Whether the reply says that nothing follows; None when it says nothing about that."""
+    total: int | None = None
 
 
 def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
@@ -35,7 +38,7 @@ def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
         _check(source.ok, value)
     value = DIALECTS[source.dialect](value)
     try:
-        return Page(_rows(stream, value), _next(source, stream, value))
+        return Page(_rows(stream, value), _next(source, stream, value), _last(stream, value), _total(stream, value))
     except DataError as error:
         if isinstance(error, ReplyError):
             raise
@@ -89,17 +92,35 @@ def _keyed(field: str, key: str, item: Any) -> list[dict[str, Any]]:
 
 
 def _next(source: Source, stream: Stream, value: Any) -> str | int | bool | None:
-    path = stream.page.next
-    if path is None:
+    paging = _innermost(stream.page)
+    if paging.next is None:
         return None
-    said = look(value, path)
-    if stream.page.type == "next_link" and isinstance(said, str) and not same_host(source, said):
+    said = look(value, paging.next)
+    if paging.type == "next_link" and isinstance(said, str) and not same_host(source, said):
         raise ReplyError(
             f"the next page is on {urlsplit(said).hostname}: list it in allow_hosts if that is right",
             "foreign_host",
             retry=False,
         )
     return said if isinstance(said, str | int | bool) else None
+
+
+def _innermost(paging: Paging) -> Paging:
+    """That of the pages within a window or batch."""
+    return paging if paging.within is None else _innermost(paging.within)
+
+
+def _last(stream: Stream, value: Any) -> bool | None:
+    paging = _innermost(stream.page)
+    if paging.end is not None:
+        return look(value, paging.end) is True
+    return None if paging.more is None else not look(value, paging.more)
+
+
+def _total(stream: Stream, value: Any) -> int | None:
+    paging = _innermost(stream.page)
+    said = None if paging.total is None else look(value, paging.total)
+    return int(said) if isinstance(said, int) or (isinstance(said, str) and said.isdigit()) else None
 
 
 def _short(value: Any) -> str:

@@ -1,9 +1,10 @@
 """A source as a YAML file: how a system is asked and what its rows mean; checked whole, with line numbers."""
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -21,6 +22,8 @@ Where: TypeAlias = Annotated[
     Path, BeforeValidator(lambda value: parse_path(value) if isinstance(value, str) else value)
 ]
 """A place in a reply, written as text."""
+TimeForm: TypeAlias = Literal["iso", "local", "date", "epoch_s", "epoch_ms"]
+"""How a source writes moments: UTC as ISO 8601, its own wall time, its own date, seconds or milliseconds since 1970."""
 SECRET_FIELDS = ("password", "token", "secret", "app_secret", "api_key")
 
 
@@ -100,16 +103,28 @@ class Paging(Spec):
     size_param: str | None = None
     first: int = 1
     """page_number: number of the first page."""
+    start: str | int | None = None
+    """keyset: before the first key, for sources that can not be asked without one."""
     next: Where | None = None
     """Where a reply has the next link, the token, or the flag that there is more."""
+    more: Where | None = None
+    """cursor_token: where a reply says that there is more, beside the token."""
+    end: Where | None = None
+    """cursor_token: where a reply says that this is the end, beside the token."""
     header: bool = False
     """next_link: it is in the Link header (RFC 8288)."""
     total: Where | None = None
     days: int | None = Field(None, ge=1, le=366)
     """date_window: its length."""
+    ends: Literal["today", "yesterday"] = "today"
+    """date_window: the last day that may be asked for."""
+    as_: TimeForm = Field("date", alias="as")
+    """date_window: how its first and last day are written."""
     from_param: str | None = None
     to_param: str | None = None
     ids_param: str | None = None
+    within: "Paging | None" = None
+    """date_window, id_batches: how the pages of one window or batch are asked for."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Paging":
@@ -119,8 +134,8 @@ class Paging(Spec):
             "keyset": ("field", "size"),
             "cursor_token": ("param", "next"),
             "has_more": ("param", "next"),
-            "date_window": ("days", "from_param"),
-            "id_batches": ("ids_param", "size"),
+            "date_window": ("days",),
+            "id_batches": ("size",),
         }.get(self.type, ())
         missing = [name for name in needed if getattr(self, name) is None]
         if self.type == "next_link" and self.next is None and not self.header:
@@ -135,7 +150,9 @@ class Cursor(Spec):
 
     field: tuple[str, ...]
     param: str | None = None
-    as_: Literal["iso", "date", "epoch_s", "epoch_ms"] = Field("iso", alias="as")
+    as_: TimeForm = Field("iso", alias="as")
+    start: dt.date | None = None
+    """Nothing that is older is asked for."""
     overlap: Span = "5m"
     order: str | None = None
 
@@ -184,13 +201,42 @@ class Expect(Spec):
     max_reject_ratio: float = Field(0.05, ge=0, le=1)
 
 
+class Call(Spec):
+    """What is asked; texts may hold names in braces, see ``fetch/template.py``."""
+
+    path: str = Field("", pattern=r"^(/|$)")
+    """Below the address of the source."""
+    method: str | None = None
+    """GET or POST of http_json; the procedure of jsonrpc."""
+    params: dict[str, Any] | list[Any] = {}
+    """Of the query; arguments of a plain procedure."""
+    body: dict[str, Any] | list[Any] | None = None
+    form: bool = False
+    """The body is a form, not JSON."""
+    headers: dict[str, str] = {}
+    model: str | None = None
+    """odoo"""
+    database: str | None = None
+    """odoo"""
+    domain: list[Any] = []
+    """tryton, odoo: which rows, beside those that changed."""
+    fields: tuple[str, ...] = ()
+    context: dict[str, Any] = {}
+    """tryton"""
+    sql: str | None = None
+    """A SELECT with ``:since``, ``:after`` and ``:size`` as it needs them."""
+    files: str | None = None
+    """A path, or a pattern such as ``exports/*.csv``, below the folder for files of the server."""
+    sheet: str | None = None
+
+
 class Stream(Spec):
     """One kind of rows of a source."""
 
     name: str | None = None
     """Of several streams of one fact."""
     fact: str
-    call: dict[str, Any] = {}
+    call: Call = Call()
     rows: Where = ()
     """Where a reply has its rows; without it the reply is the list, or the one row."""
     columns: tuple[str, ...] | None = None
@@ -252,7 +298,15 @@ class Source(Spec):
     limits: Limits = Limits()
     ok: Success | None = None
     allow_hosts: tuple[str, ...] = ()
+    """Hosts beside its own that a next page may be on."""
+    lan_hosts: tuple[str, ...] = ()
+    """Names that may lead to addresses of the company's own network; an address written as numbers may anyway."""
     streams: tuple[Stream, ...] = Field(min_length=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of times without offset, and of its days."""
+        return ZoneInfo(self.timezone)
 
     @field_validator("timezone")
     @classmethod
@@ -276,6 +330,12 @@ class Source(Spec):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"two streams named {', '.join(twice)}: give them different names")
+        compared = [stream.fact for stream in self.streams if stream.full_compare != "never"]
+        facts = [stream.fact for stream in self.streams]
+        if shared := sorted({fact for fact in compared if facts.count(fact) > 1}):
+            raise ValueError(
+                f"full_compare of {', '.join(shared)}: the rows of its other stream would be taken for gone"
+            )
         return self
 
 
@@ -288,6 +348,15 @@ def read_source(text: str, name: str) -> Source:
         kinds = [found for found in error.errors(include_url=False) if found["type"] != "too_short"] or error.errors()
         problems = [_problem(found, lines) for found in kinds]
         raise SourceFileError(name, sorted(problems, key=lambda problem: problem.line)) from error
+
+
+def missing_for_asking(source: Source) -> list[str]:
+    """What a file that is good for mapping lacks to ask its system by itself; empty when nothing."""
+    wanted = {"http_json": "path", "jsonrpc": "method", "sql": "sql", "file": "files"}.get(source.kind)
+    missing = ["base_url"] if source.kind in ("http_json", "jsonrpc", "sql") and source.base_url is None else []
+    if wanted is not None:
+        missing += [f"call.{wanted} of stream {one.id}" for one in source.streams if not getattr(one.call, wanted)]
+    return missing
 
 
 def _problem(found: Mapping[str, Any], lines: Mapping[Place, int]) -> Problem:

@@ -1,0 +1,136 @@
+"""How a source is told who asks: one function for each kind that signs a request; tokens are fetched when needed."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from server.connectors.errors import ReplyError
+from server.connectors.fetch.client import Client, Request
+from server.connectors.fetch.secrets import Secrets
+from server.connectors.fetch.template import fill
+from server.connectors.paths import look
+from server.connectors.source_file import Source
+from shared.errors import DataError
+
+EARLY_S = 300
+"""A token is renewed so long before it ends."""
+LASTS_S = 7_200
+"""Where the source does not say how long."""
+
+
+@dataclass(slots=True)
+class _Token:
+    value: str
+    until: float
+
+
+class SignIn:
+    """Signs the requests of one source."""
+
+    def __init__(self, source: Source, client: Client, secrets: Secrets) -> None:
+        self._source, self._client, self._secrets = source, client, secrets
+        self._token: _Token | None = None
+
+    async def signed(self, request: Request) -> Request:
+        """The request as the source lets it in."""
+        auth = self._source.auth
+        match auth.type:
+            case "none":
+                return request
+            case "hmac_md5_param":
+                return self._with_sign(request)
+            case "query_token":
+                return self._with_param(request, self._secret("token"))
+            case "token_exchange" if auth.prefix is None:
+                return self._with_param(request, await self._current(self._exchange))
+            case _:
+                name = "Authorization" if auth.name is None else auth.name
+                return replace(request, headers={**request.headers, name: await self._header()})
+
+    async def _header(self) -> str:
+        """What the header that signs holds."""
+        auth = self._source.auth
+        match auth.type:
+            case "basic":
+                login = self._secrets.fill(auth.login or "", secret=False)
+                pair = f"{login}:{self._secret('password')}".encode()
+                return f"Basic {base64.b64encode(pair).decode()}"
+            case "token_exchange":
+                return f"{auth.prefix}{await self._current(self._exchange)}"
+            case "tryton_session":
+                return f"Session {await self._current(self._log_in_to_tryton)}"
+            case "bearer":
+                return f"Bearer {self._secret('token')}"
+            case _:
+                return f"{auth.prefix or ''}{self._secret('token')}"
+
+    def forget(self) -> bool:
+        """Let go of the token, so that a new one is fetched; False where there is none to renew."""
+        had = self._token is not None
+        self._token = None
+        return had
+
+    def _secret(self, name: str) -> str:
+        value = getattr(self._source.auth, name)
+        return "" if value is None else self._secrets.fill(value)
+
+    def _with_sign(self, request: Request) -> Request:
+        """Kuaidi100: ``sign`` is the upper-case MD5 of param, key and customer."""
+        form = dict(request.form or {})
+        param = form.get("param", "")
+        text = param if isinstance(param, str) else msgspec.json.encode(param).decode()
+        customer = self._secrets.fill(self._source.auth.app_id or "", secret=False)
+        sign = hashlib.md5(f"{text}{self._secret('api_key')}{customer}".encode(), usedforsecurity=False).hexdigest()
+        return replace(request, form={**form, "param": text, "customer": customer, "sign": sign.upper()})
+
+    def _with_param(self, request: Request, token: str) -> Request:
+        return replace(request, params={**request.params, self._source.auth.name or "access_token": token})
+
+    async def _current(self, fetch: Callable[[], Awaitable[_Token]]) -> str:
+        if self._token is None or self._token.until - EARLY_S <= time.monotonic():
+            self._token = await fetch()
+        return self._token.value
+
+    async def _exchange(self) -> _Token:
+        auth = self._source.auth
+        body = self._filled(auth.body or {})
+        answer = await self._client.send(Request(auth.url or "", "POST", json=body))
+        try:
+            value = msgspec.json.decode(answer.body)
+            token = look(value, auth.token_path or ("access_token",))
+            lasts = look(value, auth.lasts_path or ("expires_in",))
+        except (msgspec.DecodeError, DataError) as error:
+            raise ReplyError("the answer to the sign-in holds no token", "auth_failed", retry=False) from error
+        if not isinstance(token, str) or not token:
+            raise ReplyError("the answer to the sign-in holds no token", "auth_failed", retry=False)
+        return _Token(token, time.monotonic() + (lasts if isinstance(lasts, int) else LASTS_S))
+
+    async def _log_in_to_tryton(self) -> _Token:
+        auth = self._source.auth
+        login = self._secrets.fill(auth.login or "", secret=False)
+        params = [login, {"password": self._secret("password")}]
+        path = self._source.streams[0].call.path
+        body = {"id": 0, "method": "common.db.login", "params": params}
+        answer = await self._client.send(Request(path, "POST", json=body))
+        try:
+            value = msgspec.json.decode(answer.body)
+        except msgspec.DecodeError as error:
+            raise ReplyError("the answer to the login is no JSON", "auth_failed", retry=False) from error
+        found = value.get("result") if isinstance(value, dict) else value
+        if not isinstance(found, list) or len(found) < 2:
+            raise ReplyError("login or password is wrong", "auth_failed", retry=False)
+        whole = base64.b64encode(f"{login}:{found[0]}:{found[1]}".encode()).decode()
+        return _Token(whole, time.monotonic() + LASTS_S)
+
+    def _filled(self, value: Any) -> Any:
+        """With references looked up, at any depth."""
+        if isinstance(value, str):
+            return self._secrets.fill(value)
+        if isinstance(value, Mapping):
+            return {key: self._filled(item) for key, item in value.items()}
+        return [self._filled(item) for item in value] if isinstance(value, list) else fill(value, {})
