@@ -82,7 +82,7 @@ def _parts(role: Role, config: ServerConfig, db: Database, clocks: Clocks) -> li
         case "ingest":
             return [_ingest(config, db, clocks)]
         case "worker":
-            return [_worker(config, db, clocks), _notices(config, db, clocks)]
+            return [_worker(config, db, clocks), _notices(config, db, clocks), _connectors(config, db, clocks)]
 
 
 def _http(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
@@ -154,6 +154,13 @@ def _notices(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     from server.services.notices import run
 
     return Part("notices", lambda: run(db, config, clocks))
+
+
+def _connectors(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
+    """Apart from the worker, as notices are."""
+    from server.services.sync_worker import run
+
+    return Part("connectors", lambda: run(db, config, clocks))
 
 
 @asynccontextmanager

@@ -79,6 +79,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     data: Path = Path()
     """Folder of the database, locks and exports; relative to the configuration file."""
+    secrets: Path = Path("secrets")
+    """Folder with a file of mode 0600 for each ``${secret:name}`` of sources; relative to the settings' file."""
     company: str = ""
     """Heads reports; empty: the department that has none above it."""
     database: DatabaseConfig = DatabaseConfig()
@@ -175,7 +177,9 @@ def _absolute(config: ServerConfig, base: Path) -> ServerConfig:
     mail = config.mail
     if mail is not None and mail.password_file is not None:
         mail = msgspec.structs.replace(mail, password_file=base / mail.password_file)
-    return msgspec.structs.replace(config, data=data, database=database, broker=broker, mail=mail)
+    return msgspec.structs.replace(
+        config, data=data, secrets=base / config.secrets, database=database, broker=broker, mail=mail
+    )
 
 
 def _path(kind: type, value: object) -> Path:

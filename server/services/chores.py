@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
-from server.services import accrual, approvals, calendars, imports, leave, people_changes
+from server.services import accrual, approvals, calendars, imports, leave, people_changes, sync_worker
 from server.services.groups import extend_rosters
 from server.services.recompute import touch_outdated
 from server.store.change_queries import forget_changes
@@ -65,6 +65,10 @@ async def _begin_posts(db: Database, _config: ServerConfig, now_ms: WallMs) -> N
     await people_changes.begin_posts(db, now_ms)
 
 
+async def _forget_pages(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await sync_worker.forget_pages(db, now_ms)
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("outdated", HOUR_MS, _touch_outdated),
     Chore("changes", HOUR_MS, _forget_changes),
@@ -75,6 +79,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("accrual", 10 * MINUTE_MS, _accrue),
     Chore("time_outs", MINUTE_MS, _time_out),
     Chore("rosters", HOUR_MS, extend_rosters),
+    Chore("raw_pages", HOUR_MS, _forget_pages),
 )
 
 

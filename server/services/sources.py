@@ -1,0 +1,129 @@
+"""Business systems as IT sets them up: from a checked file to a source that is run."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.access.errors import NotFoundError
+from server.connectors.fetch.position import seconds
+from server.connectors.source_file import Source, Stream, read_source
+from server.store import log_queries, source_queries
+from server.store.database import Database
+from server.store.log_queries import Entry
+from server.store.source_queries import RunRow, SourceRow, StreamRow
+from shared.clock import WallMs
+from shared.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream with what is known of it."""
+
+    stream: Stream
+    row: StreamRow
+    newest: RunRow | None
+
+    def lag_ms(self, now_ms: WallMs) -> WallMs | None:
+        """Since when it has not been read whole; None before the first time."""
+        return None if self.row.last_ok_ms is None else now_ms - self.row.last_ok_ms
+
+    def stale(self, now_ms: WallMs) -> bool:
+        """Whether nothing may be scored by it: a figure of a source that is away is no figure, never 0 (KS-16)."""
+        lag_ms = self.lag_ms(now_ms)
+        return lag_ms is None or lag_ms > seconds(self.stream.stale_after) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source with its streams."""
+
+    source: Source
+    row: SourceRow
+    streams: tuple[StreamState, ...]
+
+
+async def put_source(db: Database, text: str, name: str, entry: Entry) -> SourceRow:
+    """Add the source of a file, or change it; SourceFileError with every fault, and then nothing is changed.
+
+    ``name`` is the file's, for messages; ``entry`` is for the operation log.
+    """
+    source = read_source(text, name)
+    async with db.writing() as connection:
+        before = await source_queries.source(connection, source.source)
+        row = SourceRow(source.source, text, 1, disabled=False, state="new", failures=0)
+        if before is not None:
+            same = read_source(before.file, name).streams == source.streams
+            version = before.map_version + (not same)
+            row = replace(before, file=text, map_version=version, state="new", failures=0)
+        await source_queries.put_source(connection, row, entry.at_ms)
+        await source_queries.put_streams(
+            connection, source.source, {stream.id: stream.fact for stream in source.streams}
+        )
+        detail = {"map_version": row.map_version}
+        await log_queries.append(connection, replace(entry, object=source.source, detail=detail))
+    return row
+
+
+async def set_disabled(db: Database, name: str, *, disabled: bool, entry: Entry) -> None:
+    """Let a source rest, or run it again; NotFoundError when there is none."""
+    async with db.writing() as connection:
+        row = await _source(connection, name)
+        await source_queries.put_source(connection, replace(row, disabled=disabled), entry.at_ms)
+        await log_queries.append(connection, entry)
+
+
+async def run_soon(db: Database, name: str, entry: Entry) -> None:
+    """Let the worker run every stream of a source at its next look."""
+    async with db.writing() as connection:
+        await _source(connection, name)
+        for stream in await source_queries.streams_of(connection, [name]):
+            await source_queries.set_stream(connection, name, stream.stream, next_ms=0)
+        await log_queries.append(connection, entry)
+
+
+async def states(connection: AsyncConnection, names: list[str] | None = None) -> list[SourceState]:
+    """Sources with their streams, by id."""
+    rows = await source_queries.sources(connection)
+    newest = await source_queries.newest_runs(connection)
+    streams: dict[str, list[StreamRow]] = {}
+    for stream in await source_queries.streams_of(connection):
+        streams.setdefault(stream.source, []).append(stream)
+    return [_state(row, streams.get(row.id, []), newest) for row in rows if names is None or row.id in names]
+
+
+async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, list[str]]:
+    """Facts that nothing may be scored by at the moment, each with the sources to blame."""
+    found: dict[str, list[str]] = {}
+    for state in await states(connection):
+        for stream in state.streams:
+            if not state.row.disabled and stream.stale(now_ms):
+                found.setdefault(stream.row.fact, []).append(state.row.id)
+    return found
+
+
+async def load_source(connection: AsyncConnection, name: str) -> tuple[SourceRow, Source]:
+    """A source that is set up; NotFoundError when there is none."""
+    row = await _source(connection, name)
+    return row, read_source(row.file, f"{name}.yaml")
+
+
+def stream_named(source: Source, name: str) -> Stream:
+    """A stream of a source; ConfigError names those there are."""
+    for stream in source.streams:
+        if stream.id == name:
+            return stream
+    raise ConfigError(f"{source.source} has no stream {name!r}; it has {', '.join(one.id for one in source.streams)}")
+
+
+def _state(row: SourceRow, streams: list[StreamRow], newest: dict[tuple[str, str], RunRow]) -> SourceState:
+    source = read_source(row.file, f"{row.id}.yaml")
+    known = {stream.stream: stream for stream in streams}
+    found = (StreamState(one, known[one.id], newest.get((row.id, one.id))) for one in source.streams if one.id in known)
+    return SourceState(source, row, tuple(found))
+
+
+async def _source(connection: AsyncConnection, name: str) -> SourceRow:
+    row = await source_queries.source(connection, name)
+    if row is None:
+        raise NotFoundError(f"source {name}")
+    return row

@@ -1,0 +1,237 @@
+"""One run of one stream: asked page by page, each page and how far it leads in one transaction."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import structlog
+
+from server.connectors.contacts import without_contacts
+from server.connectors.errors import ReplyError
+from server.connectors.fetch.opening import Opened, opened, read_pass
+from server.connectors.fetch.position import Position, seconds
+from server.connectors.fetch.retry import DOWN_AFTER, next_run_s
+from server.connectors.fetch.secrets import Secrets
+from server.connectors.mapping import Mapped, Rejected, map_rows
+from server.connectors.source_file import Source, Stream
+from server.services.fact_store import Arrival, Counts, delete_unseen, store_page
+from server.services.sources import load_source
+from server.store import source_queries
+from server.store.database import Database
+from server.store.source_queries import SourceRow
+from shared.clock import Clocks, WallMs, from_ms, to_ms
+from shared.errors import ConfigError, DataError
+
+RunState: TypeAlias = Literal["ok", "partial", "rejected", "failed"]
+COMPARE_MS = {"daily": 86_400_000, "weekly": 7 * 86_400_000}
+LEASE_MS = 30 * 60_000
+"""A process that was killed keeps a source for so long at most."""
+FEW_ROWS = 20
+"""Of fewer rows a share says nothing: one bad row of three does not stop a page."""
+
+log = structlog.get_logger("server.connectors")
+
+
+@dataclass(slots=True)
+class Run:
+    """A run as it goes, and how it ended."""
+
+    id: int
+    kind: Literal["pull", "compare"]
+    pages: int = 0
+    counts: Counts = field(default_factory=Counts)
+    watermark_ms: WallMs | None = None
+    """Time of the newest event that the stream has shown, in this run or before."""
+    state: RunState = "ok"
+    error: str | None = None
+    message: str = ""
+
+
+Progress: TypeAlias = Callable[[Run], None]
+
+
+class _RejectedError(DataError):
+    """Too many rows of a page do not fit: the source has changed, or its map is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A stream to be read, by whom, and how."""
+
+    db: Database
+    row: SourceRow
+    source: Source
+    stream: Stream
+    at: Opened
+    clocks: Clocks
+    holder: str
+    """Of the source's lease, which every page renews."""
+    actor: str = "system"
+    whole: bool = False
+    """Read everything, and then mark what is gone."""
+    confirmed: bool = False
+    """A person has said yes to many rows being gone."""
+    progress: Progress = lambda _run: None
+
+
+async def run_stream(job: Job) -> Run:
+    """Read what is new, or everything where that is due; the source's faults end up in the run, never in an error."""
+    run, position, ids = await _begin(job)
+    try:
+        await _read(job, run, position, ids)
+    except ReplyError as error:
+        run.state, run.error, run.message = ("partial" if run.pages else "failed"), error.code, str(error)
+    except _RejectedError as error:
+        run.state, run.error, run.message = "rejected", error.code, str(error)
+    except ConfigError as error:
+        run.state, run.error, run.message = "failed", "settings", str(error)
+    except DataError as error:  # many rows gone: what came is stored, only the deletion waits for a yes
+        run.state, run.error, run.message = "partial", error.code, str(error)
+    await _end(job, run, position)
+    job.progress(run)
+    return run
+
+
+async def run_source(
+    db: Database, name: str, due: Callable[[Source], Sequence[Stream]], *, secrets: Secrets, holder: str, **how: Any
+) -> list[tuple[Stream, Run]]:
+    """Run streams of a source one after the other, alone: empty where another process runs it.
+
+    ``how`` goes into each Job: clocks, and what else differs from the usual.
+    """
+    now_ms = how["clocks"].wall_ms()
+    async with db.writing() as connection:
+        row, source = await load_source(connection, name)
+        if not await source_queries.take_lease(connection, name, holder, now_ms, now_ms + LEASE_MS):
+            return []
+        await source_queries.close_broken_runs(connection, name, now_ms)
+    done: list[tuple[Stream, Run]] = []
+    try:
+        async with opened(source, secrets) as at:
+            for stream in due(source):
+                job = Job(db=db, row=row, source=source, stream=stream, at=at, holder=holder, **how)
+                done.append((stream, await run_stream(job)))
+                if done[-1][1].error == "auth_failed":
+                    break  # the others would be refused too, and may lock the account
+    finally:
+        async with db.writing() as connection:
+            await source_queries.give_lease_back(connection, name, holder)
+    return done
+
+
+async def _begin(job: Job) -> tuple[Run, Position, list[str]]:
+    name, stream, now_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    async with job.db.writing() as connection:
+        [known] = [one for one in await source_queries.streams_of(connection, [name]) if one.stream == stream.id]
+        every_ms = COMPARE_MS.get(stream.full_compare)
+        due = every_ms is not None and (known.compared_ms is None or now_ms - known.compared_ms >= every_ms)
+        kind: Literal["pull", "compare"] = "compare" if job.whole or due else "pull"
+        started = {"source": name, "stream": stream.id, "kind": kind, "map_version": job.row.map_version}
+        number = await source_queries.begin_run(connection, {**started, "actor": job.actor, "started_ms": now_ms})
+        ids = await source_queries.people_keys(connection, name)
+    position = Position() if kind == "compare" else Position.of(known.cursor)
+    return Run(number, kind, watermark_ms=known.watermark_ms), position, ids
+
+
+async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> None:
+    source, stream = job.source, job.stream
+    seen: set[str] = set()
+    before = b""
+    now = from_ms(job.clocks.wall_ms())
+    async for fetched, known in read_pass(job.at.asks(stream), source, stream, position, now=now, ids=ids):
+        mapped = list(map_rows(source, stream, fetched.rows))
+        before = _not_again(fetched.rows, before)
+        _refuse_bad_page(stream, mapped)
+        if run.kind == "compare":
+            seen |= _keys(mapped)
+        run.watermark_ms = _newest(mapped, run.watermark_ms)
+        await _store(job, run, fetched.rows, mapped, known)
+        job.progress(run)
+    await _through(job, run, seen)
+
+
+async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
+    """A page, its raw rows and how far it leads, all or nothing."""
+    name, stream, at_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    kept = [without_contacts(stream, msgspec.to_builtins(raw, str_keys=True)) for raw in rows]
+    run.pages += bool(rows)
+    async with job.db.writing() as connection:
+        run.counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)
+        if kept:
+            await source_queries.keep_page(connection, run=run.id, name=name, stream=stream.id, at_ms=at_ms, rows=kept)
+        await source_queries.set_stream(connection, name, stream.id, cursor=known.kept())
+        await source_queries.set_run(connection, run.id, _outcome(run))
+        await source_queries.take_lease(connection, name, job.holder, at_ms, at_ms + LEASE_MS)
+
+
+async def _through(job: Job, run: Run, seen: set[str]) -> None:
+    """The pass has shown everything: that is how fresh the stream is now, and what it did not show is gone."""
+    name, stream, at_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    async with job.db.writing() as connection:
+        await source_queries.set_stream(connection, name, stream.id, last_ok_ms=at_ms, watermark_ms=run.watermark_ms)
+    if run.kind == "compare" and stream.full_compare != "never":
+        async with job.db.writing() as connection:
+            arrival = Arrival(name, stream, job.source.zone, run.id, at_ms)
+            run.counts += await delete_unseen(connection, arrival, seen, confirmed=job.confirmed)
+            await source_queries.set_stream(connection, name, stream.id, compared_ms=at_ms)
+
+
+def _not_again(rows: Sequence[Any], before: bytes) -> bytes:
+    """Digest of the page; ReplyError when it is the page before once more."""
+    if not rows:
+        return before
+    digest = hashlib.sha256(msgspec.json.encode(rows)).digest()
+    if digest == before:
+        raise ReplyError("the same page came twice in a row", "page_repeated", retry=True)
+    return digest
+
+
+def _refuse_bad_page(stream: Stream, rows: Sequence[Mapped | Rejected]) -> None:
+    bad = [one for one in rows if isinstance(one, Rejected)]
+    if len(rows) >= FEW_ROWS and len(bad) > len(rows) * stream.expect.max_reject_ratio:
+        codes = sorted({code for one in bad for code in one.codes})
+        raise _RejectedError(
+            f"{len(bad)} of {len(rows)} rows of a page do not fit ({', '.join(codes)}): nothing of it is stored; "
+            "mend the map, or raise expect.max_reject_ratio",
+            "rejected",
+        )
+
+
+def _keys(rows: Sequence[Mapped | Rejected]) -> set[str]:
+    """Keys that the source showed: a row that waits is not gone."""
+    keys = (one.row.source_key if isinstance(one, Mapped) else one.source_key for one in rows)
+    return {key for key in keys if key is not None}
+
+
+def _newest(rows: Sequence[Mapped | Rejected], known_ms: WallMs | None) -> WallMs | None:
+    times = [to_ms(one.row.occurred_at) for one in rows if isinstance(one, Mapped) and one.row.occurred_at is not None]
+    return max((*times, known_ms)) if known_ms is not None else max(times, default=None)
+
+
+def _outcome(run: Run) -> dict[str, Any]:
+    return {"pages": run.pages, **asdict(run.counts)}
+
+
+async def _end(job: Job, run: Run, position: Position) -> None:
+    """How the run ended, how the source does, when the stream is due again."""
+    row, stream, now_ms = job.row, job.stream, job.clocks.wall_ms()
+    failed = run.state != "ok" and run.error != "many_deleted"
+    async with job.db.writing() as connection:
+        now = await source_queries.source(connection, row.id)
+        failures = (0 if now is None else now.failures) + 1 if failed else 0
+        state = "ok" if not failures else "down" if failures >= DOWN_AFTER else "late"
+        state = "auth_failed" if run.error == "auth_failed" else state
+        await source_queries.set_state(connection, row.id, state, failures)
+        ended = {"state": run.state, "error": run.error, "ended_ms": now_ms, "detail": {"message": run.message}}
+        await source_queries.set_run(connection, run.id, {**_outcome(run), **ended})
+        wait_s = next_run_s(seconds(stream.every), failures)
+        values: dict[str, Any] = {"next_ms": now_ms + wait_s * 1000}
+        if failed and run.pages == 0 and position.after is not None:
+            values["cursor"] = position.anew().kept()  # a link or token of an older run may have ended
+        await source_queries.set_stream(connection, row.id, stream.id, **values)
+    if failed:
+        log.warning(
+            "sync_failed", source=row.id, stream=stream.id, code=run.error, reason=run.message, failures=failures
+        )
