@@ -1,4 +1,4 @@
-"""``muster connectors``: source files and what they make of replies, without a server."""
+"""``muster connectors``: source files, what they make of replies, and running them on a server."""
 
 import json
 from pathlib import Path
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Business systems: source files and mappings.")
 
 FAILED = 1
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Settings of the server.", metavar="FILE")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+StreamOption = Annotated[str | None, typer.Option(help="Only this stream.")]
+NameArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Its name, as in its file.")]
+SETTINGS = Path("server.toml")
 
 
 @app.callback()
@@ -85,6 +90,68 @@ def map_(
     typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     if outcome.errors:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A source file.")],
+    config: ConfigOption = SETTINGS,
+    json_: JsonOption = False,
+) -> None:
+    """Add the source of a file to a server, or change it. The running server reads it within seconds.
+
+    muster connectors presets erp_tryton > erp.yaml    (then write your own address into it)
+
+    muster connectors add erp.yaml --config server.toml
+    """
+    from server.cli import sources
+
+    sources.add(_text(path), str(path), config, json_=json_)
+
+
+@app.command()
+def run(
+    *,
+    name: NameArgument,
+    stream: StreamOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, and mark what is gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="More than a fifth of the rows may be gone.")] = False,
+    config: ConfigOption = SETTINGS,
+    json_: JsonOption = False,
+) -> None:
+    """Read what is new in a source now. It can be broken off: the next run goes on after the last page.
+
+    Exit code 1 when a stream did not end well; the table and the line below it say why.
+
+    muster connectors run erp_tryton --config server.toml
+    """
+    from server.cli import sources
+
+    sources.run(name, stream, config, whole=full, confirmed=yes, json_=json_)
+
+
+@app.command()
+def status(config: ConfigOption = SETTINGS, json_: JsonOption = False) -> None:
+    """Every stream: how fresh it is, when it was read whole, when it is due, what went wrong last.
+
+    muster connectors status --config server.toml
+    """
+    from server.cli import sources
+
+    sources.status(config, json_=json_)
+
+
+@app.command()
+def replay(
+    name: NameArgument, stream: StreamOption = None, config: ConfigOption = SETTINGS, json_: JsonOption = False
+) -> None:
+    """Map the raw pages of the last 30 days again, after the map of a source was changed. The source is not asked.
+
+    muster connectors replay erp_tryton --stream sales_order --config server.toml
+    """
+    from server.cli import sources
+
+    sources.replay_(name, stream, config, json_=json_)
 
 
 def _source(preset: str | None, path: Path | None) -> "Source":
