@@ -1,6 +1,6 @@
 """Personal contact details: nobody is scored by them, so they are not kept (PIPL: as little as needed)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from server.connectors.paths import OUTER, Path
@@ -56,17 +56,20 @@ CONTACTS = frozenset(
 """Names of fields that are dropped on arrival, in any case, at any depth, unless the stream's own map reads them."""
 
 
-def without_contacts(stream: Stream, raw: Any) -> Any:
-    """The raw row as it may be kept."""
-    return _without(raw, CONTACTS - _read_by(stream))
+def without_contacts(stream: Stream, rows: Sequence[Any]) -> list[Any]:
+    """The raw rows as they may be kept."""
+    names = CONTACTS - _read_by(stream)
+    return [_without(row, names) for row in rows]
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, names) for key, item in value.items() if str(key).lower() not in names}
-    if isinstance(value, list):
-        return [_without(item, names) for item in value]
-    return value
+        return {
+            key: _without(item, names) if isinstance(item, dict | list) else item
+            for key, item in value.items()
+            if str(key).lower() not in names
+        }
+    return [_without(item, names) for item in value] if isinstance(value, list) else value
 
 
 def _read_by(stream: Stream) -> set[str]:

@@ -260,7 +260,9 @@ def _joined(parts: list[Any]) -> str | None:
 
 
 def _nothing(raw: Any, stream: Stream) -> bool:
-    return is_empty(raw) or any(raw == item and type(raw) is type(item) for item in stream.empty)
+    if is_empty(raw):
+        return True
+    return bool(stream.empty) and any(raw == item and type(raw) is type(item) for item in stream.empty)
 
 
 def _currency(stream: Stream, row: _Row, zone: ZoneInfo) -> str | None:

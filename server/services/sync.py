@@ -155,7 +155,7 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
 async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
     """A page, its raw rows and how far it leads, all or nothing."""
     name, stream, at_ms = job.row.id, job.stream, job.clocks.wall_ms()
-    kept = [without_contacts(stream, msgspec.to_builtins(raw, str_keys=True)) for raw in rows]
+    kept = without_contacts(stream, rows)
     run.pages += bool(rows)
     async with job.db.writing() as connection:
         run.counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)

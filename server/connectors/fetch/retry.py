@@ -3,6 +3,8 @@
 from random import Random
 
 FIRST_S, LONGEST_S = 1.0, 300.0
+MOST_ASKED_S = 1_200.0
+"""A source that asks for a longer wait is left until its stream is due again."""
 TRIES = 6
 DOWN_AFTER = 5
 """Runs in a row that fail before a source counts as down."""
@@ -13,10 +15,10 @@ RETRIED = frozenset((408, 425, 429, 502, 503, 504))
 
 def delay_s(failures: int, random: Random, retry_after_s: float | None = None) -> float | None:
     """Seconds to wait after so many failures of one call; None: give up. A wait that the source asks for is kept."""
-    if failures >= TRIES:
+    if failures >= TRIES or (retry_after_s or 0) > MOST_ASKED_S:
         return None
     if retry_after_s is not None:
-        return min(max(retry_after_s, 0.0), LONGEST_S)
+        return max(retry_after_s, 0.0)
     return random.uniform(0, min(FIRST_S * 2 ** (failures - 1), LONGEST_S))
 
 

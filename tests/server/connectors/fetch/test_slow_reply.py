@@ -23,18 +23,22 @@ streams:
 """
 
 
-async def _drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    with contextlib.suppress(ConnectionError):
-        while not writer.is_closing():
-            writer.write(b" ")
-            await writer.drain()
-            await asyncio.sleep(0.01)
-    writer.close()
-
-
 async def test_a_body_that_drips_is_given_up() -> None:
-    server = await asyncio.start_server(_drip, "127.0.0.1", 0)
+    ended = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     client = Client(read_source(SOURCE.format(port=port), "slow"), Secrets())
     try:
@@ -44,4 +48,5 @@ async def test_a_body_that_drips_is_given_up() -> None:
     finally:
         await client.close()
         server.close()
+        await asyncio.wait_for(ended.wait(), 5)
     assert (caught.value.code, caught.value.retry) == ("timeout", True)

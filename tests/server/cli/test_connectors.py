@@ -1,0 +1,83 @@
+"""``muster connectors`` on a server's database, run as processes, against a system over HTTP."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.store import migrate
+from tests.server.connectors.faulty import Call, Reply, peer
+
+MUSTER = Path(sys.executable).parent / "muster"
+FILE = """
+source: shop
+kind: http_json
+base_url: {url}
+limits: {{requests_per_minute: 60000}}
+streams:
+  - fact: customer
+    call: {{path: /customers}}
+    key: id
+    map: {{customer_key: id}}
+  - fact: deal
+    call: {{path: /deals}}
+    key: id
+    map: {{stage: {{path: stage, values: {{won: won}}}}}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    migrate.upgrade(f"sqlite:///{tmp_path / 'muster.db'}")
+    (tmp_path / "server.toml").write_text("")
+    return tmp_path / "server.toml"
+
+
+def muster(*words: object, code: int = 0) -> str:
+    done = subprocess.run([MUSTER, "connectors", *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code != 2 else done.stderr
+
+
+def answer(call: Call) -> Reply:
+    if call.path == "/customers":
+        return Reply([{"id": 1}, {"id": 2}, {"name": "no key"}])
+    return Reply([{"id": "d1", "stage": "won"}])
+
+
+def test_a_source_is_added_run_and_told_about(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    with peer(answer) as system:
+        file.write_text(FILE.format(url=system.url))
+        [added] = json.loads(muster("add", file, "-c", config, "--json"))
+        assert added == {"source": "shop", "map_version": 1, "state": "new"}
+        runs: list[dict[str, Any]] = json.loads(muster("run", "shop", "-c", config, "--json"))
+        assert [(run["stream"], run["state"], run["added"], run["waiting"]) for run in runs] == [
+            ("customer", "ok", 2, 1),
+            ("deal", "ok", 1, 0),
+        ]
+        [again] = json.loads(muster("run", "shop", "--stream", "deal", "-c", config, "--json"))
+        assert (again["added"], again["unchanged"]) == (0, 1)
+        asked = len(system.calls)
+        replayed = json.loads(muster("replay", "shop", "-c", config, "--json"))
+        assert [(one["stream"], one["unchanged"]) for one in replayed] == [("customer", 2), ("deal", 2)]
+        assert len(system.calls) == asked
+    states = {one["stream"]: one for one in json.loads(muster("status", "-c", config, "--json"))}
+    assert states["customer"]["state"] == "ok"
+    assert states["customer"]["stale"] is False
+
+
+def test_mistakes_say_what_to_do(config: Path, tmp_path: Path) -> None:
+    assert "no such source nope; `muster connectors status` lists" in muster("run", "nope", "-c", config, code=2)
+    file = tmp_path / "shop.yaml"
+    file.write_text(FILE.format(url="http://127.0.0.1:9").replace("fact: deal", "fact: deel"))
+    assert "fact 'deel' is unknown" in muster("add", file, "-c", config, code=2)
+    assert json.loads(muster("status", "-c", config, "--json")) == []
+    file.write_text(FILE.format(url="http://127.0.0.1:9"))
+    muster("add", file, "-c", config)
+    assert "shop has no stream 'deals'; it has customer, deal" in muster(
+        "run", "shop", "--stream", "deals", "-c", config, code=2
+    )

@@ -1,0 +1,175 @@
+"""From page to page: every kind of paging shows every row once, and says where a pass goes on."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.connectors.errors import ReplyError
+from server.connectors.fetch.paging import Fetched, Pass, pages
+from server.connectors.fetch.position import Position
+from server.connectors.reply import Page
+from server.connectors.source_file import Cursor, Paging, Stream, Value
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+TODAY = dt.date(2026, 5, 10)
+
+
+class System:
+    """Rows with ids from 1, handed out as each kind of paging asks for them."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.rows = [{"id": number} for number in range(1, count + 1)]
+        self.size = size
+        self.asked: list[Mapping[str, Any]] = []
+
+    async def by_offset(self, values: Mapping[str, Any]) -> Page:
+        self.asked.append(values)
+        start = values["offset"]
+        part = self.rows[start : start + self.size]
+        return Page(part, start + len(part) < len(self.rows), total=len(self.rows))
+
+    async def by_number(self, values: Mapping[str, Any]) -> Page:
+        self.asked.append(values)
+        start = (values["page"] - 1) * self.size
+        return Page(self.rows[start : start + self.size])
+
+    async def by_key(self, values: Mapping[str, Any]) -> Page:
+        self.asked.append(values)
+        return Page([row for row in self.rows if row["id"] > (values["after"] or 0)][: self.size])
+
+    async def by_token(self, values: Mapping[str, Any]) -> Page:
+        self.asked.append(values)
+        start = int(values["after"] or 0)
+        end = start + self.size
+        return Page(self.rows[start:end], str(end) if end < len(self.rows) else None)
+
+
+ASK = {
+    "offset": System.by_offset,
+    "has_more": System.by_offset,
+    "page_number": System.by_number,
+    "keyset": System.by_key,
+    "next_link": System.by_token,
+    "cursor_token": System.by_token,
+}
+
+
+def paging(kind: str, size: int) -> Paging:
+    more: dict[str, Any] = {"param": "p", "next": "n"} if kind != "keyset" else {"field": "id"}
+    return Paging(type=kind, size=size, **more)
+
+
+async def read(kind: str, system: System, after: Any = None) -> list[Fetched]:
+    about = Pass(SHANGHAI, TODAY, after=after)
+    asks = ASK[kind].__get__(system)
+    return [one async for one in pages(paging(kind, system.size), asks, about, {})]
+
+
+@pytest.mark.parametrize("kind", ASK)
+@given(st.integers(0, 30), st.integers(1, 10))
+async def test_every_row_is_shown_once(kind: str, count: int, size: int) -> None:
+    system = System(count, size)
+    found = [row["id"] for fetched in await read(kind, system) for row in fetched.rows]
+    assert found == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("kind", ["keyset", "page_number", "next_link", "cursor_token"])
+@given(st.integers(2, 30), st.integers(1, 5), st.integers(0, 10))
+async def test_a_pass_goes_on_where_it_was_cut_off(kind: str, count: int, size: int, cut: int) -> None:
+    system = System(count, size)
+    whole = await read(kind, system)
+    if cut >= len(whole) or whole[cut].after is None:
+        return
+    rest = await read(kind, system, whole[cut].after)
+    before = [row["id"] for fetched in whole[: cut + 1] for row in fetched.rows]
+    assert before + [row["id"] for fetched in rest for row in fetched.rows] == list(range(1, count + 1))
+
+
+async def test_keys_that_do_not_grow_are_an_error() -> None:
+    async def same(_values: Mapping[str, Any]) -> Page:
+        return Page([{"id": 7}, {"id": 7}])
+
+    with pytest.raises(ReplyError) as refused:
+        [one async for one in pages(paging("keyset", 2), same, Pass(SHANGHAI, TODAY), {})]
+    assert refused.value.code == "page_repeated"
+
+
+WINDOWS = [
+    ("today", ("2026-05-01", "2026-05-07"), ("2026-05-08", "2026-05-10")),
+    ("yesterday", ("2026-05-01", "2026-05-07"), ("2026-05-08", "2026-05-09")),
+]
+
+
+@pytest.mark.parametrize(("ends", "first", "second"), WINDOWS)
+async def test_windows_of_days_follow_each_other_up_to_the_last_that_may_be_asked(
+    ends: Any, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def ask(values: Mapping[str, Any]) -> Page:
+        asked.append((values["from"], values["to"]))
+        return Page([{"id": len(asked)}])
+
+    about = Pass(SHANGHAI, TODAY, start=dt.date(2026, 5, 1))
+    found = [one async for one in pages(Paging(type="date_window", days=7, ends=ends), ask, about, {})]
+    assert asked == [first, second]
+    assert [one.covered for one in found if one.covered] == [
+        dt.datetime(2026, 5, 8, tzinfo=SHANGHAI),
+        dt.datetime.combine(dt.date.fromisoformat(second[1]) + dt.timedelta(days=1), dt.time(), SHANGHAI),
+    ]
+    # A pass that was cut off in the second window goes on with it.
+    again = [
+        one
+        async for one in pages(Paging(type="date_window", days=7), ask, Pass(SHANGHAI, TODAY, after="2026-05-08"), {})
+    ]
+    assert again[0].after == "2026-05-08"
+
+
+async def test_people_are_asked_about_in_batches_and_each_batch_by_days() -> None:
+    asked: list[tuple[Any, Any]] = []
+
+    async def ask(values: Mapping[str, Any]) -> Page:
+        asked.append((values["ids"], values["from"]))
+        return Page([])
+
+    within = Paging(type="date_window", days=7)
+    about = Pass(SHANGHAI, TODAY, start=dt.date(2026, 5, 1), ids=("a", "b", "c"))
+    [one async for one in pages(Paging(type="id_batches", size=2, within=within), ask, about, {})]
+    assert asked == [(ids, day) for ids in (["a", "b"], ["c"]) for day in ("2026-05-01", "2026-05-08")]
+
+
+# --- positions ------------------------------------------------------------------------------------------------------
+
+STREAM = Stream(
+    fact="customer",
+    cursor=Cursor(field=("write_date", "create_date"), overlap="5m"),
+    key=Value(path=("id",)),
+    map={"customer_key": Value(path=("id",))},
+)
+
+
+def test_the_first_field_that_is_set_says_when_a_row_changed() -> None:
+    rows = [
+        {"write_date": None, "create_date": "2026-05-04 10:00:00"},  # 02:00 UTC
+        {"write_date": "2026-05-04T03:00:00Z", "create_date": "2026-05-09 10:00:00"},
+        {"write_date": "no time", "create_date": None},
+    ]
+    known = Position().past(STREAM, SHANGHAI, rows, 3)
+    assert known.kept() == {"newest": "2026-05-04T03:00:00Z", "after": 3}
+    assert known.through().kept() == {"since": "2026-05-04T03:00:00Z"}
+    assert Position.of(known.through().kept()).start(STREAM) == dt.datetime(2026, 5, 4, 2, 55, tzinfo=dt.UTC)
+
+
+@given(st.lists(st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1)), max_size=6))
+def test_a_position_never_moves_back(times: list[dt.datetime]) -> None:
+    position = Position()
+    for at in times:
+        text = at.replace(microsecond=0, tzinfo=dt.UTC).isoformat()
+        moved = Position.of(position.past(STREAM, SHANGHAI, [{"write_date": text}], None).through().kept())
+        assert position.since is None or (moved.since is not None and moved.since >= position.since)
+        position = moved
