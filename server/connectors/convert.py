@@ -28,6 +28,8 @@ _FALSE = frozenset(("false", "0", "no", "n", "f", "否", "错", "假"))
 _DATE = re.compile(r"(\d{4})([-/.年])(\d{1,2})[-/.月](\d{1,2})日?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?(?:[.,]\d+)?\s*(Z|[+-]\d{2}:?(?:\d{2})?)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+_SIGN = re.compile(r"^([+-]?)[¥￥$€£]")
 _DURATION = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 
@@ -49,18 +51,18 @@ def is_empty(value: Any) -> bool:
 
 def convert(value: Any, kind: As, reading: Reading) -> Any:
     """The value as that kind; DataError with the reason code."""
-    if isinstance(value, dict | list):
-        raise DataError(f"expected a single value, got {type(value).__name__}", "schema_changed")
     if isinstance(value, str):
         if len(value) > LONGEST:
             raise DataError(f"{len(value)} characters, at most {LONGEST}", "too_large")
         value = value.strip()
+    elif isinstance(value, dict | list):
+        raise DataError(f"expected a single value, got {type(value).__name__}", "schema_changed")
     return _CONVERTERS[kind](value, reading)
 
 
 def normal(text: str) -> str:
     """Full-width characters as half-width ones (NFKC), without blanks around."""
-    return unicodedata.normalize("NFKC", text).strip()
+    return text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
 
 
 def _text(value: Any, _reading: Reading) -> str:
@@ -74,13 +76,13 @@ def _text(value: Any, _reading: Reading) -> str:
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise DataError("yes or no where a number is expected", "bad_number")
-    text = normal(str(value)).replace(",", "").replace(" ", "")
-    text = re.sub(r"^([+-]?)[¥￥$€£]", r"\1", text)
+    text = normal(str(value))
     factor = 1
-    text = text.removesuffix("元")
-    if text.endswith("万"):
-        text, factor = text[:-1], 10_000
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", text):
+    if not _NUMBER.fullmatch(text):
+        text = _SIGN.sub(r"\1", text.replace(",", "").replace(" ", "")).removesuffix("元")
+        if text.endswith("万"):
+            text, factor = text[:-1], 10_000
+    if not _NUMBER.fullmatch(text):
         raise DataError("no number", "bad_number")
     try:
         number = Decimal(text) * factor

@@ -85,6 +85,8 @@ class _Row:
     outer: Any = None
 
     def look(self, path: Path) -> Any:
+        if len(path) == 1 and type(self.value) is dict and path[0] != OUTER and type(path[0]) is str:
+            return self.value.get(path[0])  # nearly always
         if path and path[0] == OUTER:
             return look(self.outer, path[1:])
         return look(self.value, path)
@@ -138,8 +140,10 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
             value = str(value)
         if value is not None:
             found[field] = value
+    if "occurred_at" not in found and (at := _own_time(found, kind.times, zone)) is not None:
+        found["occurred_at"] = at
     made = _checked(kind.row, found, faults)
-    if isinstance(made, Fact) and not faults:
+    if made is not None and not faults:
         return Mapped(number, _timed(made, kind.times, zone), row.value)
     key = found.get("source_key")
     return Rejected(number, row.value, tuple(faults), key if isinstance(key, str) else None)
@@ -172,18 +176,22 @@ def _code(field: str, kind: str, row: type[Fact]) -> Code:
 _TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
 
 
-def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:
-    """With the time of the event where the source gave none: the first of the fact's own that is set."""
-    if row.occurred_at is not None:
-        return row
+def _own_time(found: Mapping[str, Any], times: Iterable[str], zone: ZoneInfo) -> dt.datetime | None:
+    """The time of the event where the source gave none: the first of the fact's own that is set."""
     for name in times:
-        at = getattr(row, name)
+        at = found.get(name)
         if isinstance(at, dt.datetime):
-            return row.model_copy(update={"occurred_at": at})
+            return at
         if isinstance(at, dt.date):
-            midnight = dt.datetime.combine(at, dt.time(), zone).astimezone(dt.UTC)
-            return row.model_copy(update={"occurred_at": midnight})
-    return row
+            return dt.datetime.combine(at, dt.time(), zone).astimezone(dt.UTC)
+    return None
+
+
+def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:
+    """With its own time, where that was a text that only the row's model could read."""
+    if row.occurred_at is not None or (at := _own_time(row.__dict__, times, zone)) is None:
+        return row
+    return row.model_copy(update={"occurred_at": at})
 
 
 class _BadError(DataError):
@@ -198,14 +206,7 @@ class _BadError(DataError):
 def _value(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
     raw: Any = None
     try:
-        if spec.first_of is not None:
-            raw = _first(spec.first_of, row, stream, reading)
-        elif spec.join is not None:
-            raw = _joined([_value(part, row, stream, reading) for part in spec.join])
-        elif spec.path is not None:
-            raw = row.look(spec.path)
-        else:
-            raw = spec.const
+        raw = _raw(spec, row, stream, reading)
         if _nothing(raw, stream) and not (spec.values is not None and _text(raw) in spec.values):
             return None
         if spec.values is not None:
@@ -217,6 +218,16 @@ def _value(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
         raise
     except DataError as error:
         raise _BadError(error.code, raw) from error  # type: ignore[arg-type]
+
+
+def _raw(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
+    if spec.path is not None:
+        return row.look(spec.path)
+    if spec.first_of is not None:
+        return _first(spec.first_of, row, stream, reading)
+    if spec.join is not None:
+        return _joined([_value(part, row, stream, reading) for part in spec.join])
+    return spec.const
 
 
 def _first(parts: Iterable[Value], row: _Row, stream: Stream, reading: Reading) -> Any:
@@ -245,9 +256,7 @@ def _translated(raw: Any, values: Mapping[str, Any]) -> Any:
 
 def _plain(raw: Any, reading: Reading) -> Any:
     """Without ``as``: text and booleans as they are, numbers as text where the fact wants text."""
-    if isinstance(raw, bool):
-        return raw
-    if isinstance(raw, int | float | str):
+    if isinstance(raw, str | int | float) and not isinstance(raw, bool):
         return convert(raw, "text", reading)
     if isinstance(raw, dict | list):
         raise DataError("a single value expected", "schema_changed")
