@@ -1,9 +1,13 @@
 """``muster connectors`` on a server's database, run as processes, against a system over HTTP."""
 
 import json
+import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -81,3 +85,69 @@ def test_mistakes_say_what_to_do(config: Path, tmp_path: Path) -> None:
     assert "shop has no stream 'deals'; it has customer, deal" in muster(
         "run", "shop", "--stream", "deals", "-c", config, code=2
     )
+
+
+class Killable:
+    """Ten thousand customers in pages of 200; the process that asks is killed while it is busy with one."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.running: subprocess.Popen[bytes] | None = None
+        self.pages_left = 0
+
+    def __call__(self, call: Call) -> Reply:
+        self.pages_left -= 1
+        if self.pages_left == 0 and self.running is not None:
+            threading.Timer(self.random.uniform(0, 0.01), self.running.kill).start()
+        after = int(call.query.get("after", 0))
+        return Reply([{"id": number} for number in range(after + 1, min(after + PAGE, ROWS) + 1)])
+
+
+ROWS, PAGE = 10_000, 200
+PULL = """
+source: shop
+kind: http_json
+base_url: {url}
+limits: {{requests_per_minute: 60000}}
+streams:
+  - fact: customer
+    call: {{path: /customers}}
+    page: {{type: keyset, field: id, size: 200, param: after}}
+    key: id
+    map: {{customer_key: id}}
+"""
+
+
+def kill_and_compare(config: Path, tmp_path: Path, kills: int, random: Random) -> None:
+    """Kill the run that often, then let it finish: stored is what the system has, each once."""
+    file = tmp_path / "shop.yaml"
+    system = Killable(random)
+    with peer(system) as running:
+        file.write_text(PULL.format(url=running.url))
+        muster("add", file, "-c", config)
+        words: list[str | Path] = [MUSTER, "connectors", "run", "shop", "-c", config]
+        for _ in range(kills):
+            system.pages_left = random.randint(1, ROWS // PAGE // kills)
+            system.running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert system.running.wait(30) == -signal.SIGKILL
+            with sqlite3.connect(tmp_path / "muster.db") as database:
+                stored = {int(key) for (key,) in database.execute("select source_key from fact_customer")}
+                [(cursor,)] = database.execute("select cursor from source_streams")
+                database.execute("update data_sources set lease = null")  # else the next has to wait for its end
+            reached = json.loads(cursor or "{}").get("after", 0)
+            assert stored == set(range(1, reached + 1)), "the cursor is where the data is"
+        system.running = None
+        [run] = json.loads(muster("run", "shop", "-c", config, "--json"))
+    assert run["state"] == "ok"
+    with sqlite3.connect(tmp_path / "muster.db") as database:
+        keys = [int(key) for (key,) in database.execute("select source_key from fact_customer")]
+    assert sorted(keys) == list(range(1, ROWS + 1))
+
+
+def test_a_run_that_is_killed_goes_on_and_loses_or_doubles_nothing(config: Path, tmp_path: Path) -> None:
+    kill_and_compare(config, tmp_path, 3, Random(7))
+
+
+@pytest.mark.long
+def test_twenty_kills_lose_and_double_nothing(config: Path, tmp_path: Path) -> None:
+    kill_and_compare(config, tmp_path, 20, Random(8))
