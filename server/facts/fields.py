@@ -37,7 +37,7 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     source_key: Key
-    """Unique in its source and fact; says how it is made in ``docs/reference/facts.md``."""
+    """Unique in its source and fact."""
     occurred_at: Instant | None = None
     """When it happened; taken from the fact's own time where the source gives none."""
     source_updated_at: Instant | None = None

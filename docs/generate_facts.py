@@ -1,0 +1,77 @@
+"""Writes docs/reference/facts.md from the row models of the facts."""
+
+import datetime as dt
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from server.facts.catalogue import FACTS, FactKind
+from server.facts.fields import Fact
+from server.store.fact_tables import SEALED
+
+PAGE = Path(__file__).parent / "reference" / "facts.md"
+_HEAD = """# Facts
+
+Written by `python docs/generate_facts.py` from `server/facts/`; a test holds the two together.
+
+Each fact is a table `fact_NAME`, unique by `source` and `source_key`. Money is whole minor units (fen) with an ISO currency, instants are UTC with whole seconds, days are
+the company's local days. A field without **bold** may be empty: that means "not known", never 0.
+"""
+_NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no", dt.date: "day"}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD, "\n## Fields of every fact\n", _table(Fact, frozenset(Fact.model_fields), frozenset())]
+    for kind in FACTS.values():
+        parts += _section(kind)
+    return "".join(parts)
+
+
+def _section(kind: FactKind) -> list[str]:
+    own = frozenset(kind.row.model_fields) - frozenset(Fact.model_fields)
+    needed = sorted((kind.required & frozenset(Fact.model_fields)) - {"source_key"})
+    times = [f"`{name}`" for name in kind.times if name != "occurred_at"]
+    about = (kind.row.__doc__ or "").strip().replace("``", "`")
+    head = [f"\n## {kind.name}\n{about}\n", f"\n`source_key`: {kind.key}."]
+    head += [f" It happened at the first of {', '.join(times)} that is set."] if times else []
+    head += [f" Needs {', '.join(f'`{name}`' for name in needed)} too."] if needed else []
+    return [*head, "\n", _table(kind.row, own, frozenset(SEALED.get(kind.name, ())))]
+
+
+def _table(row: type[Fact], fields: frozenset[str], sealed: frozenset[str]) -> str:
+    lines = ["\n| field | what | |\n|---|---|---|\n"]
+    for name, info in row.model_fields.items():
+        if name in fields:
+            shown = f"**{name}**" if info.is_required() else name
+            about = (info.description or "").replace("\n", " ").replace("``", "`")
+            about = "kept encrypted only" if name in sealed and not about else about
+            lines.append(f"| {shown} | {_kind(name, info)} | {about} |\n")
+    return "".join(lines)
+
+
+def _kind(name: str, info: FieldInfo) -> str:
+    plain = _plain(info.annotation)
+    if isinstance(plain, tuple):
+        return " ".join(f"`{value}`" for value in plain)
+    if plain is int and name.endswith("_minor"):
+        return "minor units"
+    return "instant" if plain is dt.datetime else _NAMES[plain]
+
+
+def _plain(wanted: Any) -> Any:
+    """The type itself, or the texts of a choice; Optional and Annotated taken off, choices joined."""
+    origin = typing.get_origin(wanted)
+    if origin in (typing.Union, types.UnionType):
+        parts = [_plain(part) for part in typing.get_args(wanted) if part is not type(None)]
+        return tuple(value for part in parts for value in part) if isinstance(parts[0], tuple) else parts[0]
+    if origin is typing.Literal:
+        return typing.get_args(wanted)
+    return _plain(typing.get_args(wanted)[0]) if origin is typing.Annotated else wanted
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
