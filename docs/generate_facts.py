@@ -17,8 +17,9 @@ _HEAD = """# Facts
 
 Written by `python docs/generate_facts.py` from `server/facts/`; a test holds the two together.
 
-Each fact is a table `fact_NAME`, unique by `source` and `source_key`. Money is whole minor units (fen) with an ISO currency, instants are UTC with whole seconds, days are
-the company's local days. A field without **bold** may be empty: that means "not known", never 0.
+Each fact is a table `fact_NAME`, unique by `source` and `source_key`. Money is whole minor units (fen) with an ISO
+currency, instants are UTC with whole seconds, days are the company's local days. A field without **bold** may be empty:
+that means "not known", never 0.
 """
 _NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no", dt.date: "day"}
 

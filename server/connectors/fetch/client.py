@@ -184,11 +184,12 @@ def _is_address(host: str) -> bool:
 
 
 def _retry_after_s(headers: httpx.Headers) -> float | None:
-    """Seconds, or a date (RFC 9110, section 10.2.3)."""
+    """Seconds, or a date (RFC 9110, section 10.2.3), which is one by the clock that wrote ``Date``."""
     text = headers.get("Retry-After", "").strip()
     if text.isdigit():
         return float(text)
     try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0) if text else None
-    except (TypeError, ValueError):
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
         return None
+    return max(wait.total_seconds(), 0.0)

@@ -66,7 +66,7 @@ def peer(answer: Answer) -> Iterator[Peer]:
             running.calls.append(call)
             reply = running.answer(call)
             data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data) + reply.cut))

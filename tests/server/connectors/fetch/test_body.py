@@ -37,7 +37,9 @@ def test_a_body_of_the_very_limit_is_read_packed_or_not() -> None:
     assert _read(text) == _read(gzip.compress(text), "gzip") == text
 
 
-@pytest.mark.parametrize(("content", "encoding"), [(b"a" * 100_001, None), (gzip.compress(b"a" * 100_001), "gzip")])
+@pytest.mark.parametrize(
+    ("content", "encoding"), [(b"a" * 100_001, None), (gzip.compress(b"a" * 100_001), "gzip")], ids=["plain", "packed"]
+)
 def test_one_byte_too_many_is_refused(content: bytes, encoding: str | None) -> None:
     with pytest.raises(ReplyError) as caught:
         _read(content, encoding)
@@ -54,7 +56,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     assert peak < 2_000_000
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"abc" * 900)[:-4], b"", b"no gzip"])
+@pytest.mark.parametrize("content", [gzip.compress(b"abc" * 900)[:-4], b"", b"no gzip"], ids=["cut", "empty", "broken"])
 def test_a_cut_or_broken_body_may_be_asked_for_again(content: bytes) -> None:
     with pytest.raises(ReplyError) as caught:
         _read(content, "gzip")
