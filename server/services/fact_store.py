@@ -125,7 +125,7 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
         connection, table, arrival.source, sorted({one.row.source_key for one in rows})
     )
     people = await _people(connection, arrival, rows)
-    wanted: dict[str, dict[str, Any]] = {}
+    wanted: dict[str, list[Any]] = {}
     conflicts: list[Rejected] = []
     for one in rows:
         key = one.row.source_key
@@ -143,8 +143,9 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
             counts.changed += key not in wanted
         updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
         stored[key] = StoredRow(one.digest, updated_ms, deleted=False)
-        wanted[key] = _columns(arrival, one, people)
-    await fact_queries.put_rows(connection, table, list(wanted.values()))
+        wanted[key] = _values(arrival, one, people)
+    columns = (*layout(arrival.fact).columns, *_OURS)
+    await fact_queries.put_rows(connection, table, columns, list(wanted.values()))
     return conflicts
 
 
@@ -156,17 +157,15 @@ def _same_or_older(one: _New, before: StoredRow) -> bool:
     return updated is not None and stored_ms is not None and to_ms(updated) < stored_ms
 
 
-def _columns(arrival: Arrival, one: _New, people: dict[str, list[Link]]) -> dict[str, Any]:
-    return {
-        **dict(zip(layout(arrival.fact).columns, one.values, strict=True)),
-        "source": arrival.source,
-        "employee": person_of(people, one.row, arrival),
-        "payload_hash": one.digest,
-        "first_seen_ms": arrival.at_ms,
-        "changed_ms": arrival.at_ms,
-        "run": arrival.run,
-        "deleted": False,
-    }
+_OURS = ("source", "employee", "payload_hash", "first_seen_ms", "changed_ms", "run", "deleted")
+"""Columns beside those of the fact."""
+
+
+def _values(arrival: Arrival, one: _New, people: dict[str, list[Link]]) -> list[Any]:
+    """In the order of the fact's columns, then ours."""
+    at_ms = arrival.at_ms
+    ours = (arrival.source, person_of(people, one.row, arrival), one.digest, at_ms, at_ms, arrival.run, False)
+    return [*one.values, *ours]
 
 
 def person_of(people: dict[str, list[Link]], row: Fact, arrival: Arrival) -> str | None:

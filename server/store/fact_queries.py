@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Date, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from server.store.source_tables import identity_links
 from server.store.upsert import insert_into
@@ -44,17 +46,44 @@ async def stored_rows(
     return found
 
 
-async def put_rows(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows, or replace those of the same key; one that was replaced meanwhile by a newer one stays."""
+async def put_rows(
+    connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Add rows, or replace those of the same key; one that was replaced meanwhile by a newer one stays.
+
+    ``rows`` have their values in the order of ``columns``, days as dates. They go to the driver as they are, since
+    binding each value by its column's type costs more than writing it.
+    """
     if not rows:
         return
-    insert = insert_into(connection, table)
-    replaced = {name: insert.excluded[name] for name in rows[0] if name not in _KEPT}
+    statement, order = _upsert(connection, table, tuple(columns))
+    if connection.dialect.name == "sqlite":
+        days = [place for place in order if isinstance(table.c[columns[place]].type, Date)]
+        rows = [_with_texts(row, days) for row in rows]
+    pick = itemgetter(*order)
+    await connection.exec_driver_sql(statement, [pick(row) for row in rows])
+
+
+def _upsert(connection: AsyncConnection, table: Table, columns: tuple[str, ...]) -> tuple[str, list[int]]:
+    """The statement as text, and which column each of its values is."""
+    insert = insert_into(connection, table).values({name: bindparam(name) for name in columns})
+    replaced = {name: insert.excluded[name] for name in columns if name not in _KEPT}
     stored, new = table.c.source_updated_at_ms, insert.excluded.source_updated_at_ms
     statement = insert.on_conflict_do_update(
         index_elements=["source", "source_key"], set_=replaced, where=stored.is_(None) | new.is_(None) | (new >= stored)
     )
-    await connection.execute(statement, rows)
+    compiled = statement.compile(dialect=connection.dialect)
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101  (a statement is never anything else)
+    return str(compiled), [columns.index(name) for name in compiled.positiontup or ()]
+
+
+def _with_texts(row: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+    """With days as SQLite keeps them."""
+    values = list(row)
+    for place in places:
+        if values[place] is not None:
+            values[place] = values[place].isoformat()
+    return values
 
 
 async def live_keys(connection: AsyncConnection, table: Table, source: str) -> AsyncIterator[list[str]]:
@@ -98,13 +127,6 @@ async def links_of(connection: AsyncConnection, source: str, keys: Iterable[str]
         for key, *rest in await connection.execute(which.order_by(table.c.valid_from)):
             found.setdefault(key, []).append(Link(*rest))
     return found
-
-
-async def set_employees(connection: AsyncConnection, table: Table, source: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Say whose rows these are; ``rows`` have ``of_key`` and ``who``."""
-    if rows:
-        which = update(table).where(table.c.source == source, table.c.source_key == bindparam("of_key"))
-        await connection.execute(which.values(employee=bindparam("who")), rows)
 
 
 def _parts(keys: Sequence[str]) -> Iterable[list[str]]:
