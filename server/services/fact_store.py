@@ -18,6 +18,7 @@ from server.store import fact_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow
 from server.store.fact_rows import as_values, layout, payload_hash
 from server.store.fact_tables import FACT_TABLES
+from server.store.fact_writes import put_rows
 from server.store.waiting_queries import WaitingRow
 from shared.clock import WallMs, to_ms
 from shared.errors import DataError
@@ -145,7 +146,7 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
         stored[key] = StoredRow(one.digest, updated_ms, deleted=False)
         wanted[key] = _values(arrival, one, people)
     columns = (*layout(arrival.fact).columns, *_OURS)
-    await fact_queries.put_rows(connection, table, columns, list(wanted.values()))
+    await put_rows(connection, table, columns, list(wanted.values()))
     return conflicts
 
 

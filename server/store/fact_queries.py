@@ -1,21 +1,17 @@
-"""Rows of facts by key: what is stored, what replaces it, what is gone from its source."""
+"""Rows of facts by key: what is stored, what is gone from its source, whose they are."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Date, Table, bindparam, func, select, update
+from sqlalchemy import ARRAY, Column, Select, Table, Text, func, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from server.store.source_tables import identity_links
-from server.store.upsert import insert_into
 from shared.clock import WallMs
 
 _VALUES = 1_000
 """Values of one IN list."""
-_KEPT = ("source", "source_key", "first_seen_ms")
 
 
 class StoredRow(NamedTuple):
@@ -41,49 +37,10 @@ async def stored_rows(
     columns = (table.c.source_key, table.c.payload_hash, table.c.source_updated_at_ms, table.c.deleted)
     found: dict[str, StoredRow] = {}
     for part in _parts(keys):
-        rows = await connection.execute(select(*columns).where(table.c.source == source, table.c.source_key.in_(part)))
+        found_by = _by_array if connection.dialect.name == "postgresql" else _by_list
+        rows = await connection.execute(found_by(table, columns, source, part))
         found.update((key, StoredRow(*rest)) for key, *rest in rows)
     return found
-
-
-async def put_rows(
-    connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    """Add rows, or replace those of the same key; one that was replaced meanwhile by a newer one stays.
-
-    ``rows`` have their values in the order of ``columns``, days as dates. They go to the driver as they are, since
-    binding each value by its column's type costs more than writing it.
-    """
-    if not rows:
-        return
-    statement, order = _upsert(connection, table, tuple(columns))
-    if connection.dialect.name == "sqlite":
-        days = [place for place in order if isinstance(table.c[columns[place]].type, Date)]
-        rows = [_with_texts(row, days) for row in rows]
-    pick = itemgetter(*order)
-    await connection.exec_driver_sql(statement, [pick(row) for row in rows])
-
-
-def _upsert(connection: AsyncConnection, table: Table, columns: tuple[str, ...]) -> tuple[str, list[int]]:
-    """The statement as text, and which column each of its values is."""
-    insert = insert_into(connection, table).values({name: bindparam(name) for name in columns})
-    replaced = {name: insert.excluded[name] for name in columns if name not in _KEPT}
-    stored, new = table.c.source_updated_at_ms, insert.excluded.source_updated_at_ms
-    statement = insert.on_conflict_do_update(
-        index_elements=["source", "source_key"], set_=replaced, where=stored.is_(None) | new.is_(None) | (new >= stored)
-    )
-    compiled = statement.compile(dialect=connection.dialect)
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101  (a statement is never anything else)
-    return str(compiled), [columns.index(name) for name in compiled.positiontup or ()]
-
-
-def _with_texts(row: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
-    """With days as SQLite keeps them."""
-    values = list(row)
-    for place in places:
-        if values[place] is not None:
-            values[place] = values[place].isoformat()
-    return values
 
 
 async def live_keys(connection: AsyncConnection, table: Table, source: str) -> AsyncIterator[list[str]]:
@@ -127,6 +84,18 @@ async def links_of(connection: AsyncConnection, source: str, keys: Iterable[str]
         for key, *rest in await connection.execute(which.order_by(table.c.valid_from)):
             found.setdefault(key, []).append(Link(*rest))
     return found
+
+
+def _by_list(table: Table, columns: Sequence[Column[Any]], source: str, keys: list[str]) -> Select[Any]:
+    return select(*columns).where(table.c.source == source, table.c.source_key.in_(keys))
+
+
+def _by_array(table: Table, columns: Sequence[Column[Any]], source: str, keys: list[str]) -> Select[Any]:
+    """One look into the primary key for each; of a table that has only just grown PostgreSQL would read all rows."""
+    wanted = func.unnest(literal(keys, ARRAY(Text))).table_valued("key", name="wanted").render_derived()
+    same = (table.c.source == source, table.c.source_key == wanted.c.key)
+    row = select(*columns).where(*same).limit(1).lateral("found")
+    return select(*row.c).select_from(wanted.join(row, true()))
 
 
 def _parts(keys: Sequence[str]) -> Iterable[list[str]]:
