@@ -54,6 +54,8 @@ def convert(value: Any, kind: As, reading: Reading) -> Any:
     if isinstance(value, str):
         if len(value) > LONGEST:
             raise DataError(f"{len(value)} characters, at most {LONGEST}", "too_large")
+        if "\0" in value:
+            raise DataError("holds a NUL, which no database takes as text", "bad_encoding")
         value = value.strip()
     elif isinstance(value, dict | list):
         raise DataError(f"expected a single value, got {type(value).__name__}", "schema_changed")

@@ -1,62 +1,54 @@
-"""One page of a stream over HTTP: the call made from the file, signed, sent, tried again, and read."""
+"""One page of a stream over HTTP: the call made from the file, signed, sent and read."""
 
 from dataclasses import replace
 from datetime import datetime
-from random import Random
 from typing import Any
-
-import structlog
+from urllib.parse import urljoin
 
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.auth import SignIn
-from server.connectors.fetch.client import Answer, Client, LaterError, Request, SignedOutError, Sleep
+from server.connectors.fetch.client import Client, Request, SignedOutError
 from server.connectors.fetch.paging import Values
-from server.connectors.fetch.retry import delay_s
 from server.connectors.fetch.template import as_form, fill
 from server.connectors.reply import Page, read_reply
 from server.connectors.source_file import Paging, Source, Stream, TimeForm
 
-log = structlog.get_logger("server.connectors")
-
 
 class Asker:
-    """Asks for pages of one stream; a page that fails is tried again, a token that ended is renewed once."""
+    """Asks a source for pages; a token that ended is renewed once."""
 
-    def __init__(
-        self, source: Source, stream: Stream, *, client: Client, sign_in: SignIn, sleep: Sleep, random: Random
-    ) -> None:
-        self._source, self._stream, self._client, self._sign_in = source, stream, client, sign_in
-        self._sleep, self._random = sleep, random
+    def __init__(self, source: Source, client: Client, sign_in: SignIn) -> None:
+        self._source, self._client, self._sign_in = source, client, sign_in
 
-    async def ask(self, values: Values) -> Page:
+    async def ask(self, stream: Stream, values: Values) -> Page:
         """The page; ReplyError ``auth_failed`` when we are not let in, any other when it can not be had."""
-        request = make_request(self._source, self._stream, values)
-        failures, renewed = 0, False
-        while True:
-            try:
-                answer = await self._client.send(await self._sign_in.signed(request))
-                return self._read(answer)
-            except ReplyError as error:
-                if isinstance(error, SignedOutError) or error.code == "signed_out":
-                    if renewed or not self._sign_in.forget():
-                        raise ReplyError("login or key is refused", "auth_failed", retry=False) from error
-                    renewed = True
-                    continue
-                if not error.retry:
-                    raise
-                failures += 1
-                asked_s = error.retry_after_s if isinstance(error, LaterError) else None
-                wait_s = delay_s(failures, self._random, asked_s)
-                if wait_s is None:
-                    raise
-                log.info(
-                    "asked_again", source=self._source.source, stream=self._stream.id, code=error.code, in_s=wait_s
-                )
-                await self._sleep(wait_s)
+        request = make_request(self._source, stream, values)
+        try:
+            return await self._read(stream, request)
+        except ReplyError as error:
+            if not _signed_out(error):
+                raise
+            failed = ReplyError("login or key is refused", "auth_failed", retry=False)
+            if not self._sign_in.forget():
+                raise failed from error
+        try:
+            return await self._read(stream, request)
+        except ReplyError as error:
+            if not _signed_out(error):
+                raise
+            raise failed from error
 
-    def _read(self, answer: Answer) -> Page:
-        page = read_reply(self._source, self._stream, answer.body)
-        return replace(page, next=answer.link) if self._stream.page.header else page
+    async def _read(self, stream: Stream, request: Request) -> Page:
+        answer = await self._client.send(await self._sign_in.signed(request))
+        page = read_reply(self._source, stream, answer.body)
+        if stream.page.type != "next_link":
+            return page
+        link = answer.link if stream.page.header else page.next
+        return replace(page, next=urljoin(answer.url, link) if isinstance(link, str) and link else None)
+
+
+def _signed_out(error: ReplyError) -> bool:
+    return isinstance(error, SignedOutError) or error.code == "signed_out"
 
 
 def make_request(source: Source, stream: Stream, values: Values) -> Request:

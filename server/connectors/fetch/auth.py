@@ -1,4 +1,4 @@
-"""How a source is told who asks: one function for each kind that signs a request; tokens are fetched when needed."""
+"""How a source is told who asks; tokens are fetched when they are needed."""
 
 import base64
 import hashlib
@@ -12,7 +12,6 @@ import msgspec
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.client import Client, Request
 from server.connectors.fetch.secrets import Secrets
-from server.connectors.fetch.template import fill
 from server.connectors.paths import look
 from server.connectors.source_file import Source
 from shared.errors import DataError
@@ -133,4 +132,4 @@ class SignIn:
             return self._secrets.fill(value)
         if isinstance(value, Mapping):
             return {key: self._filled(item) for key, item in value.items()}
-        return [self._filled(item) for item in value] if isinstance(value, list) else fill(value, {})
+        return [self._filled(item) for item in value] if isinstance(value, list) else value

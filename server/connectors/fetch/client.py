@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -53,9 +53,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Body of a success, and where its ``Link`` header says that it goes on."""
+    """Body of a success, where it came from, and where its ``Link`` header says that it goes on."""
 
     body: bytes
+    url: str
     link: str | None = None
 
 
@@ -118,13 +119,9 @@ class Client:
             if not answer.is_success:
                 raise ReplyError(f"HTTP {answer.status_code}", "refused", retry=answer.status_code >= 500)
             body = await read_body(answer, self._source.limits.max_page_bytes)
-            return Answer(body, self._link(answer, url))
+            return Answer(body, str(url), answer.links.get("next", {}).get("url"))
         finally:
             await answer.aclose()
-
-    def _link(self, answer: httpx.Response, url: httpx.URL) -> str | None:
-        link = answer.links.get("next", {}).get("url")
-        return None if link is None else urljoin(str(url), link)
 
     def _url(self, target: str) -> httpx.URL:
         """Absolute; ReplyError for another host than the file names."""

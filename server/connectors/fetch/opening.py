@@ -1,14 +1,16 @@
 """Opens a source and reads one pass over one of its streams."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from random import Random
-from typing import Protocol
 
+import structlog
+
+from server.connectors.errors import ReplyError
 from server.connectors.fetch import paging
 from server.connectors.fetch.asking import Asker
 from server.connectors.fetch.auth import SignIn
@@ -22,49 +24,36 @@ from server.connectors.reply import Page
 from server.connectors.source_file import Source, Stream, missing_for_asking
 from shared.errors import ConfigError
 
-
-class Opened(Protocol):
-    """A source that can be asked."""
-
-    def asks(self, stream: Stream) -> Ask:
-        """How a page of the stream is got."""
+log = structlog.get_logger("server.connectors")
 
 
 @dataclass(frozen=True, slots=True)
-class _Web:
+class Opened:
+    """A source that can be asked; a page that fails is tried again, as long as that may help."""
+
     source: Source
-    client: Client
-    sign_in: SignIn
+    once: Callable[[Stream], Ask]
+    """How a page of a stream is asked for, once."""
     sleep: Sleep
     random: Random
 
     def asks(self, stream: Stream) -> Ask:
-        asker = Asker(
-            self.source, stream, client=self.client, sign_in=self.sign_in, sleep=self.sleep, random=self.random
-        )
-        return asker.ask
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    database: DatabaseAsker
-    sleep: Sleep
-    random: Random
-
-    def asks(self, stream: Stream) -> Ask:
+        """How a page of the stream is got; ReplyError when it can not be had."""
         return partial(self._ask, stream)
 
     async def _ask(self, stream: Stream, values: Values) -> Page:
-        failures = 0
+        once, failures = self.once(stream), 0
         while True:
             try:
-                return await self.database.ask(stream, values)
-            except LaterError:
+                return await once(values)
+            except ReplyError as error:
                 failures += 1
-                wait_s = delay_s(failures, self.random)
+                asked_s = error.retry_after_s if isinstance(error, LaterError) else None
+                wait_s = delay_s(failures, self.random, asked_s) if error.retry else None
                 if wait_s is None:
                     raise
-                await self.sleep(wait_s)
+                log.info("asked_again", source=self.source.source, stream=stream.id, code=error.code, in_s=wait_s)
+            await self.sleep(wait_s)
 
 
 @asynccontextmanager
@@ -79,13 +68,14 @@ async def opened(
         case "http_json" | "jsonrpc":
             client = Client(source, secrets, sleep)
             try:
-                yield _Web(source, client, SignIn(source, client, secrets), sleep, chance)
+                asker = Asker(source, client, SignIn(source, client, secrets))
+                yield Opened(source, lambda stream: partial(asker.ask, stream), sleep, chance)
             finally:
                 await client.close()
         case "sql":
             database = DatabaseAsker(source, secrets)
             try:
-                yield _Tables(database, sleep, chance)
+                yield Opened(source, lambda stream: partial(database.ask, stream), sleep, chance)
             finally:
                 await database.close()
         case _:
@@ -96,20 +86,12 @@ async def read_pass(
     ask: Ask, source: Source, stream: Stream, position: Position, *, now: datetime, ids: Sequence[str] = ()
 ) -> AsyncIterator[tuple[Fetched, Position]]:
     """Pages of a pass, each with the position to be kept with its rows; the last is through."""
-    since = position.start(stream)
-    about = Pass(source.zone, _today(source, now), since, position.after, ids, _start(stream))
+    since = position.start(stream, source.zone)
+    about = Pass(source.zone, now.astimezone(source.zone).date(), since, position.after, ids)
     known = position
     async for fetched in paging.pages(stream.page, ask, about, {"since": since, "until": now}):
-        known = known.past(stream, source.zone, fetched.rows, fetched.after)
+        known = known.past(stream, source.zone, fetched.rows, fetched.after, now)
         if fetched.covered is not None:
             known = Position(known.since, fetched.covered, fetched.after)
         yield fetched, known
     yield Fetched([]), known.through()
-
-
-def _today(source: Source, now: datetime) -> date:
-    return now.astimezone(source.zone).date()
-
-
-def _start(stream: Stream) -> date | None:
-    return None if stream.cursor is None else stream.cursor.start

@@ -27,7 +27,7 @@ class Fetched:
     rows: list[Any]
     after: After = None
     covered: dt.datetime | None = None
-    """date_window: everything before it has been read."""
+    """date_window: everything before it has been read; never today, which is not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,6 @@ class Pass:
     after: After = None
     ids: Sequence[str] = ()
     """id_batches: people's ids in the source."""
-    start: dt.date | None = None
 
 
 async def pages(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
@@ -140,7 +139,7 @@ async def _by_window(paging: Paging, ask: Ask, about: Pass, values: Values) -> A
         async for fetched in _within(paging, ask, about, {**values, **window}):
             yield Fetched(fetched.rows, first.isoformat())
         first = last + dt.timedelta(days=1)
-        covered = dt.datetime.combine(first, dt.time(), about.zone)
+        covered = dt.datetime.combine(min(first, about.today), dt.time(), about.zone)
         yield Fetched([], first.isoformat(), covered)
 
 
@@ -156,7 +155,7 @@ def _first_day(about: Pass) -> dt.date:
         return dt.date.fromisoformat(about.after)
     if about.since is not None:
         return about.since.astimezone(about.zone).date()
-    return about.start or about.today - dt.timedelta(days=FIRST_WINDOW_DAYS)
+    return about.today - dt.timedelta(days=FIRST_WINDOW_DAYS)
 
 
 def _midnight(day: dt.date, zone: ZoneInfo, paging: Paging) -> str | int:
@@ -164,5 +163,5 @@ def _midnight(day: dt.date, zone: ZoneInfo, paging: Paging) -> str | int:
 
 
 def _within(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
-    inner = Pass(about.zone, about.today, about.since, None, about.ids, about.start)
+    inner = Pass(about.zone, about.today, about.since, None, about.ids)
     return pages(paging.within or Paging(type="none"), ask, inner, values)

@@ -45,16 +45,21 @@ class Position:
         told = {"since": _text(self.since), "newest": _text(self.newest), "after": self.after}
         return {name: value for name, value in told.items() if value is not None}
 
-    def start(self, stream: Stream) -> dt.datetime | None:
-        """What the pass asks for: a little before ``since``, as clocks differ and rows are committed late."""
-        if self.since is None or stream.cursor is None:
-            return self.since
-        back = max(seconds(stream.cursor.overlap), seconds(stream.lookback) if stream.lookback else 0)
-        return self.since - dt.timedelta(seconds=back)
+    def start(self, stream: Stream, zone: ZoneInfo) -> dt.datetime | None:
+        """What the pass asks for: a little before ``since``, as clocks differ and rows are committed late.
 
-    def past(self, stream: Stream, zone: ZoneInfo, rows: Iterable[Any], after: After) -> "Position":
-        """After a page with these raw rows."""
-        seen = [at for row in rows if (at := changed_at(stream, zone, row)) is not None]
+        Before the first pass the day that the file names; None: everything.
+        """
+        cursor = stream.cursor
+        if self.since is None:
+            first = None if cursor is None else cursor.start
+            return None if first is None else dt.datetime.combine(first, dt.time(), zone)
+        spans = [span for span in (stream.lookback, cursor and cursor.overlap) if span]
+        return self.since - dt.timedelta(seconds=max(map(seconds, spans), default=0))
+
+    def past(self, stream: Stream, zone: ZoneInfo, rows: Iterable[Any], after: After, now: dt.datetime) -> "Position":
+        """After a page with these raw rows; a change that lies ahead would hide all others until then, so it is now."""
+        seen = [min(at, now) for row in rows if (at := changed_at(stream, zone, row)) is not None]
         newest = max((*seen, self.newest)) if self.newest is not None else max(seen, default=None)
         return replace(self, newest=newest, after=after)
 

@@ -115,12 +115,13 @@ async def test_windows_of_days_follow_each_other_up_to_the_last_that_may_be_aske
         asked.append((values["from"], values["to"]))
         return Page([{"id": len(asked)}])
 
-    about = Pass(SHANGHAI, TODAY, start=dt.date(2026, 5, 1))
+    about = Pass(SHANGHAI, TODAY, since=dt.datetime(2026, 5, 1, tzinfo=SHANGHAI))
     found = [one async for one in pages(Paging(type="date_window", days=7, ends=ends), ask, about, {})]
     assert asked == [first, second]
+    # Today is not over: it is asked for again, as long as it may be asked for at all.
     assert [one.covered for one in found if one.covered] == [
         dt.datetime(2026, 5, 8, tzinfo=SHANGHAI),
-        dt.datetime.combine(dt.date.fromisoformat(second[1]) + dt.timedelta(days=1), dt.time(), SHANGHAI),
+        dt.datetime(2026, 5, 10, tzinfo=SHANGHAI),
     ]
     # A pass that was cut off in the second window goes on with it.
     again = [
@@ -138,13 +139,14 @@ async def test_people_are_asked_about_in_batches_and_each_batch_by_days() -> Non
         return Page([])
 
     within = Paging(type="date_window", days=7)
-    about = Pass(SHANGHAI, TODAY, start=dt.date(2026, 5, 1), ids=("a", "b", "c"))
+    about = Pass(SHANGHAI, TODAY, since=dt.datetime(2026, 5, 1, tzinfo=SHANGHAI), ids=("a", "b", "c"))
     [one async for one in pages(Paging(type="id_batches", size=2, within=within), ask, about, {})]
     assert asked == [(ids, day) for ids in (["a", "b"], ["c"]) for day in ("2026-05-01", "2026-05-08")]
 
 
 # --- positions ------------------------------------------------------------------------------------------------------
 
+NOW = dt.datetime(2026, 5, 10, tzinfo=dt.UTC)
 STREAM = Stream(
     fact="customer",
     cursor=Cursor(field=("write_date", "create_date"), overlap="5m"),
@@ -159,10 +161,10 @@ def test_the_first_field_that_is_set_says_when_a_row_changed() -> None:
         {"write_date": "2026-05-04T03:00:00Z", "create_date": "2026-05-09 10:00:00"},
         {"write_date": "no time", "create_date": None},
     ]
-    known = Position().past(STREAM, SHANGHAI, rows, 3)
+    known = Position().past(STREAM, SHANGHAI, rows, 3, NOW)
     assert known.kept() == {"newest": "2026-05-04T03:00:00Z", "after": 3}
     assert known.through().kept() == {"since": "2026-05-04T03:00:00Z"}
-    assert Position.of(known.through().kept()).start(STREAM) == dt.datetime(2026, 5, 4, 2, 55, tzinfo=dt.UTC)
+    assert Position.of(known.through().kept()).start(STREAM, SHANGHAI) == dt.datetime(2026, 5, 4, 2, 55, tzinfo=dt.UTC)
 
 
 @given(st.lists(st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1)), max_size=6))
@@ -170,6 +172,24 @@ def test_a_position_never_moves_back(times: list[dt.datetime]) -> None:
     position = Position()
     for at in times:
         text = at.replace(microsecond=0, tzinfo=dt.UTC).isoformat()
-        moved = Position.of(position.past(STREAM, SHANGHAI, [{"write_date": text}], None).through().kept())
+        moved = Position.of(position.past(STREAM, SHANGHAI, [{"write_date": text}], None, NOW).through().kept())
         assert position.since is None or (moved.since is not None and moved.since >= position.since)
         position = moved
+
+
+def test_a_change_that_lies_ahead_hides_none_that_is_still_to_come() -> None:
+    known = Position().past(STREAM, SHANGHAI, [{"write_date": "2099-01-01T00:00:00Z"}], None, NOW).through()
+    assert known.since == NOW
+
+
+def test_what_settles_late_is_read_again_without_a_field_that_says_so() -> None:
+    days = Stream(fact="customer", lookback="7d", key=STREAM.key, map=STREAM.map)
+    assert Position(NOW).start(days, SHANGHAI) == NOW - dt.timedelta(days=7)
+    assert Position(NOW).start(STREAM, SHANGHAI) == NOW - dt.timedelta(minutes=5)
+
+
+def test_the_first_pass_begins_where_the_file_says() -> None:
+    cursor = Cursor(field=("write_date",), start=dt.date(2026, 1, 1))
+    late = Stream(fact="customer", cursor=cursor, key=STREAM.key, map=STREAM.map)
+    assert Position().start(late, SHANGHAI) == dt.datetime(2026, 1, 1, tzinfo=SHANGHAI)
+    assert Position().start(STREAM, SHANGHAI) is None
