@@ -16,7 +16,7 @@ from benchmarks.bench_attendance import postgres_url
 from benchmarks.figure import Figure, figure
 from server.connectors.fetch.secrets import Secrets
 from server.services import sources
-from server.services.sync import run_source
+from server.services.sync import Order, run_source
 from server.store import migrate
 from server.store.database import Database
 from server.store.log_queries import Entry
@@ -85,9 +85,8 @@ async def _run(path: str, url: str) -> None:
     db = Database(url)
     entry = Entry(1, "bench", "source.put", "erp")
     await sources.put_source(db, FILE.format(path=path, page=PAGE), "erp.yaml", entry)
-    [(_, done)] = await run_source(
-        db, "erp", lambda source: source.streams, secrets=Secrets(), holder="bench", clocks=system_clocks()
-    )
+    order = Order(clocks=system_clocks(), holder="bench")
+    [(_, done)] = await run_source(db, "erp", lambda source: source.streams, Secrets(), order)
     await db.close()
     if (done.state, done.counts.added) != ("ok", ROWS):
         raise RuntimeError(f"{done.state}: {done.counts} {done.message}")

@@ -16,7 +16,7 @@ from server.services import sources
 from server.services.fact_store import Counts
 from server.services.replay import replay
 from server.services.sources import SourceState, StreamState
-from server.services.sync import Run, run_source
+from server.services.sync import Order, Run, run_source
 from server.services.sync_worker import holder_name, secrets_of
 from server.store.database import Database
 from server.store.log_queries import Entry
@@ -55,12 +55,19 @@ def run(name: str, stream: str | None, config: Path, *, whole: bool, confirmed: 
             def tell(now: Run) -> None:
                 progress.update(bar, description=f"{name}: {now.pages} pages, {now.counts.rows} rows")
 
-            how = {"clocks": system_clocks(), "actor": ACTOR, "whole": whole, "confirmed": confirmed, "progress": tell}
-            return await _found(run_source(db, name, due, secrets=secrets_of(settings), holder=holder_name(), **how))
+            order = Order(
+                clocks=system_clocks(),
+                holder=holder_name(),
+                actor=ACTOR,
+                whole=whole,
+                confirmed=confirmed,
+                progress=tell,
+            )
+            return await _found(run_source(db, name, due, secrets_of(settings), order))
 
     done = in_database(config, work)
     if not done:
-        err.print(f"{name} is being run by another process; `muster connectors status` tells how far it is")
+        err.print(f"{name} is being run by another process; `muster connectors status` tells when it is through")
         raise typer.Exit(1)
     show([_told(name, one, ended) for one, ended in done], json_, RUN_FACTS)
     for one, ended in done:

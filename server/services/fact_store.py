@@ -39,6 +39,8 @@ class Arrival:
     at_ms: WallMs
     replaces: bool = True
     """False for files of old systems: what is stored stays, and a row of its key with other values is a conflict."""
+    revives: bool = True
+    """Whether a row that was deleted is back; False for pages that are mapped again, which say nothing about today."""
 
     @property
     def fact(self) -> str:
@@ -131,10 +133,12 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
     for one in rows:
         key = one.row.source_key
         before = stored.get(key)
-        if before is not None and not before.deleted and _same_or_older(one, before):
+        gone = before is not None and before.deleted
+        back = gone and arrival.revives
+        if before is not None and (_older(one, before) or (one.digest == before.payload_hash and not back)):
             counts.unchanged += 1
             continue
-        if before is not None and not before.deleted and not arrival.replaces:
+        if before is not None and not gone and not arrival.replaces:
             fault = Fault("source_key", "conflict", key)
             conflicts.append(Rejected(one.number, one.raw, (fault,), key))
             continue
@@ -143,17 +147,15 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
         else:
             counts.changed += key not in wanted
         updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
-        stored[key] = StoredRow(one.digest, updated_ms, deleted=False)
-        wanted[key] = _values(arrival, one, people)
+        stored[key] = StoredRow(one.digest, updated_ms, gone and not back)
+        wanted[key] = _values(arrival, one, people, deleted=gone and not back)
     columns = (*layout(arrival.fact).columns, *_OURS)
     await put_rows(connection, table, columns, list(wanted.values()))
     return conflicts
 
 
-def _same_or_older(one: _New, before: StoredRow) -> bool:
-    """Whether the stored row is the same, or a newer one."""
-    if one.digest == before.payload_hash:
-        return True
+def _older(one: _New, before: StoredRow) -> bool:
+    """Whether the stored row is a newer one."""
     updated, stored_ms = one.row.source_updated_at, before.source_updated_at_ms
     return updated is not None and stored_ms is not None and to_ms(updated) < stored_ms
 
@@ -162,10 +164,10 @@ _OURS = ("source", "employee", "payload_hash", "first_seen_ms", "changed_ms", "r
 """Columns beside those of the fact."""
 
 
-def _values(arrival: Arrival, one: _New, people: dict[str, list[Link]]) -> list[Any]:
+def _values(arrival: Arrival, one: _New, people: dict[str, list[Link]], *, deleted: bool) -> list[Any]:
     """In the order of the fact's columns, then ours."""
     at_ms = arrival.at_ms
-    ours = (arrival.source, person_of(people, one.row, arrival), one.digest, at_ms, at_ms, arrival.run, False)
+    ours = (arrival.source, person_of(people, one.row, arrival), one.digest, at_ms, at_ms, arrival.run, deleted)
     return [*one.values, *ours]
 
 

@@ -21,7 +21,7 @@ async def replay(
     """Map every kept page of a stream again, oldest first, a transaction each.
 
     It can be broken off and repeated. A row whose source told when it changed ends as the newest page has it; one that
-    did not ends as the last page has it, as when the pages came.
+    did not ends as the last page has it, as when the pages came. What is gone from the source stays gone.
     """
     async with db.writing() as connection:
         row, source = await load_source(connection, name)
@@ -39,7 +39,7 @@ async def replay(
             break
         after, rows = page
         async with db.writing() as connection:
-            arrival = Arrival(name, stream, source.zone, run, clocks.wall_ms())
+            arrival = Arrival(name, stream, source.zone, run, clocks.wall_ms(), revives=False)
             counts += await store_page(connection, arrival, map_rows(source, stream, rows))
         done += 1
         progress(done, there)

@@ -9,6 +9,7 @@ from server.connectors.fetch.position import seconds
 from server.connectors.source_file import Source, Stream, read_source
 from server.store import log_queries, source_queries
 from server.store.database import Database
+from server.store.fact_tables import SEALED
 from server.store.log_queries import Entry
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
@@ -43,11 +44,12 @@ class SourceState:
 
 
 async def put_source(db: Database, text: str, name: str, entry: Entry) -> SourceRow:
-    """Add the source of a file, or change it; SourceFileError with every fault, and then nothing is changed.
+    """Add the source of a file, or change it; ConfigError with every fault, and then nothing is changed.
 
     ``name`` is the file's, for messages; ``entry`` is for the operation log.
     """
     source = read_source(text, name)
+    _refuse_pay(source)
     async with db.writing() as connection:
         before = await source_queries.source(connection, source.source)
         row = SourceRow(source.source, text, 1, disabled=False, state="new", failures=0)
@@ -64,31 +66,14 @@ async def put_source(db: Database, text: str, name: str, entry: Entry) -> Source
     return row
 
 
-async def set_disabled(db: Database, name: str, *, disabled: bool, entry: Entry) -> None:
-    """Let a source rest, or run it again; NotFoundError when there is none."""
-    async with db.writing() as connection:
-        row = await _source(connection, name)
-        await source_queries.put_source(connection, replace(row, disabled=disabled), entry.at_ms)
-        await log_queries.append(connection, entry)
-
-
-async def run_soon(db: Database, name: str, entry: Entry) -> None:
-    """Let the worker run every stream of a source at its next look."""
-    async with db.writing() as connection:
-        await _source(connection, name)
-        for stream in await source_queries.streams_of(connection, [name]):
-            await source_queries.set_stream(connection, name, stream.stream, next_ms=0)
-        await log_queries.append(connection, entry)
-
-
-async def states(connection: AsyncConnection, names: list[str] | None = None) -> list[SourceState]:
+async def states(connection: AsyncConnection) -> list[SourceState]:
     """Sources with their streams, by id."""
     rows = await source_queries.sources(connection)
     newest = await source_queries.newest_runs(connection)
     streams: dict[str, list[StreamRow]] = {}
     for stream in await source_queries.streams_of(connection):
         streams.setdefault(stream.source, []).append(stream)
-    return [_state(row, streams.get(row.id, []), newest) for row in rows if names is None or row.id in names]
+    return [_state(row, streams.get(row.id, []), newest) for row in rows]
 
 
 async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, list[str]]:
@@ -113,6 +98,16 @@ def stream_named(source: Source, name: str) -> Stream:
         if stream.id == name:
             return stream
     raise ConfigError(f"{source.source} has no stream {name!r}; it has {', '.join(one.id for one in source.streams)}")
+
+
+def _refuse_pay(source: Source) -> None:
+    """What has to be kept encrypted is not read while nothing can encrypt it; raw pages would keep it too."""
+    for stream in source.streams:
+        if sealed := sorted(set(SEALED.get(stream.fact, ())) & set(stream.map)):
+            raise ConfigError(
+                f"stream {stream.id}: {', '.join(sealed)} can not be kept encrypted yet; "
+                "take the fields out of the map, and out of what the system is asked for"
+            )
 
 
 def _state(row: SourceRow, streams: list[StreamRow], newest: dict[tuple[str, str], RunRow]) -> SourceState:

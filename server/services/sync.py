@@ -1,12 +1,14 @@
 """One run of one stream: asked page by page, each page and how far it leads in one transaction."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.connectors.contacts import without_contacts
 from server.connectors.errors import ReplyError
@@ -26,8 +28,8 @@ from shared.errors import ConfigError, DataError
 
 RunState: TypeAlias = Literal["ok", "partial", "rejected", "failed"]
 COMPARE_MS = {"daily": 86_400_000, "weekly": 7 * 86_400_000}
-LEASE_MS = 30 * 60_000
-"""A process that was killed keeps a source for so long at most."""
+LEASE_MS = 120_000
+"""A process that was killed keeps a source for so long at most; one that lives renews it four times as often."""
 FEW_ROWS = 20
 """Of fewer rows a share says nothing: one bad row of three does not stop a page."""
 
@@ -56,24 +58,40 @@ class _RejectedError(DataError):
     """Too many rows of a page do not fit: the source has changed, or its map is wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A stream to be read, by whom, and how."""
+class _LeaseLostError(DataError):
+    """Another process has the source by now: this one was away for too long."""
 
-    db: Database
-    row: SourceRow
-    source: Source
-    stream: Stream
-    at: Opened
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who wants a source to be read, and how."""
+
     clocks: Clocks
     holder: str
-    """Of the source's lease, which every page renews."""
+    """Of the source's lease while it is read."""
     actor: str = "system"
     whole: bool = False
     """Read everything, and then mark what is gone."""
     confirmed: bool = False
     """A person has said yes to many rows being gone."""
     progress: Progress = lambda _run: None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stream to be read."""
+
+    db: Database
+    row: SourceRow
+    source: Source
+    stream: Stream
+    at: Opened
+    order: Order
+
+    @property
+    def now_ms(self) -> WallMs:
+        """The time."""
+        return self.order.clocks.wall_ms()
 
 
 async def run_stream(job: Job) -> Run:
@@ -85,51 +103,64 @@ async def run_stream(job: Job) -> Run:
         run.state, run.error, run.message = ("partial" if run.pages else "failed"), error.code, str(error)
     except _RejectedError as error:
         run.state, run.error, run.message = "rejected", error.code, str(error)
+    except _LeaseLostError as error:
+        run.state, run.error, run.message = ("partial" if run.pages else "failed"), error.code, str(error)
     except ConfigError as error:
         run.state, run.error, run.message = "failed", "settings", str(error)
     except DataError as error:  # many rows gone: what came is stored, only the deletion waits for a yes
         run.state, run.error, run.message = "partial", error.code, str(error)
     await _end(job, run, position)
-    job.progress(run)
+    job.order.progress(run)
     return run
 
 
 async def run_source(
-    db: Database, name: str, due: Callable[[Source], Sequence[Stream]], *, secrets: Secrets, holder: str, **how: Any
+    db: Database, name: str, due: Callable[[Source], Sequence[Stream]], secrets: Secrets, order: Order
 ) -> list[tuple[Stream, Run]]:
-    """Run streams of a source one after the other, alone: empty where another process runs it.
-
-    ``how`` goes into each Job: clocks, and what else differs from the usual.
-    """
-    now_ms = how["clocks"].wall_ms()
+    """Run streams of a source one after the other, alone: empty where another process runs it."""
     async with db.writing() as connection:
         row, source = await load_source(connection, name)
-        if not await source_queries.take_lease(connection, name, holder, now_ms, now_ms + LEASE_MS):
+        if not await _leased(connection, name, order):
             return []
-        await source_queries.close_broken_runs(connection, name, now_ms)
+        await source_queries.close_broken_runs(connection, name, order.clocks.wall_ms())
     done: list[tuple[Stream, Run]] = []
+    renewing = asyncio.create_task(_renew(db, name, order))
     try:
         async with opened(source, secrets) as at:
             for stream in due(source):
-                job = Job(db=db, row=row, source=source, stream=stream, at=at, holder=holder, **how)
-                done.append((stream, await run_stream(job)))
+                done.append((stream, await run_stream(Job(db, row, source, stream, at, order))))
                 if done[-1][1].error == "auth_failed":
                     break  # the others would be refused too, and may lock the account
     finally:
+        renewing.cancel()
         async with db.writing() as connection:
-            await source_queries.give_lease_back(connection, name, holder)
+            await source_queries.give_lease_back(connection, name, order.holder)
     return done
 
 
+async def _leased(connection: AsyncConnection, name: str, order: Order) -> bool:
+    """Whether the source is ours for a while from now on."""
+    now_ms = order.clocks.wall_ms()
+    return await source_queries.take_lease(connection, name, order.holder, now_ms, now_ms + LEASE_MS)
+
+
+async def _renew(db: Database, name: str, order: Order) -> None:
+    """Until it is cancelled: a page may take longer than a lease."""
+    while True:
+        await asyncio.sleep(LEASE_MS / 4_000)
+        async with db.writing() as connection:
+            await _leased(connection, name, order)
+
+
 async def _begin(job: Job) -> tuple[Run, Position, list[str]]:
-    name, stream, now_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    name, stream, now_ms = job.row.id, job.stream, job.now_ms
     async with job.db.writing() as connection:
         [known] = [one for one in await source_queries.streams_of(connection, [name]) if one.stream == stream.id]
         every_ms = COMPARE_MS.get(stream.full_compare)
         due = every_ms is not None and (known.compared_ms is None or now_ms - known.compared_ms >= every_ms)
-        kind: Literal["pull", "compare"] = "compare" if job.whole or due else "pull"
+        kind: Literal["pull", "compare"] = "compare" if job.order.whole or due else "pull"
         started = {"source": name, "stream": stream.id, "kind": kind, "map_version": job.row.map_version}
-        number = await source_queries.begin_run(connection, {**started, "actor": job.actor, "started_ms": now_ms})
+        number = await source_queries.begin_run(connection, {**started, "actor": job.order.actor, "started_ms": now_ms})
         ids = await source_queries.people_keys(connection, name)
     position = Position() if kind == "compare" else Position.of(known.cursor)
     return Run(number, kind, watermark_ms=known.watermark_ms), position, ids
@@ -139,7 +170,7 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
     source, stream = job.source, job.stream
     seen: set[str] = set()
     before = b""
-    now = from_ms(job.clocks.wall_ms())
+    now = from_ms(job.now_ms)
     async for fetched, known in read_pass(job.at.asks(stream), source, stream, position, now=now, ids=ids):
         mapped = list(map_rows(source, stream, fetched.rows))
         before = _not_again(fetched.rows, before)
@@ -148,33 +179,38 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
             seen |= _keys(mapped)
         run.watermark_ms = _newest(mapped, run.watermark_ms)
         await _store(job, run, fetched.rows, mapped, known)
-        job.progress(run)
+        job.order.progress(run)
     await _through(job, run, seen)
 
 
 async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
     """A page, its raw rows and how far it leads, all or nothing."""
-    name, stream, at_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    name, stream, at_ms = job.row.id, job.stream, job.now_ms
     kept = without_contacts(stream, rows)
-    run.pages += bool(rows)
     async with job.db.writing() as connection:
-        run.counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)
+        counts = replace(run.counts)
+        counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)
         if kept:
             await source_queries.keep_page(connection, run=run.id, name=name, stream=stream.id, at_ms=at_ms, rows=kept)
         await source_queries.set_stream(connection, name, stream.id, cursor=known.kept())
-        await source_queries.set_run(connection, run.id, _outcome(run))
-        await source_queries.take_lease(connection, name, job.holder, at_ms, at_ms + LEASE_MS)
+        pages = run.pages + bool(rows)
+        await source_queries.set_run(connection, run.id, {"pages": pages, **asdict(counts)})
+        if not await _leased(connection, name, job.order):
+            raise _LeaseLostError(
+                "another process reads the source by now; nothing of this page is stored", "lease_lost"
+            )
+    run.pages, run.counts = pages, counts
 
 
 async def _through(job: Job, run: Run, seen: set[str]) -> None:
     """The pass has shown everything: that is how fresh the stream is now, and what it did not show is gone."""
-    name, stream, at_ms = job.row.id, job.stream, job.clocks.wall_ms()
+    name, stream, at_ms = job.row.id, job.stream, job.now_ms
     async with job.db.writing() as connection:
         await source_queries.set_stream(connection, name, stream.id, last_ok_ms=at_ms, watermark_ms=run.watermark_ms)
     if run.kind == "compare" and stream.full_compare != "never":
         async with job.db.writing() as connection:
             arrival = Arrival(name, stream, job.source.zone, run.id, at_ms)
-            run.counts += await delete_unseen(connection, arrival, seen, confirmed=job.confirmed)
+            run.counts += await delete_unseen(connection, arrival, seen, confirmed=job.order.confirmed)
             await source_queries.set_stream(connection, name, stream.id, compared_ms=at_ms)
 
 
@@ -210,13 +246,9 @@ def _newest(rows: Sequence[Mapped | Rejected], known_ms: WallMs | None) -> WallM
     return max((*times, known_ms)) if known_ms is not None else max(times, default=None)
 
 
-def _outcome(run: Run) -> dict[str, Any]:
-    return {"pages": run.pages, **asdict(run.counts)}
-
-
 async def _end(job: Job, run: Run, position: Position) -> None:
     """How the run ended, how the source does, when the stream is due again."""
-    row, stream, now_ms = job.row, job.stream, job.clocks.wall_ms()
+    row, stream, now_ms = job.row, job.stream, job.now_ms
     failed = run.state != "ok" and run.error != "many_deleted"
     async with job.db.writing() as connection:
         now = await source_queries.source(connection, row.id)
@@ -225,7 +257,7 @@ async def _end(job: Job, run: Run, position: Position) -> None:
         state = "auth_failed" if run.error == "auth_failed" else state
         await source_queries.set_state(connection, row.id, state, failures)
         ended = {"state": run.state, "error": run.error, "ended_ms": now_ms, "detail": {"message": run.message}}
-        await source_queries.set_run(connection, run.id, {**_outcome(run), **ended})
+        await source_queries.set_run(connection, run.id, {"pages": run.pages, **asdict(run.counts), **ended})
         wait_s = next_run_s(seconds(stream.every), failures)
         values: dict[str, Any] = {"next_ms": now_ms + wait_s * 1000}
         if failed and run.pages == 0 and position.after is not None:

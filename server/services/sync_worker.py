@@ -10,7 +10,7 @@ import structlog
 from server.config import ServerConfig
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.source_file import Source, Stream
-from server.services.sync import run_source
+from server.services.sync import Order, run_source
 from server.store import source_queries
 from server.store.database import Database
 from shared.clock import Clocks
@@ -75,7 +75,7 @@ async def _run(db: Database, config: ServerConfig, clocks: Clocks, name: str, st
         return [stream for stream in source.streams if stream.id in streams]
 
     try:
-        await run_source(db, name, due, secrets=secrets_of(config), holder=holder_name(), clocks=clocks)
+        await run_source(db, name, due, secrets_of(config), Order(clocks=clocks, holder=holder_name()))
     except MusterError as error:
         log.warning("source_not_run", source=name, reason=str(error))
         await _wait_longer(db, name, streams, clocks)

@@ -1,5 +1,6 @@
 """A stream is read page by page from a system that fails in every way there is; stored is what the system has."""
 
+import asyncio
 import gzip
 import json
 import random
@@ -15,13 +16,14 @@ from server.connectors.fetch.opening import opened
 from server.connectors.fetch.secrets import Secrets
 from server.services import sources
 from server.services.replay import replay
-from server.services.sync import Job, Run, run_source, run_stream
+from server.services.sync import LEASE_MS, Job, Order, Run, run_source, run_stream
 from server.store import source_queries
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
 from server.store.source_tables import raw_pages
 from shared.clock import Clocks
+from shared.errors import ConfigError
 from tests.server.connectors.faulty import Call, Peer, Reply, peer
 
 ENTRY = Entry(1, "cli", "source.put", "")
@@ -96,19 +98,9 @@ class World:
             row, source = await sources.load_source(connection, "shop")
         clocks = Clocks(lambda: self.now_ms, lambda: self.now_ms)
         async with opened(source, Secrets(environ={}), sleep=sleep, random=random.Random(1)) as at:
-            job = Job(
-                db=self.db,
-                row=row,
-                source=source,
-                stream=source.streams[0],
-                at=at,
-                clocks=clocks,
-                holder="test",
-                whole=whole,
-                confirmed=confirmed,
-            )
+            order = Order(clocks=clocks, holder="test", whole=whole, confirmed=confirmed)
             self.now_ms += 60_000
-            return await run_stream(job)
+            return await run_stream(Job(self.db, row, source, source.streams[0], at, order))
 
     async def stored(self) -> dict[str, int]:
         table = FACT_TABLES["sales_order"]
@@ -208,6 +200,22 @@ async def test_a_changed_map_is_applied_to_the_kept_pages_without_asking(world: 
     assert await world.stored() == {f"{number:03}": number * 100 for number in range(1, 8)}
 
 
+async def test_what_is_gone_from_the_source_stays_gone_when_pages_are_mapped_again(world: World) -> None:
+    await world.add(compare="daily")
+    await world.run()
+    del world.shop.orders["004"]
+    await world.run(whole=True)
+    clocks = Clocks(lambda: NOW_MS, lambda: NOW_MS)
+    text = FILE.format(url=world.system.url, page=KEYSET, compare="daily").replace("path: total", "path: id")
+    for file in (None, text):
+        await world.add(compare="daily", text=file)
+        async with world.db.reading() as connection:
+            _, source = await sources.load_source(connection, "shop")
+        await replay(world.db, "shop", source.streams[0], clocks=clocks, entry=ENTRY)
+        assert "004" not in await world.stored()
+    assert (await world.stored())["005"] == 500
+
+
 async def test_contact_details_are_not_in_the_kept_pages(world: World) -> None:
     await world.add()
     world.shop.orders["001"] |= {"phone": "13812345678", "buyer": {"Email": "a@b.example"}}
@@ -224,12 +232,35 @@ async def test_two_processes_never_run_one_source(world: World) -> None:
     async with world.db.writing() as connection:
         assert await source_queries.take_lease(connection, "shop", "other", NOW_MS, NOW_MS + 1_000)
     clocks = Clocks(lambda: world.now_ms, lambda: world.now_ms)
-    how: dict[str, Any] = {"secrets": Secrets(environ={}), "holder": "me", "clocks": clocks}
-    assert await run_source(world.db, "shop", lambda source: source.streams, **how) == []
+    asked = (lambda source: source.streams, Secrets(environ={}), Order(clocks=clocks, holder="me"))
+    assert await run_source(world.db, "shop", *asked) == []
     assert world.system.calls == []
     world.now_ms = NOW_MS + 1_001  # the other one has died
-    [(_, run)] = await run_source(world.db, "shop", lambda source: source.streams, **how)
+    [(_, run)] = await run_source(world.db, "shop", *asked)
     assert run.state == "ok"
+
+
+async def test_whoever_lost_the_lease_stores_nothing_more(world: World) -> None:
+    await world.add()
+    clocks = Clocks(lambda: world.now_ms, lambda: world.now_ms)
+    taken: list[bool] = []
+
+    async def take() -> None:
+        async with world.db.writing() as connection:
+            until_ms = world.now_ms + LEASE_MS
+            taken.append(await source_queries.take_lease(connection, "shop", "other", world.now_ms, until_ms))
+
+    def tell(run: Run) -> None:
+        if run.pages == 1 and not taken:
+            world.now_ms += LEASE_MS + 1  # asleep for too long
+            asyncio.get_running_loop().create_task(take())
+
+    order = Order(clocks=clocks, holder="me", progress=tell)
+    [(_, run)] = await run_source(world.db, "shop", lambda source: source.streams, Secrets(environ={}), order)
+    assert taken == [True]
+    assert (run.state, run.error, len(await world.stored())) == ("partial", "lease_lost", 3)
+    async with world.db.writing() as connection:
+        assert not await source_queries.take_lease(connection, "shop", "me", world.now_ms, world.now_ms + 1)
 
 
 # --- what systems do ------------------------------------------------------------------------------------------------
@@ -329,6 +360,40 @@ async def test_a_row_without_key_waits_and_the_others_are_stored(world: World) -
     assert (run.state, run.counts.added, run.counts.waiting) == ("ok", 7, 1)
 
 
+async def test_text_that_no_database_takes_waits_and_stops_nothing(world: World) -> None:
+    await world.add()
+    world.shop.orders["0\0"] = {**order(0), "id": "0\0"}
+    run = await world.run()
+    assert (run.state, run.counts.added, run.counts.waiting) == ("ok", 7, 1)
+
+
+async def test_a_next_page_is_found_from_the_page_before(world: World) -> None:
+    """RFC 3986: below a base address with a path of its own too."""
+    text = FILE.format(url=world.system.url + "/api/v2", page=LINKS, compare="never")
+    await world.add(text=text)
+    pages = {"": {"rows": [order(1)], "next": "?p=2"}, "2": {"rows": [order(2)], "next": "/api/v2/orders?p=3"}}
+    world.shop.fail = lambda call: Reply({"errcode": 0, **pages.get(call.query.get("p", ""), {"rows": [order(3)]})})
+    assert (await world.run()).state == "ok"
+    assert {call.path for call in world.system.calls} == {"/api/v2/orders"}
+    assert set(await world.stored()) == {"001", "002", "003"}
+
+
+async def test_pay_is_refused_while_nothing_can_encrypt_it(db: Database) -> None:
+    text = """
+source: oa
+kind: webhook
+streams:
+  - fact: labour_contract
+    key: id
+    map: {employee_key: person, starts_on: {path: from, as: date}, pay_minor: {path: pay, as: money_minor}}
+"""
+    with pytest.raises(ConfigError, match="pay_minor can not be kept encrypted yet"):
+        await sources.put_source(db, text, "oa.yaml", ENTRY)
+    async with db.reading() as connection:
+        assert await source_queries.sources(connection) == []
+    await sources.put_source(db, text.replace(", pay_minor: {path: pay, as: money_minor}", ""), "oa.yaml", ENTRY)
+
+
 async def test_a_next_page_on_another_host_is_not_asked_for(world: World) -> None:
     await world.add(page=LINKS)
     with peer(lambda _call: Reply({"errcode": 0, "rows": []})) as stranger:
@@ -353,8 +418,8 @@ async def test_no_secret_is_in_what_a_run_says(world: World, tmp_path: Path) -> 
     )
     await world.add(text=text)
     world.shop.fail = lambda _call: Reply(status=401)
-    how: dict[str, Any] = {"holder": "me", "clocks": Clocks(lambda: NOW_MS, lambda: NOW_MS)}
-    [(_, run)] = await run_source(world.db, "shop", lambda one: one.streams, secrets=Secrets(tmp_path), **how)
+    order = Order(clocks=Clocks(lambda: NOW_MS, lambda: NOW_MS), holder="me")
+    [(_, run)] = await run_source(world.db, "shop", lambda one: one.streams, Secrets(tmp_path), order)
     assert world.system.calls[0].headers["Authorization"] == "Bearer s3cr3t-value"
     assert (run.error, await world.state()) == ("auth_failed", ("auth_failed", 1))
     async with world.db.reading() as connection:
@@ -399,10 +464,10 @@ async def test_rows_of_a_database_are_read_by_key_and_only_read(db: Database, tm
         )
     text = ERP.replace("FILE", str(path))
     await sources.put_source(db, text, "erp.yaml", ENTRY)
-    how: dict[str, Any] = {"secrets": Secrets(environ={}), "holder": "me", "clocks": Clocks(lambda: NOW_MS, lambda: 0)}
+    order = Order(clocks=Clocks(lambda: NOW_MS, lambda: 0), holder="me")
 
     async def run() -> Run:
-        [(_, done)] = await run_source(db, "erp", lambda source: source.streams, **how)
+        [(_, done)] = await run_source(db, "erp", lambda source: source.streams, Secrets(environ={}), order)
         return done
 
     first, second = await run(), await run()
