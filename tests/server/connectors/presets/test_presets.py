@@ -1,0 +1,110 @@
+"""Every preset: loads, makes of a recorded reply the rows written beside it, and stores them once."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.connectors.mapping import map_rows
+from server.connectors.presets import load_preset, preset_names
+from server.connectors.reply import read_reply
+from server.connectors.saved import Saved, map_saved
+from server.connectors.source_file import Source, missing_for_asking
+from server.services.fact_store import Arrival, Counts, store_page
+from server.store import migrate
+from server.store.database import Database
+
+HERE = Path(__file__).parent
+NOW_MS = 1_780_000_000_000
+EXPECTED = ".rows.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A reply of a stream, and what has to become of it."""
+
+    preset: str
+    stream: str
+    reply: Path
+    expected: dict[str, list[dict[str, Any]]]
+
+    def __str__(self) -> str:
+        return f"{self.preset}-{self.reply.name}"
+
+
+def recorded() -> Iterator[Recorded]:
+    for preset in preset_names():
+        for expected in sorted((HERE / preset).glob(f"*{EXPECTED}")):
+            name = expected.name.removesuffix(EXPECTED)
+            [reply] = [path for path in (HERE / preset).glob(f"{name}.*") if path.stem == name and path != expected]
+            yield Recorded(preset, name.split(".")[0], reply, json.loads(expected.read_text()))
+
+
+RECORDED = list(recorded())
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A migrated SQLite file; what both databases store is tested with the services."""
+    path = tmp_path_factory.mktemp("presets") / "muster.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+async def db(empty: bytes, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database."""
+    path = tmp_path / "muster.db"
+    path.write_bytes(empty)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("one", RECORDED, ids=str)
+def test_a_recorded_reply_gives_the_expected_rows(one: Recorded) -> None:
+    outcome = map_saved(load_preset(one.preset), [Saved(one.reply.name, one.reply.read_bytes(), one.stream)])
+    rows = [{"source_key": row["source_key"], "fields": row["fields"]} for row in outcome.rows]
+    waiting = [{"row": row["row"], "codes": row["codes"]} for row in outcome.quarantine]
+    errors = [{"code": error["code"], "retry": error["retry"]} for error in outcome.errors]
+    assert rows == one.expected.get("rows", [])
+    assert waiting == one.expected.get("quarantine", [])
+    assert errors == one.expected.get("errors", [])
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_stream_has_a_recorded_reply_with_rows(preset: str) -> None:
+    shown = {one.stream for one in RECORDED if one.preset == preset and one.expected.get("rows")}
+    assert {stream.id for stream in load_preset(preset).streams} == shown
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_preset_can_ask_its_system(preset: str) -> None:
+    assert missing_for_asking(load_preset(preset)) == []
+
+
+@pytest.mark.parametrize("preset", preset_names())
+async def test_recorded_replies_loaded_twice_change_nothing(db: Database, preset: str) -> None:
+    source = load_preset(preset)
+    async with db.writing() as connection:
+        first = await load(connection, source)
+        again = await load(connection, source)
+    assert first.added
+    assert (again.added, again.changed, again.deleted) == (0, 0, 0)
+    assert again.unchanged >= first.added
+
+
+async def load(connection: AsyncConnection, source: Source) -> Counts:
+    total = Counts()
+    for one in RECORDED:
+        if one.preset != source.source or one.expected.get("errors"):
+            continue
+        stream = next(stream for stream in source.streams if stream.id == one.stream)
+        page = read_reply(source, stream, one.reply.read_bytes())
+        arrival = Arrival(source.source, stream, source.zone, 1, NOW_MS)
+        total += await store_page(connection, arrival, map_rows(source, stream, page.rows))
+    return total
