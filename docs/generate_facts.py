@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from server.facts.catalogue import FACTS, FactKind
 from server.facts.fields import Fact
+from server.facts.resolved import RESOLVED, Resolved
 from server.store.fact_tables import SEALED
 
 PAGE = Path(__file__).parent / "reference" / "facts.md"
@@ -20,6 +21,15 @@ Written by `python docs/generate_facts.py` from `server/facts/`; a test holds th
 Each fact is a table `fact_NAME`, unique by `source` and `source_key`. Money is whole minor units (fen) with an ISO
 currency, instants are UTC with whole seconds, days are the company's local days. A field without **bold** may be empty:
 that means "not known", never 0.
+
+Keys that join systems are one namespace for the whole company: `customer_key`, `tracking_no`, `post_key`, `page_key`,
+`campaign`, and `order_key` of parcels, damage reports and complaints, which is the `order_no`. Where two systems
+number their customers by themselves, put the system's name before the number in the map (`join`). All other keys,
+such as `order_key` of lines and refunds, `invoice_key` or `requisition_key`, are the `source_key` of a row of the same
+source.
+
+Under *settled by other rows* are attributes that no source sends: they follow from other rows, and are worked out
+again in the transaction that brings, changes or deletes one of them, whichever comes last.
 """
 _NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no", dt.date: "day"}
 
@@ -40,10 +50,17 @@ def _section(kind: FactKind) -> list[str]:
     head = [f"\n## {kind.name}\n{about}\n", f"\n`source_key`: {kind.key}."]
     head += [f" It happened at the first of {', '.join(times)} that is set."] if times else []
     head += [f" Needs {', '.join(f'`{name}`' for name in needed)} too."] if needed else []
-    return [*head, "\n", _table(kind.row, own, frozenset(SEALED.get(kind.name, ())))]
+    return [*head, "\n", _table(kind.row, own, frozenset(SEALED.get(kind.name, ()))), *_settled(kind)]
 
 
-def _table(row: type[Fact], fields: frozenset[str], sealed: frozenset[str]) -> str:
+def _settled(kind: FactKind) -> list[str]:
+    resolved = RESOLVED.get(kind.name)
+    if resolved is None:
+        return []
+    return ["\nSettled by other rows:\n", _table(resolved, frozenset(resolved.model_fields), frozenset())]
+
+
+def _table(row: type[Fact | Resolved], fields: frozenset[str], sealed: frozenset[str]) -> str:
     lines = ["\n| field | what | |\n|---|---|---|\n"]
     for name, info in row.model_fields.items():
         if name in fields:

@@ -14,7 +14,8 @@ from server.connectors.mapping import Mapped, Rejected
 from server.connectors.source_file import Stream
 from server.facts.codes import Fault
 from server.facts.fields import Fact
-from server.store import fact_queries, waiting_queries
+from server.facts.resolve.rules import key_columns
+from server.store import attribute_writes, fact_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow
 from server.store.fact_rows import as_values, layout, payload_hash
 from server.store.fact_tables import FACT_TABLES
@@ -118,6 +119,8 @@ async def delete_unseen(
             {"gone": str(len(gone)), "there": str(there)},
         )
     await fact_queries.delete_rows(connection, table, arrival.source, gone, run=arrival.run, at_ms=arrival.at_ms)
+    rows = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, gone)
+    await attribute_writes.settle(connection, {arrival.fact: rows})
     return Counts(deleted=len(gone))
 
 
@@ -129,6 +132,7 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
     )
     people = await _people(connection, arrival, rows)
     wanted: dict[str, list[Any]] = {}
+    replaced: set[str] = set()
     conflicts: list[Rejected] = []
     for one in rows:
         key = one.row.source_key
@@ -146,11 +150,16 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
             counts.added += 1
         else:
             counts.changed += key not in wanted
+            replaced.add(key)
         updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
         stored[key] = StoredRow(one.digest, updated_ms, gone and not back)
         wanted[key] = _values(arrival, one, people, deleted=gone and not back)
     columns = (*layout(arrival.fact).columns, *_OURS)
+    as_they_were = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, sorted(replaced))
     await put_rows(connection, table, columns, list(wanted.values()))
+    known = [(name, columns.index(name)) for name in key_columns(arrival.fact) if name in columns]
+    as_they_are = [{name: values[place] for name, place in known} for values in wanted.values()]
+    await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
     return conflicts
 
 

@@ -21,7 +21,9 @@ from sqlalchemy import (
 
 from server.facts.catalogue import FACTS, FactKind
 from server.facts.fields import Fact
-from server.store.metadata import metadata
+from server.facts.resolve.rules import keys_joined
+from server.facts.resolved import RESOLVED, Resolved
+from server.store.metadata import metadata, only_where
 
 SEALED = {"labour_contract": ("pay_min_minor", "pay_max_minor", "pay_minor")}
 """Fields that are kept encrypted, together in the column ``sealed``, and have no column of their own."""
@@ -41,12 +43,12 @@ def column_name(fact: str, field: str) -> str:
     return _name(FACTS[fact].row, field)
 
 
-def _name(row: type[Fact], field: str) -> str:
+def _name(row: type[Fact | Resolved], field: str) -> str:
     kind = _kind_of(row, field)
     return f"{field}_ms" if kind is dt.datetime else field
 
 
-def _kind_of(row: type[Fact], field: str) -> type:
+def _kind_of(row: type[Fact | Resolved], field: str) -> type:
     """Plain type behind the annotation: Optional and Annotated taken off, a choice of texts is text."""
     wanted: Any = row.model_fields[field].annotation
     while True:
@@ -68,6 +70,8 @@ def _table(kind: FactKind) -> Table:
         for field, info in kind.row.model_fields.items()
         if field not in Fact.model_fields and field not in sealed
     ]
+    resolved = RESOLVED.get(kind.name, Resolved)
+    settled = [Column(_name(resolved, name), _COLUMNS[_kind_of(resolved, name)]) for name in resolved.model_fields]
     required = {name for name, info in kind.row.model_fields.items() if info.is_required()}
     return Table(
         f"fact_{kind.name}",
@@ -86,10 +90,26 @@ def _table(kind: FactKind) -> Table:
         Column("changed_ms", BigInteger, nullable=False),
         Column("run", BigInteger, nullable=False),
         Column("deleted", Boolean, nullable=False),
+        *settled,
         PrimaryKeyConstraint("source", "source_key"),
         Index(f"ix_fact_{kind.name}_occurred", "occurred_at_ms"),
         Index(f"ix_fact_{kind.name}_person", "source", "employee_key"),
+        *(_joined(kind.name, key) for key in keys_joined(kind.name)),
+        *_FURTHER.get(kind.name, ()),
     )
+
+
+def _joined(fact: str, key: tuple[str, ...]) -> Index:
+    """Over the rows that have such a key: many facts leave most of them empty."""
+    return Index(f"ix_fact_{fact}_{'_'.join(key)}", *key, **only_where(f"{key[-1]} IS NOT NULL"))
+
+
+_FURTHER = {
+    "sales_order": (
+        Index("ix_fact_sales_order_merged", "customer", **only_where("customer IS NOT NULL")),
+        Index("ix_fact_sales_order_first", "customer_key", **only_where("first_valid IS NOT NULL")),
+    )
+}
 
 
 FACT_TABLES: dict[str, Table] = {name: _table(kind) for name, kind in FACTS.items()}

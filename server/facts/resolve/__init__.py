@@ -1,0 +1,1 @@
+"""How attributes across rows are settled: pure."""
