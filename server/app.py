@@ -158,9 +158,14 @@ def _notices(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
 
 def _connectors(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     """Apart from the worker, as notices are."""
-    from server.services.sync_worker import run
+    from server.services import hooks, sync_worker
 
-    return Part("connectors", lambda: run(db, config, clocks))
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sync_worker.run(db, config, clocks))
+            group.create_task(hooks.run(db, clocks))
+
+    return Part("connectors", run)
 
 
 @asynccontextmanager

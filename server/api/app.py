@@ -23,6 +23,7 @@ from server.api.routes import (
     grid,
     health,
     imports,
+    ingest,
     leave,
     live,
     logs,
@@ -47,7 +48,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, devices, people, people_edit, imports, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, devices, people, people_edit, imports, ingest, logs, health,
+    live, document,
 )  # fmt: skip
 
 

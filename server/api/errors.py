@@ -9,6 +9,13 @@ from fastapi.responses import JSONResponse, Response
 
 from server.access.errors import CredentialsError, ForbiddenError, NotFoundError, SignInError, TooManyTriesError
 from server.api.views.base import ErrorView
+from server.connectors.push.errors import (
+    BodyError,
+    RepeatedKeyError,
+    SignatureError,
+    TooLargeError,
+    UnsupportedError,
+)
 from shared.errors import DataError, MusterError, RetryableError
 
 STATUS: Mapping[type[MusterError], int] = {
@@ -17,6 +24,11 @@ STATUS: Mapping[type[MusterError], int] = {
     ForbiddenError: 403,
     NotFoundError: 404,
     TooManyTriesError: 429,
+    SignatureError: 401,
+    RepeatedKeyError: 409,
+    TooLargeError: 413,
+    UnsupportedError: 415,
+    BodyError: 422,
     DataError: 422,
     RetryableError: 503,
 }

@@ -51,6 +51,15 @@ class Requires:
         return viewer
 
 
+class Signed:
+    """Only who knows a source's secret may call it: the service checks the signature over the body as it came."""
+
+    declares: Final = "signature"
+
+    async def __call__(self) -> None:
+        """Nothing to check before the body is read."""
+
+
 class Machine:
     """Only programs whose token has the permission may call it; a session of a person is none."""
 
@@ -92,13 +101,14 @@ def whom(viewer: Viewer, employee: str, *, others: Permission) -> str:
 
 def guards_of(dependant: Dependant) -> Iterator[str]:
     """What the guards of a route declare, however deep they sit."""
-    if isinstance(dependant.call, Public | SignedIn | Requires | Machine):
+    if isinstance(dependant.call, Public | SignedIn | Requires | Machine | Signed):
         yield dependant.call.declares
     for below in dependant.dependencies:
         yield from guards_of(below)
 
 
 public = Depends(Public())
+signed = Depends(Signed())
 SignedInDep = Annotated[Viewer, Depends(SignedIn())]
 OwnReader = Annotated[Viewer, Depends(Requires("me.read"))]
 TodayReader = Annotated[Viewer, Depends(Requires("today.read"))]

@@ -15,7 +15,7 @@ from server.connectors.source_file import Source, Stream
 from server.services import sources
 from server.services.fact_store import Counts
 from server.services.replay import replay
-from server.services.sources import SourceState, StreamState
+from server.services.sources import NEVER_MS, SourceState, StreamState
 from server.services.sync import Order, Run, run_source
 from server.services.sync_worker import holder_name, secrets_of
 from server.store.database import Database
@@ -140,7 +140,7 @@ def _status(state: SourceState, stream: StreamState) -> dict[str, Any]:
         "state": "disabled" if state.row.disabled else state.row.state,
         "fresh_until": _time(row.watermark_ms),
         "last_ok": _time(row.last_ok_ms),
-        "next": _time(row.next_ms or None),
+        "next": None if row.next_ms in (0, NEVER_MS) else _time(row.next_ms),
         "stale": stream.stale(now_ms()),
         "last_run": None if newest is None else newest.state,
         "error": None if newest is None else newest.error,

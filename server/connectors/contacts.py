@@ -53,12 +53,12 @@ CONTACTS = frozenset(
         "邮箱",
     )
 )
-"""Names of fields that are dropped on arrival, in any case, at any depth, unless the stream's own map reads them."""
+"""Names of fields that are dropped on arrival, in any case, at any depth, unless the map of a stream reads them."""
 
 
-def without_contacts(stream: Stream, rows: Sequence[Any]) -> list[Any]:
-    """The raw rows as they may be kept."""
-    names = CONTACTS - _read_by(stream)
+def without_contacts(rows: Sequence[Any], *streams: Stream) -> list[Any]:
+    """The raw rows of these streams as they may be kept."""
+    names = CONTACTS.difference(*(_read_by(stream) for stream in streams))
     return [_without(row, names) for row in rows]
 
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from server.connectors.convert import As
 from server.connectors.errors import Problem, SourceFileError
@@ -186,6 +195,40 @@ class Auth(Spec):
     lasts_path: Where | None = None
 
 
+class Push(Spec):
+    """What a program of one's own may send to ``/api/v1/ingest``."""
+
+    secrets: tuple[Reference, ...] = Field(min_length=1, max_length=2)
+    """The second is for the time in which one is replaced by the other."""
+    facts: tuple[str, ...] = Field((), max_length=40)
+    """Facts whose rows come under our own names, beside those of the streams."""
+
+    @field_validator("facts")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(value) - set(FACTS)):
+            raise ValueError(f"there is no fact {', '.join(unknown)}; there are {', '.join(sorted(FACTS))}")
+        return value
+
+
+class Hook(Spec):
+    """A vendor that calls ``/api/v1/hooks``."""
+
+    vendor: Literal["shopify", "woocommerce", "kuaidi100", "wecom"]
+    secret: Reference
+    """Key of its signature; the salt of Kuaidi100, the token of WeCom."""
+    aes_key: Reference | None = None
+    """wecom: EncodingAESKey"""
+    receiver: str | None = None
+    """wecom: corp id"""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Hook":
+        if self.vendor == "wecom" and (self.aes_key is None or self.receiver is None):
+            raise ValueError("wecom needs aes_key and receiver")
+        return self
+
+
 class Limits(Spec):
     """What the source bears; every vendor's limit is a setting."""
 
@@ -277,6 +320,12 @@ class Stream(Spec):
         return self
 
 
+def own_names(fact: str) -> Stream:
+    """A stream whose rows come under the names of the fact itself, instants as ISO 8601."""
+    fields = [name for name in FACTS[fact].row.model_fields if name != "source_key"]
+    return Stream.model_validate({"fact": fact, "key": "source_key", "map": {name: name for name in fields}})
+
+
 class Title(Spec):
     """Name in both languages."""
 
@@ -301,7 +350,9 @@ class Source(Spec):
     """Hosts beside its own that a next page may be on."""
     lan_hosts: tuple[str, ...] = ()
     """Names that may lead to addresses of the company's own network; an address written as numbers may anyway."""
-    streams: tuple[Stream, ...] = Field(min_length=1)
+    push: Push | None = None
+    hook: Hook | None = None
+    streams: tuple[Stream, ...] = Field((), validate_default=True)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -323,6 +374,25 @@ class Source(Spec):
         if value is not None and re.match(r"^\w+://[^/@]*:[^/@]*@", value):
             raise ValueError("holds a password; use auth with ${secret:name}")
         return value
+
+    @field_validator("streams")
+    @classmethod
+    def _with_pushed(cls, value: tuple[Stream, ...], info: ValidationInfo) -> tuple[Stream, ...]:
+        """With those of facts that come under our own names."""
+        push = info.data.get("push")
+        named = {stream.fact for stream in value}
+        further = () if push is None else tuple(own_names(fact) for fact in push.facts if fact not in named)
+        if not value and not further:
+            raise ValueError("expected at least one stream, or push with facts")
+        return (*value, *further)
+
+    @model_validator(mode="after")
+    def _sends(self) -> "Source":
+        if self.kind != "webhook" and (self.push is not None or self.hook is not None):
+            raise ValueError("push and hook are for kind webhook: give what is sent a source of its own")
+        if self.kind == "webhook" and self.push is None and self.hook is None:
+            raise ValueError("a webhook needs push (a program of your own) or hook (a vendor)")
+        return self
 
     @model_validator(mode="after")
     def _distinct(self) -> "Source":

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
-from server.services import accrual, approvals, calendars, imports, leave, people_changes, sync_worker
+from server.services import accrual, approvals, calendars, imports, leave, people_changes, push, sync_worker
 from server.services.groups import extend_rosters
 from server.services.recompute import touch_outdated
 from server.store.change_queries import forget_changes
@@ -69,6 +69,10 @@ async def _forget_pages(db: Database, _config: ServerConfig, now_ms: WallMs) -> 
     await sync_worker.forget_pages(db, now_ms)
 
 
+async def _forget_calls(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
+    await push.forget(db, now_ms)
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("outdated", HOUR_MS, _touch_outdated),
     Chore("changes", HOUR_MS, _forget_changes),
@@ -80,6 +84,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("time_outs", MINUTE_MS, _time_out),
     Chore("rosters", HOUR_MS, extend_rosters),
     Chore("raw_pages", HOUR_MS, _forget_pages),
+    Chore("calls", 10 * MINUTE_MS, _forget_calls),
 )
 
 

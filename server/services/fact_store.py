@@ -217,7 +217,7 @@ async def _let_wait(connection: AsyncConnection, arrival: Arrival, rejected: Seq
 
 
 def _waiting(arrival: Arrival, one: Rejected) -> WaitingRow:
-    [raw] = without_contacts(arrival.stream, [msgspec.to_builtins(one.raw, str_keys=True)])
+    [raw] = without_contacts([msgspec.to_builtins(one.raw, str_keys=True)], arrival.stream)
     told = [{"field": fault.field, "code": fault.code, "value": fault.value} for fault in one.faults]
     return WaitingRow(one.number, one.source_key, raw, list(one.codes), told)
 

@@ -1,6 +1,7 @@
 """Business systems as IT sets them up: from a checked file to a source that is run."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +15,9 @@ from server.store.log_queries import Entry
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
 from shared.errors import ConfigError
+
+NEVER_MS = 253_402_300_799_000
+"""End of the year 9999: a source that sends is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ async def put_source(db: Database, text: str, name: str, entry: Entry) -> Source
             row = replace(before, file=text, map_version=version, state="new", failures=0)
         await source_queries.put_source(connection, row, entry.at_ms)
         await source_queries.put_streams(
-            connection, source.source, {stream.id: stream.fact for stream in source.streams}
+            connection,
+            source.source,
+            {stream.id: stream.fact for stream in source.streams},
+            next_ms=NEVER_MS if source.kind == "webhook" else 0,
         )
         detail = {"map_version": row.map_version}
         await log_queries.append(connection, replace(entry, object=source.source, detail=detail))
@@ -89,7 +96,13 @@ async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, 
 async def load_source(connection: AsyncConnection, name: str) -> tuple[SourceRow, Source]:
     """A source that is set up; NotFoundError when there is none."""
     row = await _source(connection, name)
-    return row, read_source(row.file, f"{name}.yaml")
+    return row, _read(row.file, name)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, name: str) -> Source:
+    """Parsing a file takes longer than storing the rows of a small call."""
+    return read_source(text, f"{name}.yaml")
 
 
 def stream_named(source: Source, name: str) -> Stream:
@@ -111,7 +124,7 @@ def _refuse_pay(source: Source) -> None:
 
 
 def _state(row: SourceRow, streams: list[StreamRow], newest: dict[tuple[str, str], RunRow]) -> SourceState:
-    source = read_source(row.file, f"{row.id}.yaml")
+    source = _read(row.file, row.id)
     known = {stream.stream: stream for stream in streams}
     found = (StreamState(one, known[one.id], newest.get((row.id, one.id))) for one in source.streams if one.id in known)
     return SourceState(source, row, tuple(found))

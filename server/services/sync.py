@@ -186,7 +186,7 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
 async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
     """A page, its raw rows and how far it leads, all or nothing."""
     name, stream, at_ms = job.row.id, job.stream, job.now_ms
-    kept = without_contacts(stream, rows)
+    kept = without_contacts(rows, stream)
     async with job.db.writing() as connection:
         counts = replace(run.counts)
         counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)

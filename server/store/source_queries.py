@@ -116,12 +116,15 @@ async def streams_of(connection: AsyncConnection, names: Sequence[str] | None = 
     return [StreamRow(*row) for row in await connection.execute(which)]
 
 
-async def put_streams(connection: AsyncConnection, name: str, wanted: Mapping[str, str]) -> None:
-    """These are a source's streams, with their facts; what is known of those that stay is kept."""
+async def put_streams(connection: AsyncConnection, name: str, wanted: Mapping[str, str], *, next_ms: WallMs) -> None:
+    """These are a source's streams, with their facts; what is known of those that stay is kept.
+
+    ``next_ms`` is when new ones are due.
+    """
     gone = delete(source_streams).where(source_streams.c.source == name, source_streams.c.stream.not_in(list(wanted)))
     await connection.execute(gone)
     for stream, fact in wanted.items():
-        values = {"source": name, "stream": stream, "fact": fact, "next_ms": 0}
+        values = {"source": name, "stream": stream, "fact": fact, "next_ms": next_ms}
         await connection.execute(insert_into(connection, source_streams).values(values).on_conflict_do_nothing())
 
 

@@ -25,6 +25,7 @@ SOURCE = read_source(
     """
 source: shop
 kind: webhook
+push: {secrets: ["${secret:shop}"]}
 timezone: Asia/Shanghai
 streams:
   - fact: sales_order

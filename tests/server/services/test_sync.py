@@ -382,6 +382,7 @@ async def test_pay_is_refused_while_nothing_can_encrypt_it(db: Database) -> None
     text = """
 source: oa
 kind: webhook
+push: {secrets: ["${secret:shop}"]}
 streams:
   - fact: labour_contract
     key: id

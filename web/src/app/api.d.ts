@@ -2506,6 +2506,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest/{source}/{fact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push Rows
+         * @description Take rows of a fact. One bad row never fails the others: it waits in quarantine, and the answer says why.
+         */
+        post: operations["push_rows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hooks/{vendor}/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Echo Hook
+         * @description Answer WeCom's question whether the address is ours.
+         */
+        get: operations["echo_hook"];
+        put?: never;
+        /**
+         * Take Hook
+         * @description Take a vendor's call, and answer as the vendor wants it; the rows in it are worked on a moment later.
+         */
+        post: operations["take_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -2590,6 +2634,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptedView
+         * @description What became of the rows of a batch.
+         */
+        AcceptedView: {
+            /**
+             * Accepted
+             * @description New or changed.
+             */
+            accepted: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Quarantined */
+            quarantined: components["schemas"]["QuarantinedView"][];
+            /** Run Id */
+            run_id: number;
+        };
         /**
          * AdjustmentView
          * @description What a closed record would say now.
@@ -6634,6 +6695,19 @@ export interface components {
             total: number;
             /** Rows */
             rows: components["schemas"]["QuarantineRowView"][];
+        };
+        /**
+         * QuarantinedView
+         * @description A row that waits for a person.
+         */
+        QuarantinedView: {
+            /**
+             * Row
+             * @description Its place in the batch, from 1.
+             */
+            row: number;
+            /** Codes */
+            codes: string[];
         };
         /**
          * QuestionBody
@@ -12724,6 +12798,193 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportRowView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    push_rows: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The source once more. */
+                "x-source"?: string;
+                /** @description Seconds since 1970. */
+                "x-timestamp"?: string;
+                /** @description 8 to 64 letters, digits and dashes, never used before. */
+                "x-nonce"?: string;
+                /** @description v1=hex of HMAC-SHA256(secret, timestamp.nonce.body); v2= with HMAC-SM3. */
+                "x-signature"?: string;
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description Name of the source, as in its file. */
+                source: string;
+                /** @description Fact of the rows, such as sales_order. */
+                fact: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Batch Id
+                     * @description Stands in for a missing ``Idempotency-Key``.
+                     */
+                    batch_id: string;
+                    /** Rows */
+                    rows: {
+                        [key: string]: unknown;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedView"];
+                };
+            };
+            /** @description The signature is wrong, the time is more than 300 s off, or the nonce was used: not said which. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The source sends no such fact. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The Idempotency-Key came before, with another body. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description More than 1,000 rows, or more than 5 MB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The body is no JSON, or packed otherwise than by gzip. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description JSON, but not of the form. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description More calls a minute than the source's limits allow; Retry-After says when to call again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    echo_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vendor: "shopify" | "woocommerce" | "kuaidi100" | "wecom";
+                /** @description Name of the source, as in its file. */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    take_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vendor: "shopify" | "woocommerce" | "kuaidi100" | "wecom";
+                /** @description Name of the source, as in its file. */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description What went wrong, as a code. */

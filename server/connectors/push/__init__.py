@@ -1,0 +1,1 @@
+"""What systems send by themselves: is it from them, is it new, what is in it."""
