@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from server.facts.catalogue import FACTS, FactKind
+from server.facts.catalogue import FACTS, SEALED, FactKind
 from server.facts.fields import Fact
 from server.facts.resolved import RESOLVED, Resolved
-from server.store.fact_tables import SEALED
 
 PAGE = Path(__file__).parent / "reference" / "facts.md"
 _HEAD = """# Facts

@@ -74,6 +74,17 @@ class NoticesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Origins such as ``http://127.0.0.1:9000``: for tests, and for robots behind a gateway of the company's."""
 
 
+class KeysConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys that wrap the keys of encrypted values; see docs/howto/keys.md."""
+
+    master: Annotated[str, msgspec.Meta(pattern=r"^\$\{(env|secret):[A-Za-z_][A-Za-z0-9_.-]*\}$")] = (
+        "${secret:master-keys}"
+    )
+    """Where their lines are: a file in ``secrets``, a systemd credential, or an environment variable."""
+    suite: Literal["intl", "sm"] = "intl"
+    """Algorithms of new data keys: AES-256-GCM with SHA-256, or SM4-GCM with SM3. Older ones stay readable."""
+
+
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a server process needs to know."""
 
@@ -90,6 +101,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     mail: MailConfig | None = None
     """Without it there is no e-mail."""
     notices: NoticesConfig = NoticesConfig()
+    keys: KeysConfig = KeysConfig()
 
     @property
     def zone(self) -> ZoneInfo:

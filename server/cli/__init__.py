@@ -9,6 +9,7 @@ from server.cli import (
     directory,
     gateways,
     init,
+    keys,
     months,
     people,
     process,
@@ -31,6 +32,7 @@ for name, group in (
     ("people", people.commands),
     ("directory", directory.commands),
     ("broker", broker.commands),
+    ("keys", keys.commands),
     ("quarantine", quarantine.commands),
     ("attendance", months.attendance),
 ):

@@ -76,6 +76,7 @@ def map_(
     ],
     preset: Annotated[str | None, typer.Option(help="A preset by name; see `muster connectors presets`.")] = None,
     source_file: Annotated[Path | None, typer.Option("--source", help="A source file of one's own.")] = None,
+    show_pay: Annotated[bool, typer.Option("--show-pay", help="Print pay, which is masked otherwise.")] = False,
 ) -> None:
     """Map saved replies and print JSON: rows, quarantine, errors. Asks nobody and stores nothing.
 
@@ -85,8 +86,10 @@ def map_(
     muster connectors map --preset erp_tryton orders.json
     """
     from server.connectors.saved import map_saved
+    from server.facts.catalogue import SEALED
 
-    outcome = map_saved(_source(preset, source_file), [_saved(word) for word in payloads])
+    hidden = {} if show_pay else SEALED
+    outcome = map_saved(_source(preset, source_file), [_saved(word) for word in payloads], hidden)
     typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     if outcome.errors:
         raise typer.Exit(FAILED)

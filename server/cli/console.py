@@ -15,6 +15,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from server.config import load_config
+from server.services.keys import masters_of
 from server.store.database import Database
 from shared.clock import from_ms, system_clocks
 from shared.errors import ConfigError, DataError, MusterError
@@ -36,7 +37,8 @@ def in_database(config: Path, work: Callable[[Database], Coroutine[Any, Any, T]]
     """Do this in the database of the settings; errors end the command."""
 
     async def within() -> T:
-        db = Database(load_config(config).database.url)
+        settings = load_config(config)
+        db = Database(settings.database.url, masters_of(settings))
         try:
             return await work(db)
         finally:

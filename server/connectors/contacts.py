@@ -62,6 +62,26 @@ def without_contacts(rows: Sequence[Any], *streams: Stream) -> list[Any]:
     return [_without(row, names) for row in rows]
 
 
+def only_mapped(stream: Stream, rows: Sequence[Any], except_: Sequence[str]) -> list[Any]:
+    """Of the raw rows only what the stream's map reads, but not for the fields ``except_``."""
+    left = stream.model_copy(update={"map": {name: spec for name, spec in stream.map.items() if name not in except_}})
+    names = _read_by(left)
+    if stream.columns is None:
+        return [_only(row, names) for row in rows]
+    return [
+        [value if name.lower() in names else None for name, value in zip(stream.columns, row, strict=False)]
+        if isinstance(row, list)
+        else _only(row, names)
+        for row in rows
+    ]
+
+
+def _only(value: Any, names: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _only(item, names) for key, item in value.items() if str(key).lower() in names}
+    return [_only(item, names) for item in value] if isinstance(value, list) else value
+
+
 def _without(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, dict):
         return {

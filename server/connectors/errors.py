@@ -26,6 +26,10 @@ class SourceFileError(ConfigError):
         super().__init__(f"{name}:\n  " + "\n  ".join(map(str, problems)))
 
 
+class MissingSecretError(ConfigError):
+    """What a reference names is nowhere."""
+
+
 class ReplyError(DataError):
     """A reply as a whole is unusable; ``retry``: the same call may work later. The cursor never moves."""
 

@@ -1,8 +1,9 @@
 """Saved replies through a source file, without network or database: what integrators and tests use."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from server.connectors.mapping import Mapped, Rejected, map_rows
 from server.connectors.reply import Page, read_reply
 from server.connectors.source_file import Source, Stream
 from shared.errors import ConfigError
+
+MASK = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,22 @@ class Outcome:
     rows: list[dict[str, Any]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Fields that are masked, by fact."""
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
         """For printing."""
         return {"rows": self.rows, "quarantine": self.quarantine, "errors": self.errors}
 
 
-def map_saved(source: Source, replies: Iterable[Saved]) -> Outcome:
-    """Every reply in order. One that fails as a whole gives no rows and would leave the cursor where it is."""
-    outcome = Outcome()
+def map_saved(
+    source: Source, replies: Iterable[Saved], hidden: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> Outcome:
+    """Every reply in order. One that fails as a whole gives no rows and would leave the cursor where it is.
+
+    ``hidden`` are fields that are masked, by fact; of such a fact no bad value is shown: it may be in a wrong column.
+    """
+    outcome = Outcome(hidden=hidden)
     seen: dict[tuple[str, bytes], str] = {}
     for saved in replies:
         try:
@@ -67,23 +77,27 @@ def _refuse_repeated(stream: Stream, page: Page, saved: Saved, seen: dict[tuple[
 
 
 def _map(source: Source, stream: Stream, page: Page, saved: Saved, outcome: Outcome) -> None:
+    hidden = outcome.hidden.get(stream.fact, ())
     for one in map_rows(source, stream, page.rows):
         if isinstance(one, Mapped):
             fields = one.row.model_dump(mode="json", exclude_none=True)
+            fields |= {name: MASK for name in fields if name in hidden}
             key = fields.pop("source_key")
             outcome.rows.append({"fact": stream.fact, "source_key": key, "fields": fields})
         else:
-            outcome.quarantine.append(_waiting(stream, one, saved))
+            outcome.quarantine.append(_waiting(stream, one, saved, masked=bool(hidden)))
 
 
-def _waiting(stream: Stream, row: Rejected, saved: Saved) -> dict[str, Any]:
+def _waiting(stream: Stream, row: Rejected, saved: Saved, *, masked: bool) -> dict[str, Any]:
     return {
         "file": saved.name,
         "row": row.number,
         "fact": stream.fact,
         "source_key": row.source_key,
         "codes": list(row.codes),
-        "fields": [{"field": fault.field, "code": fault.code, "value": fault.value} for fault in row.faults],
+        "fields": [
+            {"field": fault.field, "code": fault.code, "value": MASK if masked else fault.value} for fault in row.faults
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """Every fact by its name, and what says when it happened."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.facts import commerce, finance, logistics, media, people, service
@@ -65,3 +66,6 @@ _ALL = (
 )
 
 FACTS: dict[str, FactKind] = {kind.name: kind for kind in _ALL}
+
+SEALED: Mapping[str, tuple[str, ...]] = {"labour_contract": ("pay_min_minor", "pay_max_minor", "pay_minor")}
+"""Fields that are kept encrypted, together in the column ``sealed``, and have no column of their own."""

@@ -15,14 +15,26 @@ from server.connectors.source_file import Stream
 from server.facts.codes import Fault
 from server.facts.fields import Fact
 from server.facts.resolve.rules import key_columns
+from server.services.sealing import (
+    MASK,
+    NO_KEYS,
+    Sealer,
+    count_uses,
+    fact_place,
+    has_pay,
+    open_raw,
+    seal_raw,
+    sealer_of,
+    waiting_place,
+)
 from server.store import attribute_writes, fact_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow
-from server.store.fact_rows import as_values, layout, payload_hash
+from server.store.fact_rows import as_values, layout, payload_hash, sealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.fact_writes import put_rows
 from server.store.waiting_queries import WaitingRow
 from shared.clock import WallMs, to_ms
-from shared.errors import DataError
+from shared.errors import ConfigError, DataError
 
 MOST_GONE = 0.2
 """Share of the rows of a source that may vanish at once without a person's yes."""
@@ -79,23 +91,27 @@ class _New:
     raw: Any
     values: list[Any]
     digest: bytes
+    secret: bytes | None = None
+    """What of it is kept encrypted, still plain."""
 
 
 async def store_page(connection: AsyncConnection, arrival: Arrival, rows: Iterable[Mapped | Rejected]) -> Counts:
     """Store what fits and let the rest wait, in the caller's transaction; twice the same changes nothing."""
+    sealer = await sealer_of(connection) if has_pay(arrival.fact) else None
     good: list[_New] = []
     bad: list[Rejected] = []
     for one in rows:
         if isinstance(one, Mapped):
-            values = as_values(arrival.fact, one.row)
-            good.append(_New(one.number, one.row, one.raw, values, payload_hash(values)))
+            good.append(_new(arrival.fact, one, sealer))
         else:
             bad.append(one)
     counts = Counts()
-    conflicts = await _store(connection, arrival, good, counts)
+    conflicts = await _store(connection, arrival, good, counts, sealer)
     keys = [one.row.source_key for one in good]
     await waiting_queries.supersede(connection, arrival.source, arrival.stream.id, keys, arrival.at_ms)
-    counts.waiting = await _let_wait(connection, arrival, [*bad, *conflicts])
+    counts.waiting = await _let_wait(connection, arrival, [*bad, *conflicts], sealer)
+    if sealer is not None:
+        await count_uses(connection, sealer)
     return counts
 
 
@@ -124,7 +140,19 @@ async def delete_unseen(
     return Counts(deleted=len(gone))
 
 
-async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_New], counts: Counts) -> list[Rejected]:
+def _new(fact: str, one: Mapped, sealer: Sealer | None) -> _New:
+    values = as_values(fact, one.row)
+    secret = sealed_values(fact, one.row)
+    if secret is None:
+        return _New(one.number, one.row, one.raw, values, payload_hash(values))
+    if sealer is None:
+        raise ConfigError(NO_KEYS)
+    return _New(one.number, one.row, one.raw, values, payload_hash([*values, secret], sealer.mac), secret)
+
+
+async def _store(
+    connection: AsyncConnection, arrival: Arrival, rows: Sequence[_New], counts: Counts, sealer: Sealer | None
+) -> list[Rejected]:
     """Write what is new or newer; the conflicts are returned."""
     table = FACT_TABLES[arrival.fact]
     stored = await fact_queries.stored_rows(
@@ -154,13 +182,23 @@ async def _store(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_
         updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
         stored[key] = StoredRow(one.digest, updated_ms, gone and not back)
         wanted[key] = _values(arrival, one, people, deleted=gone and not back)
+        if has_pay(arrival.fact):
+            wanted[key].append(_sealed(arrival, one, sealer))
     columns = (*layout(arrival.fact).columns, *_OURS)
+    if has_pay(arrival.fact):
+        columns = (*columns, "sealed")
     as_they_were = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, sorted(replaced))
     await put_rows(connection, table, columns, list(wanted.values()))
     known = [(name, columns.index(name)) for name in key_columns(arrival.fact) if name in columns]
     as_they_are = [{name: values[place] for name, place in known} for values in wanted.values()]
     await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
     return conflicts
+
+
+def _sealed(arrival: Arrival, one: _New, sealer: Sealer | None) -> bytes | None:
+    if one.secret is None or sealer is None:
+        return None
+    return sealer.seal(one.secret, fact_place(arrival.fact, arrival.source, one.row.source_key))
 
 
 def _older(one: _New, before: StoredRow) -> bool:
@@ -202,23 +240,29 @@ async def _people(connection: AsyncConnection, arrival: Arrival, rows: Sequence[
     return await fact_queries.links_of(connection, arrival.source, keys) if keys else {}
 
 
-async def _let_wait(connection: AsyncConnection, arrival: Arrival, rejected: Sequence[Rejected]) -> int:
+async def _let_wait(
+    connection: AsyncConnection, arrival: Arrival, rejected: Sequence[Rejected], sealer: Sealer | None
+) -> int:
     """Quarantine rows; how many wait. One that a person has decided on stays decided until it comes changed."""
-    rows = {row.digest: row for row in (_waiting(arrival, one) for one in rejected)}
+    mac = None if sealer is None else sealer.mac
+    rows = {row.digest(mac): row for row in (_waiting(arrival, one) for one in rejected)}
     known = await waiting_queries.standings(connection, arrival.source, arrival.stream.id, list(rows))
     wanted = []
     for digest, row in rows.items():
         before = known.get(digest)
-        settled = before is not None and before.state in ("fixed", "accepted", "rejected") and before.raw == row.raw
-        if not settled:
-            wanted.append(_quarantine_columns(arrival, digest, row))
+        place = waiting_place(arrival.source, arrival.stream.id, digest)
+        decided = before is not None and before.state in ("fixed", "accepted", "rejected")
+        if before is None or not decided or open_raw(sealer, before.raw, place) != row.raw:
+            raw = seal_raw(sealer, arrival.stream, row.raw, place)
+            wanted.append(_quarantine_columns(arrival, digest, row._replace(raw=raw)))
     await waiting_queries.put_waiting(connection, wanted)
     return len(wanted)
 
 
 def _waiting(arrival: Arrival, one: Rejected) -> WaitingRow:
     [raw] = without_contacts([msgspec.to_builtins(one.raw, str_keys=True)], arrival.stream)
-    told = [{"field": fault.field, "code": fault.code, "value": fault.value} for fault in one.faults]
+    shown = not has_pay(arrival.fact)  # a value in the wrong column may be pay
+    told = [{"field": bad.field, "code": bad.code, "value": bad.value if shown else MASK} for bad in one.faults]
     return WaitingRow(one.number, one.source_key, raw, list(one.codes), told)
 
 

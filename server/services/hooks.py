@@ -16,6 +16,8 @@ from server.connectors.push.errors import SignatureError, TooLargeError
 from server.connectors.push.hooks import HookCall, HookSecrets, Taken, Vendor, take, wecom_echo
 from server.connectors.reply import read_reply
 from server.connectors.source_file import Hook, Source, Stream
+from server.crypto.envelope import Place
+from server.services.sealing import has_pay, open_bytes, seal_bytes
 from server.services.sent import Sender, store_sent
 from server.services.sources import load_source
 from server.store import push_queries
@@ -42,7 +44,7 @@ async def receive(db: Database, name: str, call: HookCall, secrets: Secrets, now
             source=name,
             vendor=hook.vendor,
             delivery=taken.delivery,
-            body=_kept(source, taken),
+            body=await _sealed(connection, source, _kept(source, taken), now_ms),
             at_ms=now_ms,
         )
 
@@ -104,13 +106,27 @@ def _kept(source: Source, taken: Taken) -> bytes:
     return msgspec.json.encode(kept)
 
 
+async def _sealed(connection: AsyncConnection, source: Source, body: bytes, at_ms: WallMs) -> bytes:
+    """A body that may carry pay is kept encrypted."""
+    for stream in source.streams:
+        if has_pay(stream.fact):
+            return await seal_bytes(connection, stream.fact, body, _place(source.source, at_ms))
+    return body
+
+
+def _place(source: str, at_ms: WallMs) -> Place:
+    """The number of a call is not known before it is kept."""
+    return Place("hook_bodies", "body", (source, at_ms))
+
+
 async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
     """Every stream takes from a call what is its own; what fits none waits as rows of the first."""
     async with db.writing() as connection:
         if not await push_queries.set_body_done(connection, body.id, now_ms, None):
             return  # another process was faster
         row, source = await load_source(connection, body.source)
-        found = [read for stream in source.streams if (read := _read(source, stream, body.body)) is not None]
+        plain = await open_bytes(connection, body.body, _place(body.source, body.received_ms))
+        found = [read for stream in source.streams if (read := _read(source, stream, plain)) is not None]
         fitting = [read for read in found if any(isinstance(one, Mapped) for one in read[2])] or found[:1]
         if not fitting:
             raise DataError("no stream of the source finds rows in the call", "schema_changed")

@@ -14,6 +14,7 @@ from server.connectors.push.body import read_batch, unpacked
 from server.connectors.push.errors import RepeatedKeyError, SignatureError
 from server.connectors.push.signature import Stamp, check
 from server.connectors.source_file import Source, Stream
+from server.services.sealing import has_pay, sealer_of
 from server.services.sent import Sender, Sent, store_sent
 from server.services.sources import load_source
 from server.store import push_queries
@@ -49,8 +50,9 @@ async def accept(db: Database, call: PushCall, secrets: Secrets, now_ms: WallMs)
     async with db.reading() as connection:
         row, source, stream = await _signed(connection, call, secrets, now_ms)
     batch = read_batch(unpacked(call.body, call.encoding))
-    key, digest = call.key or batch.batch_id, hashlib.sha256(call.body).digest()
+    key = call.key or batch.batch_id
     async with db.writing() as connection:
+        digest = await _digest(connection, call, stream)
         await _once(connection, call, source, now_ms)
         known = await push_queries.reply_of(connection, call.source, key)
         if known is not None:
@@ -80,6 +82,12 @@ async def _signed(
     if not streams:
         raise NotFoundError(f"{call.source} sends no {call.fact}")
     return row, source, streams[0]
+
+
+async def _digest(connection: AsyncConnection, call: PushCall, stream: Stream) -> bytes:
+    """Of the body; under a key where a plain one would let everybody try which pay it says."""
+    sealer = await sealer_of(connection) if has_pay(stream.fact) else None
+    return hashlib.sha256(call.body).digest() if sealer is None else sealer.mac(call.body)
 
 
 async def _once(connection: AsyncConnection, call: PushCall, source: Source, now_ms: WallMs) -> None:

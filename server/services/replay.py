@@ -5,6 +5,7 @@ from collections.abc import Callable
 from server.connectors.mapping import map_rows
 from server.connectors.source_file import Stream
 from server.services.fact_store import Arrival, Counts, store_page
+from server.services.sealing import kept_page
 from server.services.sources import load_source
 from server.store import log_queries, source_queries
 from server.store.database import Database
@@ -34,7 +35,7 @@ async def replay(
     counts, done, after = Counts(), 0, 0
     while True:
         async with db.reading() as connection:
-            page = await source_queries.kept_page(connection, name, stream.id, after)
+            page = await kept_page(connection, name, stream, after)
         if page is None:
             break
         after, rows = page

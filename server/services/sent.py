@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.connectors.contacts import without_contacts
 from server.connectors.mapping import Mapped, Rejected
 from server.connectors.source_file import Source, Stream
 from server.services.fact_store import Arrival, Counts, store_page
+from server.services.sealing import keep_page
 from server.store import source_queries
 from server.store.source_queries import SourceRow
 from shared.clock import WallMs, to_ms
@@ -49,8 +49,8 @@ async def store_sent(
     started = {"source": name, "stream": stream.id, "kind": sender.kind, "map_version": sender.row.map_version}
     run = await source_queries.begin_run(connection, {**started, "actor": sender.kind, "started_ms": at_ms})
     counts = await store_page(connection, Arrival(name, stream, sender.source.zone, run, at_ms), mapped)
-    if kept := without_contacts(rows, stream):
-        await source_queries.keep_page(connection, run=run, name=name, stream=stream.id, at_ms=at_ms, rows=kept)
+    if rows:
+        await keep_page(connection, run=run, name=name, stream=stream, at_ms=at_ms, rows=rows)
     await source_queries.set_run(connection, run, {"state": "ok", "ended_ms": at_ms, "pages": 1, **asdict(counts)})
     [known] = [one for one in await source_queries.streams_of(connection, [name]) if one.stream == stream.id]
     watermark_ms = max([*_times(mapped), *([known.watermark_ms] if known.watermark_ms else [])], default=None)

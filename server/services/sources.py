@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.connectors.fetch.position import seconds
 from server.connectors.source_file import Source, Stream, read_source
+from server.facts.catalogue import SEALED
+from server.services.sealing import NO_KEYS, sealer_of
 from server.store import log_queries, source_queries
 from server.store.database import Database
-from server.store.fact_tables import SEALED
 from server.store.log_queries import Entry
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
@@ -53,8 +54,8 @@ async def put_source(db: Database, text: str, name: str, entry: Entry) -> Source
     ``name`` is the file's, for messages; ``entry`` is for the operation log.
     """
     source = read_source(text, name)
-    _refuse_pay(source)
     async with db.writing() as connection:
+        await _refuse_pay(connection, source)
         before = await source_queries.source(connection, source.source)
         row = SourceRow(source.source, text, 1, disabled=False, state="new", failures=0)
         if before is not None:
@@ -113,14 +114,12 @@ def stream_named(source: Source, name: str) -> Stream:
     raise ConfigError(f"{source.source} has no stream {name!r}; it has {', '.join(one.id for one in source.streams)}")
 
 
-def _refuse_pay(source: Source) -> None:
+async def _refuse_pay(connection: AsyncConnection, source: Source) -> None:
     """What has to be kept encrypted is not read while nothing can encrypt it; raw pages would keep it too."""
     for stream in source.streams:
-        if sealed := sorted(set(SEALED.get(stream.fact, ())) & set(stream.map)):
-            raise ConfigError(
-                f"stream {stream.id}: {', '.join(sealed)} can not be kept encrypted yet; "
-                "take the fields out of the map, and out of what the system is asked for"
-            )
+        sealed = sorted(set(SEALED.get(stream.fact, ())) & set(stream.map))
+        if sealed and await sealer_of(connection) is None:
+            raise ConfigError(f"stream {stream.id}, {', '.join(sealed)}: {NO_KEYS}; or take the fields out of the map")
 
 
 def _state(row: SourceRow, streams: list[StreamRow], newest: dict[tuple[str, str], RunRow]) -> SourceState:

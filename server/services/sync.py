@@ -10,7 +10,6 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.connectors.contacts import without_contacts
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.opening import Opened, opened, read_pass
 from server.connectors.fetch.position import Position, seconds
@@ -19,6 +18,7 @@ from server.connectors.fetch.secrets import Secrets
 from server.connectors.mapping import Mapped, Rejected, map_rows
 from server.connectors.source_file import Source, Stream
 from server.services.fact_store import Arrival, Counts, delete_unseen, store_page
+from server.services.sealing import keep_page
 from server.services.sources import load_source
 from server.store import source_queries
 from server.store.database import Database
@@ -186,12 +186,11 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
 async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
     """A page, its raw rows and how far it leads, all or nothing."""
     name, stream, at_ms = job.row.id, job.stream, job.now_ms
-    kept = without_contacts(rows, stream)
     async with job.db.writing() as connection:
         counts = replace(run.counts)
         counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)
-        if kept:
-            await source_queries.keep_page(connection, run=run.id, name=name, stream=stream.id, at_ms=at_ms, rows=kept)
+        if rows:
+            await keep_page(connection, run=run.id, name=name, stream=stream, at_ms=at_ms, rows=rows)
         await source_queries.set_stream(connection, name, stream.id, cursor=known.kept())
         pages = run.pages + bool(rows)
         await source_queries.set_run(connection, run.id, {"pages": pages, **asdict(counts)})

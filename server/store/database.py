@@ -7,23 +7,30 @@ from typing import Any, Literal
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.crypto.masters import Masters, ReadMasters, no_masters
 from shared.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 10_000
+_MASTERS = "muster_masters"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
 class Database:
-    """Connections to one database; ``url`` is ``sqlite:///file`` or ``postgresql://...``."""
+    """Connections to one database; ``url`` is ``sqlite:///file`` or ``postgresql://...``.
 
-    def __init__(self, url: str) -> None:
+    ``masters`` are the keys that open what is encrypted in it; without them that part stays closed.
+    """
+
+    def __init__(self, url: str, masters: ReadMasters = no_masters) -> None:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
         if kind not in _DRIVERS:
             raise ConfigError(f"database {kind!r}: expected sqlite:///FILE or postgresql://USER@HOST/NAME")
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if kind == "sqlite" else "postgresql"
         self.url = parsed
-        self._engine: AsyncEngine = create_async_engine(parsed.set(drivername=_DRIVERS[kind]))
+        self._engine: AsyncEngine = create_async_engine(
+            parsed.set(drivername=_DRIVERS[kind]), execution_options={_MASTERS: masters}
+        )
         if self.dialect == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _tune_sqlite)
 
@@ -49,6 +56,16 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+def masters_of(connection: AsyncConnection) -> Masters:
+    """Keys that open what is encrypted in this database, as they are now.
+
+    They go with the connection, so that nothing between a route and a row has to hand them on.
+    """
+    assert connection.sync_connection is not None  # noqa: S101  (whoever has a connection has begun with it)
+    read: ReadMasters = connection.sync_connection.get_execution_options()[_MASTERS]
+    return read()
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from server.facts.catalogue import FACTS
+from server.facts.catalogue import FACTS, SEALED
 from server.facts.fields import Fact
-from server.store.fact_tables import FACT_TABLES, SEALED, column_name
+from server.store.fact_tables import FACT_TABLES, column_name
 from shared.clock import to_ms
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,10 +51,34 @@ def as_values(fact: str, row: Fact) -> list[Any]:
     return values
 
 
-def payload_hash(values: list[Any]) -> bytes:
+def payload_hash(values: list[Any], mac: Callable[[bytes], bytes] | None = None) -> bytes:
     """Tells whether a row has changed: over all of its values, its own time of change included.
+
+    Values that are kept encrypted are hashed under a key, by ``mac``: a plain hash would tell whoever tries all values.
 
     Without that time, a row that the source touched but did not change would keep its old time, and a copy from
     between could replace it.
     """
-    return hashlib.blake2b(_encode(values), digest_size=16).digest()
+    return short_hash(_encode(values), mac)
+
+
+def short_hash(data: bytes, mac: Callable[[bytes], bytes] | None = None) -> bytes:
+    """16 bytes; by ``mac`` where the data hold what is kept encrypted."""
+    return hashlib.blake2b(data, digest_size=16).digest() if mac is None else mac(data)[:16]
+
+
+def sealed_values(fact: str, row: Fact) -> bytes | None:
+    """What is kept encrypted, as bytes of one length whatever the values are; None where all of it is empty."""
+    values = [getattr(row, name) for name in SEALED.get(fact, ())]
+    if all(value is None for value in values):
+        return None
+    return b"".join(_SEALED.pack(value is not None, value or 0) for value in values)
+
+
+def unsealed_values(fact: str, plain: bytes) -> dict[str, int | None]:
+    """The fields of ``sealed_values`` again."""
+    found = _SEALED.iter_unpack(plain)
+    return {name: value if there else None for name, (there, value) in zip(SEALED[fact], found, strict=True)}
+
+
+_SEALED = struct.Struct(">?q")

@@ -19,14 +19,11 @@ from sqlalchemy import (
     Text,
 )
 
-from server.facts.catalogue import FACTS, FactKind
+from server.facts.catalogue import FACTS, SEALED, FactKind
 from server.facts.fields import Fact
 from server.facts.resolve.rules import keys_joined
 from server.facts.resolved import RESOLVED, Resolved
 from server.store.metadata import metadata, only_where
-
-SEALED = {"labour_contract": ("pay_min_minor", "pay_max_minor", "pay_minor")}
-"""Fields that are kept encrypted, together in the column ``sealed``, and have no column of their own."""
 
 _COLUMNS: dict[type, Any] = {
     str: Text,

@@ -26,7 +26,9 @@ class HookBody:
 
     id: int
     source: str
+    received_ms: WallMs
     body: bytes
+    """As kept: sealed where it may carry pay."""
 
 
 async def calls_since(connection: AsyncConnection, source: str, since_ms: WallMs) -> int:
@@ -66,7 +68,7 @@ async def keep_body(
 
 async def waiting_bodies(connection: AsyncConnection, limit: int) -> list[HookBody]:
     """Calls that nobody has worked on, oldest first."""
-    columns = (hook_bodies.c.id, hook_bodies.c.source, hook_bodies.c.body)
+    columns = (hook_bodies.c.id, hook_bodies.c.source, hook_bodies.c.received_ms, hook_bodies.c.body)
     which = select(*columns).where(hook_bodies.c.done_ms.is_(None)).order_by(hook_bodies.c.id).limit(limit)
     return [HookBody(*row) for row in await connection.execute(which)]
 

@@ -3,7 +3,9 @@
 from server.store import (  # noqa: F401
     calendar_tables,
     closing_tables,
+    contract_tables,
     fact_tables,
+    key_tables,
     notice_tables,
     people_tables,
     request_tables,

@@ -1,8 +1,8 @@
 """Sources, how far their streams have been read, their runs, and the raw pages that are kept for a while."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import zstandard
@@ -13,6 +13,8 @@ from server.store.source_tables import data_sources, identity_links, raw_pages, 
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
+OnBody: TypeAlias = Callable[[int, bytes], bytes]
+"""By the number of a page and its body: the body sealed, or opened."""
 _OUTCOME = ("ended_ms", "state", "pages", "added", "changed", "unchanged", "waiting", "deleted", "error", "detail")
 
 
@@ -175,21 +177,38 @@ async def close_broken_runs(connection: AsyncConnection, name: str, at_ms: WallM
 
 
 async def keep_page(
-    connection: AsyncConnection, *, run: int, name: str, stream: str, at_ms: WallMs, rows: Sequence[Any]
+    connection: AsyncConnection,
+    *,
+    run: int,
+    name: str,
+    stream: str,
+    at_ms: WallMs,
+    rows: Sequence[Any],
+    seal: OnBody | None = None,
 ) -> None:
-    """Keep raw rows, to be mapped again when the map changes."""
-    body = zstandard.compress(msgspec.json.encode(rows), 3)
+    """Keep raw rows, to be mapped again when the map changes; encrypted where that is asked for."""
+    packed = zstandard.compress(msgspec.json.encode(rows), 3)
+    body = b"" if seal else packed  # sealed for its number, which the database gives
     values = {"run": run, "source": name, "stream": stream, "at_ms": at_ms, "rows": len(rows), "body": body}
-    await connection.execute(insert(raw_pages).values(values))
+    number = (await connection.execute(insert(raw_pages).values(values).returning(raw_pages.c.id))).scalar_one()
+    if seal:
+        await connection.execute(update(raw_pages).where(raw_pages.c.id == number).values(body=seal(number, packed)))
 
 
-async def kept_page(connection: AsyncConnection, name: str, stream: str, after: int) -> tuple[int, list[Any]] | None:
+async def kept_page(
+    connection: AsyncConnection, name: str, stream: str, after: int, unseal: OnBody | None = None
+) -> tuple[int, list[Any]] | None:
     """The next raw page of a stream after that number, with its own; None after the last."""
     which = select(raw_pages.c.id, raw_pages.c.body).where(
         raw_pages.c.source == name, raw_pages.c.stream == stream, raw_pages.c.id > after
     )
     row = (await connection.execute(which.order_by(raw_pages.c.id).limit(1))).first()
-    return None if row is None else (row.id, msgspec.json.decode(zstandard.decompress(row.body)))
+    return None if row is None else (row.id, _rows_of(row.body if unseal is None else unseal(row.id, row.body)))
+
+
+def _rows_of(packed: bytes) -> list[Any]:
+    rows: list[Any] = msgspec.json.decode(zstandard.decompress(packed))
+    return rows
 
 
 async def count_pages(connection: AsyncConnection, name: str, stream: str) -> int:

@@ -1,13 +1,13 @@
 """Rows of business systems that wait for a person, each once."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.store.fact_rows import short_hash
 from server.store.source_tables import fact_quarantine
 from server.store.upsert import insert_into
 from shared.clock import WallMs
@@ -31,11 +31,13 @@ class WaitingRow(NamedTuple):
     codes: list[str]
     fields: list[dict[str, str]]
 
-    @property
-    def digest(self) -> bytes:
-        """By which the row is known again: its key, or the whole of it where it has none."""
+    def digest(self, mac: Callable[[bytes], bytes] | None = None) -> bytes:
+        """By which the row is known again: its key, or the whole of it where it has none.
+
+        ``mac`` for rows that may hold what is kept encrypted.
+        """
         told = [self.source_key] if self.source_key is not None else [None, self.raw]
-        return hashlib.blake2b(msgspec.json.encode(told), digest_size=16).digest()
+        return short_hash(msgspec.json.encode(told), mac)
 
 
 async def standings(

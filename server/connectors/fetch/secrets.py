@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server.connectors.errors import MissingSecretError
 from shared.errors import ConfigError
 
 _REFERENCE = re.compile(r"\$\{(env|secret):([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -41,7 +42,7 @@ class Secrets:
         try:
             return self.environ[name]
         except KeyError:
-            raise ConfigError(f"environment variable {name} is not set; the source file names it") from None
+            raise MissingSecretError(f"environment variable {name} is not set, and ${{env:{name}}} names it") from None
 
     def _file(self, name: str) -> str:
         folders = [Path(path) for path in (self.environ.get("CREDENTIALS_DIRECTORY"), self.folder) if path]
@@ -58,4 +59,4 @@ class Secrets:
                 raise ConfigError(f"secret {name}: others may read {path}; run `chmod 600 {path}`")
             return text
         there = " or ".join(str(folder) for folder in folders) or "a folder for secrets, which the settings do not name"
-        raise ConfigError(f"secret {name}: expected a file of that name in {there}")
+        raise MissingSecretError(f"secret {name}: expected a file of that name in {there}")

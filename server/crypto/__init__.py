@@ -1,0 +1,1 @@
+"""Encryption of single values: algorithms, sealed values, keys. Pure: no database, no settings."""

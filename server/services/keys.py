@@ -1,0 +1,168 @@
+"""Keys of what is encrypted: made, changed, looked at. Reading never stops, and what is broken off is repeated."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.config import ServerConfig
+from server.connectors.errors import MissingSecretError
+from server.connectors.fetch.secrets import Secrets
+from server.crypto.envelope import is_sealed
+from server.crypto.masters import Masters, ReadMasters, place_of, read_masters, wrapping
+from server.crypto.provider import Suite, checked
+from server.facts.catalogue import SEALED
+from server.services.sealing import (
+    count_uses,
+    fact_place,
+    is_older,
+    opened,
+    page_place,
+    required_sealer,
+    reseal_raw,
+    waiting_place,
+)
+from server.store import key_queries, log_queries
+from server.store.database import Database
+from server.store.database import masters_of as masters_in
+from server.store.key_queries import DataKeyRow
+from server.store.log_queries import Entry
+from shared.clock import WallMs
+from shared.errors import ConfigError
+
+BATCH = 500
+"""Values of one transaction."""
+NO_MASTER = "there is no master key: run `muster server keys init` (docs/howto/keys.md)"
+
+
+def masters_of(config: ServerConfig) -> ReadMasters:
+    """Reads the master keys that the settings name; none where what they name is not there."""
+
+    def read() -> Masters:
+        try:
+            text = Secrets(config.secrets).fill(config.keys.master)
+        except MissingSecretError:
+            return {}
+        return read_masters(text)
+
+    return read
+
+
+async def ensure_keys(db: Database, suite: Suite, entry: Entry) -> list[DataKeyRow]:
+    """Make the data keys that are missing, under the newest master key; all there are then."""
+    async with db.writing() as connection:
+        there = {row.purpose for row in await key_queries.data_key_rows(connection)}
+        missing = [purpose for purpose in ("seal", "digest") if purpose not in there]
+        for purpose in missing:
+            await _add(connection, purpose, suite, entry.at_ms)
+        if missing:
+            await log_queries.append(connection, replace(entry, detail={"suite": suite}))
+        return await key_queries.data_key_rows(connection)
+
+
+async def rewrap(db: Database, entry: Entry) -> int:
+    """Wrap every data key by the newest master key; how many were wrapped by another one. It can be repeated."""
+    async with db.writing() as connection:
+        masters = masters_in(connection)
+        newest = _newest(masters)
+        rows = [row for row in await key_queries.data_key_rows(connection) if row.master != newest]
+        for row in rows:
+            key = opened(row, masters)
+            wrapped = wrapping(newest, masters, key.provider).seal(key.secret, place_of(row.id))
+            await key_queries.set_wrapped(connection, row.id, newest, wrapped)
+        if rows:
+            await log_queries.append(connection, replace(entry, object=newest, detail={"keys": len(rows)}))
+    return len(rows)
+
+
+async def renew(db: Database, suite: Suite, entry: Entry) -> int:
+    """Make a new data key, by which everything is sealed from now on; its number."""
+    async with db.writing() as connection:
+        await required_sealer(connection)
+        number = await _add(connection, "seal", suite, entry.at_ms)
+        await log_queries.append(connection, replace(entry, object=str(number), detail={"suite": suite}))
+    return number
+
+
+async def reseal(db: Database, progress: Callable[[int], None] = lambda _done: None) -> int:
+    """Seal what older data keys have sealed by the newest one, a batch a transaction; how many values that were.
+
+    It can be broken off and repeated. Other bodies (vendors' calls, uploaded files) stay as they are: old keys go on
+    opening them.
+    """
+    done = 0
+    for fact in SEALED:
+        done = await _reseal_facts(db, fact, done, progress)
+    done = await _reseal_waiting(db, done, progress)
+    return await _reseal_pages(db, done, progress)
+
+
+async def _reseal_facts(db: Database, fact: str, done: int, progress: Callable[[int], None]) -> int:
+    after = ("", "")
+    while True:
+        async with db.writing() as connection:
+            sealer = await required_sealer(connection)
+            rows = await key_queries.sealed_facts(connection, fact, after, BATCH)
+            if not rows:
+                return done
+            for row in rows:
+                if is_older(sealer, row.value):
+                    place = fact_place(fact, *row.row)
+                    value = sealer.seal(sealer.open(row.value, place), place)
+                    await key_queries.set_sealed_fact(connection, fact, row, value)
+                    done += 1
+            after = rows[-1].row
+            await count_uses(connection, sealer)
+        progress(done)
+
+
+async def _reseal_waiting(db: Database, done: int, progress: Callable[[int], None]) -> int:
+    after = 0
+    while True:
+        async with db.writing() as connection:
+            sealer = await required_sealer(connection)
+            rows = await key_queries.sealed_waiting(connection, after, BATCH)
+            if not rows:
+                return done
+            for after, row in rows:
+                raw = reseal_raw(sealer, row.value, waiting_place(*row.row))
+                if raw is not None:
+                    await key_queries.set_waiting_raw(connection, after, raw)
+                    done += 1
+            await count_uses(connection, sealer)
+        progress(done)
+
+
+async def _reseal_pages(db: Database, done: int, progress: Callable[[int], None]) -> int:
+    after = 0
+    while True:
+        async with db.writing() as connection:
+            sealer = await required_sealer(connection)
+            pages = await key_queries.page_bodies(connection, after, 20)
+            if not pages:
+                return done
+            for after, body in pages:
+                if is_sealed(body) and is_older(sealer, body):
+                    place = page_place(after)
+                    await key_queries.set_page_body(connection, after, sealer.seal(sealer.open(body, place), place))
+                    done += 1
+            await count_uses(connection, sealer)
+        progress(done)
+
+
+async def _add(connection: AsyncConnection, purpose: str, suite: Suite, at_ms: WallMs) -> int:
+    masters = masters_in(connection)
+    newest, provider = _newest(masters), checked(suite)
+    rows = await key_queries.data_key_rows(connection)
+    number = max((row.id for row in rows), default=0) + 1
+    wrapped = wrapping(newest, masters, provider).seal(os.urandom(provider.key_bytes), place_of(number))
+    row = DataKeyRow(number, purpose, suite, newest, wrapped, 0, at_ms, None)
+    await key_queries.add_data_key(connection, row)
+    return number
+
+
+def _newest(masters: Masters) -> str:
+    if not masters:
+        raise ConfigError(NO_MASTER)
+    return list(masters)[-1]
