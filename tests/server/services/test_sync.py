@@ -388,7 +388,7 @@ streams:
     key: id
     map: {employee_key: person, starts_on: {path: from, as: date}, pay_minor: {path: pay, as: money_minor}}
 """
-    with pytest.raises(ConfigError, match="pay_minor can not be kept encrypted yet"):
+    with pytest.raises(ConfigError, match="pay_minor: pay is kept encrypted, and there is no key yet"):
         await sources.put_source(db, text, "oa.yaml", ENTRY)
     async with db.reading() as connection:
         assert await source_queries.sources(connection) == []
