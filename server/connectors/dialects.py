@@ -59,4 +59,26 @@ def limesurvey(value: Any) -> Any:
         raise ReplyError("the export is no base64 of JSON", "bad_body", retry=True) from error
 
 
-DIALECTS: Mapping[str, Unwrap] = {"plain": lambda v: v, "odoo": lambda v: v, "tryton": tryton, "limesurvey": limesurvey}
+def json_text(value: Any) -> Any:
+    """Members of the reply that are JSON written as text become what they say."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _parsed(item) if isinstance(item, str) else item for key, item in value.items()}
+
+
+def _parsed(text: str) -> Any:
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ReplyError("a text that should be JSON is none", "bad_body", retry=True) from error
+
+
+DIALECTS: Mapping[str, Unwrap] = {
+    "plain": lambda v: v,
+    "odoo": lambda v: v,
+    "tryton": tryton,
+    "limesurvey": limesurvey,
+    "json_text": json_text,
+}

@@ -95,6 +95,9 @@ class _Row:
 def _spread(stream: Stream, raw: Any) -> Iterator[_Row]:
     if stream.columns is not None and isinstance(raw, list):
         raw = dict(zip(stream.columns, raw, strict=False))
+    if stream.unpivot is not None:
+        yield from _unpivoted(stream.unpivot, raw)
+        return
     if stream.each is None:
         yield _Row(raw)
         return
@@ -109,6 +112,15 @@ def _spread(stream: Stream, raw: Any) -> Iterator[_Row]:
         return
     for item in inner:
         yield _Row(item, raw)
+
+
+def _unpivoted(names: Iterable[str], raw: Any) -> Iterator[_Row]:
+    if not isinstance(raw, dict):
+        yield _Row(raw)
+        return
+    for name in names:
+        if not is_empty(raw.get(name)):
+            yield _Row({"name": name, "value": raw[name]}, raw)
 
 
 def _dropped(stream: Stream, row: _Row) -> bool:
@@ -138,6 +150,8 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
             continue
         if field == "source_key" and value is not None:
             value = str(value)
+        elif isinstance(value, dt.datetime) and field in _DAYS[stream.fact]:
+            value = value.astimezone(zone).date()  # from seconds since 1970: the day in the source's own zone
         if value is not None:
             found[field] = value
     if "occurred_at" not in found and (at := _own_time(found, kind.times, zone)) is not None:
@@ -173,6 +187,7 @@ def _code(field: str, kind: str, row: type[Fact]) -> Code:
     return _CODES.get(kind, "schema_changed")
 
 
+_DAYS: Mapping[str, frozenset[str]] = {name: kind.days for name, kind in FACTS.items()}
 _TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
 
 

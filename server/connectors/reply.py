@@ -34,9 +34,9 @@ def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReplyError(f"no whole JSON: {str(error)[:SHOWN]}", "bad_body", retry=True) from error
-    if source.ok is not None:
-        _check(source.ok, value)
     value = DIALECTS[source.dialect](value)
+    for ok in source.ok:
+        _check(ok, value)
     try:
         return Page(_rows(stream, value), _next(source, stream, value), _last(stream, value), _total(stream, value))
     except DataError as error:

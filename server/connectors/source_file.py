@@ -31,8 +31,9 @@ Where: TypeAlias = Annotated[
     Path, BeforeValidator(lambda value: parse_path(value) if isinstance(value, str) else value)
 ]
 """A place in a reply, written as text."""
-TimeForm: TypeAlias = Literal["iso", "local", "date", "epoch_s", "epoch_ms"]
-"""How a source writes moments: UTC as ISO 8601, its own wall time, its own date, seconds or milliseconds since 1970."""
+TimeForm: TypeAlias = Literal["iso", "local", "date", "epoch_s", "epoch_s_text", "epoch_ms"]
+"""How a source writes moments: UTC as ISO 8601, its own wall time, its own date, seconds or milliseconds since 1970;
+``epoch_s_text`` where JSON has to have the seconds as text."""
 SECRET_FIELDS = ("password", "token", "secret", "app_secret", "api_key")
 
 
@@ -131,7 +132,13 @@ class Paging(Spec):
     """date_window: how its first and last day are written."""
     from_param: str | None = None
     to_param: str | None = None
+    whole_days: bool = False
+    """date_window: it ends with the last second of its last day, for sources that compare moments."""
     ids_param: str | None = None
+    of: Literal["people", "open_parcels"] = "people"
+    """id_batches: ids of linked people, or numbers of parcels that are on their way."""
+    carriers: tuple[str, ...] = ()
+    """open_parcels: only those of shipments with these carrier codes."""
     within: "Paging | None" = None
     """date_window, id_batches: how the pages of one window or batch are asked for."""
 
@@ -162,6 +169,8 @@ class Cursor(Spec):
     as_: TimeForm = Field("iso", alias="as")
     start: dt.date | None = None
     """Nothing that is older is asked for."""
+    once: bool = False
+    """Asked with the first page only: the token of the next ones holds it."""
     overlap: Span = "5m"
     order: str | None = None
 
@@ -175,7 +184,16 @@ class Auth(Spec):
     """How the source is told who asks."""
 
     type: Literal[
-        "none", "basic", "bearer", "header", "query_token", "token_exchange", "tryton_session", "hmac_md5_param"
+        "none",
+        "basic",
+        "bearer",
+        "header",
+        "query_token",
+        "token_exchange",
+        "tryton_session",
+        "limesurvey_session",
+        "hmac_md5_param",
+        "md5_digest_param",
     ]
     login: str | None = None
     password: Reference | None = None
@@ -190,6 +208,10 @@ class Auth(Spec):
     """Before the token in a header."""
     url: str | None = None
     """token_exchange: where tokens are given."""
+    method: Literal["POST", "GET"] = "POST"
+    """token_exchange: with GET the body becomes the query."""
+    form: bool = False
+    """token_exchange: the body is a form, not JSON."""
     body: dict[str, Any] | None = None
     token_path: Where | None = None
     lasts_path: Where | None = None
@@ -288,6 +310,8 @@ class Stream(Spec):
     """Rows are an object by key, which becomes this field."""
     each: Where | None = None
     """One row for each element there; ``^.`` in a path is the row around it."""
+    unpivot: tuple[str, ...] | None = Field(None, min_length=1)
+    """One row for each of these fields that says something: ``name``, ``value``, and ``^.`` for the row around."""
     drop: tuple[Drop, ...] = ()
     empty: tuple[str | int | bool, ...] = ()
     """Values by which this source says nothing."""
@@ -339,13 +363,16 @@ class Source(Spec):
     source: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
     title: Title | None = None
     kind: Literal["http_json", "jsonrpc", "sql", "file", "webhook"]
-    dialect: Literal["plain", "tryton", "odoo", "limesurvey"] = "plain"
+    dialect: Literal["plain", "tryton", "odoo", "limesurvey", "json_text"] = "plain"
     """How values are wrapped."""
     base_url: str | None = None
     timezone: str = "Asia/Shanghai"
     auth: Auth = Auth(type="none")
     limits: Limits = Limits()
-    ok: Success | None = None
+    ok: Annotated[
+        tuple[Success, ...], BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
+    ] = ()
+    """What a good reply says; of several every one."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts beside its own that a next page may be on."""
     lan_hosts: tuple[str, ...] = ()

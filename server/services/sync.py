@@ -16,12 +16,13 @@ from server.connectors.fetch.position import Position, seconds
 from server.connectors.fetch.retry import DOWN_AFTER, next_run_s
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.mapping import Mapped, Rejected, map_rows
-from server.connectors.source_file import Source, Stream
+from server.connectors.source_file import Paging, Source, Stream
 from server.services.fact_store import Arrival, Counts, delete_unseen, store_page
 from server.services.sealing import keep_page
 from server.services.sources import load_source
 from server.store import source_queries
 from server.store.database import Database
+from server.store.open_parcels import open_parcels
 from server.store.source_queries import SourceRow
 from shared.clock import Clocks, WallMs, from_ms, to_ms
 from shared.errors import ConfigError, DataError
@@ -30,6 +31,8 @@ RunState: TypeAlias = Literal["ok", "partial", "rejected", "failed"]
 COMPARE_MS = {"daily": 86_400_000, "weekly": 7 * 86_400_000}
 LEASE_MS = 120_000
 """A process that was killed keeps a source for so long at most; one that lives renews it four times as often."""
+OPEN_DAYS = 60
+"""A parcel that nobody has seen arrive for so long is lost, and not asked for any more."""
 FEW_ROWS = 20
 """Of fewer rows a share says nothing: one bad row of three does not stop a page."""
 
@@ -161,9 +164,19 @@ async def _begin(job: Job) -> tuple[Run, Position, list[str]]:
         kind: Literal["pull", "compare"] = "compare" if job.order.whole or due else "pull"
         started = {"source": name, "stream": stream.id, "kind": kind, "map_version": job.row.map_version}
         number = await source_queries.begin_run(connection, {**started, "actor": job.order.actor, "started_ms": now_ms})
-        ids = await source_queries.people_keys(connection, name)
+        ids = await _ids(connection, name, stream, now_ms)
     position = Position() if kind == "compare" else Position.of(known.cursor)
     return Run(number, kind, watermark_ms=known.watermark_ms), position, ids
+
+
+async def _ids(connection: AsyncConnection, name: str, stream: Stream, now_ms: WallMs) -> list[str]:
+    """What a source has to be asked about one by one: of the paging or of what it is within."""
+    paging: Paging | None = stream.page
+    while paging is not None:
+        if paging.type == "id_batches" and paging.of == "open_parcels":
+            return await open_parcels(connection, name, paging.carriers, now_ms - OPEN_DAYS * 86_400_000)
+        paging = paging.within
+    return await source_queries.people_keys(connection, name)
 
 
 async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> None:

@@ -77,7 +77,9 @@ def make_request(source: Source, stream: Stream, values: Values) -> Request:
 
 def _parameters(stream: Stream, values: Values) -> dict[str, Any]:
     """What the file names as parameters of paging and of the cursor."""
-    found = {} if stream.cursor is None else {stream.cursor.param: values.get("since")}
+    cursor = stream.cursor
+    follows = cursor is not None and cursor.once and values.get("after") is not None
+    found = {} if cursor is None or follows else {cursor.param: values.get("since")}
     paging: Paging | None = stream.page
     while paging is not None:
         moving = {"page_number": "page", "offset": "offset", "has_more": "offset"}.get(paging.type, "after")

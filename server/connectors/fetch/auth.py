@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote_plus
+from uuid import uuid4
 
 import msgspec
 
@@ -14,6 +16,7 @@ from server.connectors.fetch.client import Client, Request
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.paths import look
 from server.connectors.source_file import Source
+from shared.clock import Clocks, system_clocks
 from shared.errors import DataError
 
 EARLY_S = 300
@@ -31,8 +34,9 @@ class _Token:
 class SignIn:
     """Signs the requests of one source."""
 
-    def __init__(self, source: Source, client: Client, secrets: Secrets) -> None:
+    def __init__(self, source: Source, client: Client, secrets: Secrets, clocks: Clocks | None = None) -> None:
         self._source, self._client, self._secrets = source, client, secrets
+        self._clocks = clocks or system_clocks()
         self._token: _Token | None = None
 
     async def signed(self, request: Request) -> Request:
@@ -40,21 +44,30 @@ class SignIn:
         auth = self._source.auth
         match auth.type:
             case "none":
-                return request
+                made = request
             case "hmac_md5_param":
-                return self._with_sign(request)
+                made = self._with_sign(request)
+            case "md5_digest_param":
+                made = self._with_digest(request)
+            case "limesurvey_session":
+                made = self._with_key(request, await self._current(self._log_in_to_limesurvey))
             case "query_token":
-                return self._with_param(request, self._secret("token"))
+                made = self._with_param(request, self._secret("token"))
             case "token_exchange" if auth.prefix is None:
-                return self._with_param(request, await self._current(self._exchange))
+                made = self._with_param(request, await self._current(self._exchange))
             case _:
                 name = "Authorization" if auth.name is None else auth.name
-                return replace(request, headers={**request.headers, name: await self._header()})
+                made = replace(request, headers={**request.headers, name: await self._header()})
+        return made
 
     async def _header(self) -> str:
         """What the header that signs holds."""
         auth = self._source.auth
         match auth.type:
+            case "basic" if auth.api_key is not None:
+                # The key is the login; the password is anything.
+                pair = f"{self._secret('api_key')}:X".encode()
+                return f"Basic {base64.b64encode(pair).decode()}"
             case "basic":
                 login = self._secrets.fill(auth.login or "", secret=False)
                 pair = f"{login}:{self._secret('password')}".encode()
@@ -87,6 +100,23 @@ class SignIn:
         sign = hashlib.md5(f"{text}{self._secret('api_key')}{customer}".encode(), usedforsecurity=False).hexdigest()
         return replace(request, form={**form, "param": text, "customer": customer, "sign": sign.upper()})
 
+    def _with_digest(self, request: Request) -> Request:
+        """SF Express: ``msgDigest`` is the base64 MD5 of msgData, timestamp and check word as Java encodes them."""
+        form = dict(request.form or {})
+        data = form.get("msgData", "")
+        text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
+        partner = self._secrets.fill(self._source.auth.app_id or "", secret=False)
+        at = str(self._clocks.wall_ms())
+        encoded = quote_plus(f"{text}{at}{self._secret('app_secret')}", safe="*-._").replace("~", "%7E")
+        digest = base64.b64encode(hashlib.md5(encoded.encode(), usedforsecurity=False).digest()).decode()
+        own = {"msgData": text, "partnerID": partner, "requestID": str(uuid4()), "timestamp": at, "msgDigest": digest}
+        return replace(request, form={**form, **own})
+
+    def _with_key(self, request: Request, key: str) -> Request:
+        """LimeSurvey: the session's key is the first argument of every call."""
+        body = dict(request.json)
+        return replace(request, json={**body, "params": [key, *body["params"]]})
+
     def _with_param(self, request: Request, token: str) -> Request:
         return replace(request, params={**request.params, self._source.auth.name or "access_token": token})
 
@@ -98,7 +128,11 @@ class SignIn:
     async def _exchange(self) -> _Token:
         auth = self._source.auth
         body = self._filled(auth.body or {})
-        answer = await self._client.send(Request(auth.url or "", "POST", json=body))
+        if auth.method == "GET":
+            request = Request(auth.url or "", params=body)
+        else:
+            request = Request(auth.url or "", "POST", **{"form" if auth.form else "json": body})
+        answer = await self._client.send(request)
         try:
             value = msgspec.json.decode(answer.body)
             token = look(value, auth.token_path or ("access_token",))
@@ -125,6 +159,19 @@ class SignIn:
             raise ReplyError("login or password is wrong", "auth_failed", retry=False)
         whole = base64.b64encode(f"{login}:{found[0]}:{found[1]}".encode()).decode()
         return _Token(whole, time.monotonic() + LASTS_S)
+
+    async def _log_in_to_limesurvey(self) -> _Token:
+        auth = self._source.auth
+        params = [self._secrets.fill(auth.login or "", secret=False), self._secret("password")]
+        body = {"jsonrpc": "2.0", "id": 0, "method": "get_session_key", "params": params}
+        answer = await self._client.send(Request(self._source.streams[0].call.path, "POST", json=body))
+        try:
+            key = look(msgspec.json.decode(answer.body), ("result",))
+        except (msgspec.DecodeError, DataError) as error:
+            raise ReplyError("the answer to the login is no JSON", "auth_failed", retry=False) from error
+        if not isinstance(key, str) or not key:
+            raise ReplyError("login or password is wrong", "auth_failed", retry=False)
+        return _Token(key, time.monotonic() + LASTS_S)
 
     def _filled(self, value: Any) -> Any:
         """With references looked up, at any depth."""

@@ -39,7 +39,7 @@ class Pass:
     since: dt.datetime | None = None
     after: After = None
     ids: Sequence[str] = ()
-    """id_batches: people's ids in the source."""
+    """id_batches: people's ids in the source, or numbers of parcels."""
 
 
 async def pages(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
@@ -135,7 +135,7 @@ async def _by_window(paging: Paging, ask: Ask, about: Pass, values: Values) -> A
     first = _first_day(about)
     while first <= end:
         last = min(first + dt.timedelta(days=(paging.days or 1) - 1), end)
-        window = {"from": _midnight(first, about.zone, paging), "to": _midnight(last, about.zone, paging)}
+        window = {"from": _midnight(first, about.zone, paging), "to": _end(last, about.zone, paging)}
         async for fetched in _within(paging, ask, about, {**values, **window}):
             yield Fetched(fetched.rows, first.isoformat())
         first = last + dt.timedelta(days=1)
@@ -146,7 +146,8 @@ async def _by_window(paging: Paging, ask: Ask, about: Pass, values: Values) -> A
 async def _by_ids(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
     size = paging.size or 1
     for n in range(0, len(about.ids), size):
-        async for fetched in _within(paging, ask, about, {**values, "ids": list(about.ids[n : n + size])}):
+        ids = list(about.ids[n : n + size])
+        async for fetched in _within(paging, ask, about, {**values, "ids": ids, "id": ids[0]}):
             yield Fetched(fetched.rows)
 
 
@@ -160,6 +161,13 @@ def _first_day(about: Pass) -> dt.date:
 
 def _midnight(day: dt.date, zone: ZoneInfo, paging: Paging) -> str | int:
     return as_form(dt.datetime.combine(day, dt.time(), zone), paging.as_, zone)
+
+
+def _end(day: dt.date, zone: ZoneInfo, paging: Paging) -> str | int:
+    if not paging.whole_days:
+        return _midnight(day, zone, paging)
+    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zone)
+    return as_form(midnight.astimezone(dt.UTC) - dt.timedelta(seconds=1), paging.as_, zone)
 
 
 def _within(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:

@@ -92,7 +92,7 @@ def changed_at(stream: Stream, zone: ZoneInfo, row: Any) -> dt.datetime | None:
 def _kind(form: TimeForm, value: Any) -> As:
     if form == "epoch_ms":
         return "epoch_ms"
-    return "epoch_s" if form == "epoch_s" or isinstance(value, int | float) else "datetime"
+    return "epoch_s" if form in ("epoch_s", "epoch_s_text") or isinstance(value, int | float) else "datetime"
 
 
 def _at(text: str | None) -> dt.datetime | None:

@@ -1,6 +1,8 @@
-"""Filling in a call: ``{since}``, ``{until}``, ``{from}``, ``{to}``, ``{after}``, ``{size}``, ``{page}``, ``{ids}``.
+"""Filling in a call with values by name.
 
-A closed list of names, no expressions. A text that is one name alone becomes the value, with its type.
+The names are ``{since}``, ``{until}``, ``{from}``, ``{to}``, ``{after}``, ``{size}``, ``{page}``, ``{offset}``,
+``{ids}`` and ``{id}``: a closed list, no expressions. A text that is one name alone becomes the value,
+with its type.
 """
 
 import datetime as dt
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from server.connectors.source_file import TimeForm
 
-NAMES = ("since", "until", "from", "to", "after", "size", "page", "offset", "ids")
+NAMES = ("since", "until", "from", "to", "after", "size", "page", "offset", "ids", "id")
 _NAME = re.compile(r"\{(" + "|".join(NAMES) + r")\}")
 
 
@@ -41,6 +43,8 @@ def as_form(at: dt.datetime, form: TimeForm, zone: ZoneInfo) -> str | int:
             return at.astimezone(zone).date().isoformat()
         case "epoch_s":
             return int(at.timestamp())
+        case "epoch_s_text":
+            return str(int(at.timestamp()))
         case "epoch_ms":
             return int(at.timestamp()) * 1000
 

@@ -168,3 +168,40 @@ def test_a_text_is_a_path_or_is_refused(text: str) -> None:
 def test_a_source_is_read_alike_twice() -> None:
     assert isinstance(read_source(ORDERS, "x"), Source)
     assert read_source(ORDERS, "x") == read_source(ORDERS, "y")
+
+
+WIDE = """\
+source: survey
+kind: http_json
+timezone: Asia/Shanghai
+streams:
+  - fact: survey_response
+    unpivot: [Q1, Q2]
+    key: {join: [{const: s7}, ^.id, name]}
+    map:
+      survey_key: {const: s7}
+      question_key: name
+      value: value
+      submitted_at: {path: ^.at, as: datetime}
+"""
+
+
+def test_a_column_for_each_question_becomes_a_row_for_each_answer() -> None:
+    row = {"id": 5, "at": "2026-03-01 08:00:00", "Q1": "4", "Q2": " ", "other": 1}
+    assert only(row, WIDE) == {
+        "source_key": "s7|5|Q1",
+        "survey_key": "s7",
+        "question_key": "Q1",
+        "value": 4.0,
+        "submitted_at": "2026-03-01T00:00:00Z",
+        "occurred_at": "2026-03-01T00:00:00Z",
+    }
+    assert [type(one) for one in mapped([row, "no row"], WIDE)] == [Mapped, Rejected]
+
+
+def test_the_day_of_a_moment_is_that_of_the_source() -> None:
+    """16:30 UTC on 9 May is half past midnight on 10 May in Shanghai."""
+    text = ORDERS.replace(
+        "{path: paid, as: datetime}", "{path: paid, as: datetime}\n      order_date: {path: ms, as: epoch_ms}"
+    )
+    assert only({**GOOD, "ms": 1_778_344_200_000}, text)["order_date"] == "2026-05-10"

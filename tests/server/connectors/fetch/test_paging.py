@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.connectors.errors import ReplyError
+from server.connectors.fetch.asking import make_request
 from server.connectors.fetch.paging import Fetched, Pass, pages
 from server.connectors.fetch.position import Position
+from server.connectors.fetch.template import fill
 from server.connectors.reply import Page
-from server.connectors.source_file import Cursor, Paging, Stream, Value
+from server.connectors.source_file import Cursor, Paging, Stream, Value, read_source
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TODAY = dt.date(2026, 5, 10)
@@ -142,6 +144,51 @@ async def test_people_are_asked_about_in_batches_and_each_batch_by_days() -> Non
     about = Pass(SHANGHAI, TODAY, since=dt.datetime(2026, 5, 1, tzinfo=SHANGHAI), ids=("a", "b", "c"))
     [one async for one in pages(Paging(type="id_batches", size=2, within=within), ask, about, {})]
     assert asked == [(ids, day) for ids in (["a", "b"], ["c"]) for day in ("2026-05-01", "2026-05-08")]
+
+
+async def test_a_window_of_whole_days_ends_with_their_last_second() -> None:
+    """Next midnight in Shanghai is 16:00 UTC; 1778428799 is one second before that of 10 May 2026."""
+    asked: list[tuple[Any, Any]] = []
+
+    async def ask(values: Mapping[str, Any]) -> Page:
+        asked.append((values["from"], values["to"]))
+        return Page([])
+
+    about = Pass(SHANGHAI, TODAY, since=dt.datetime(2026, 5, 10, tzinfo=SHANGHAI))
+    for form in ("epoch_s", "epoch_s_text"):
+        paging = Paging.model_validate({"type": "date_window", "days": 1, "as": form, "whole_days": True})
+        [one async for one in pages(paging, ask, about, {})]
+    assert asked == [(1_778_342_400, 1_778_428_799), ("1778342400", "1778428799")]
+
+
+async def test_of_a_batch_of_one_the_id_itself_may_be_asked_for() -> None:
+    asked: list[Any] = []
+
+    async def ask(values: Mapping[str, Any]) -> Page:
+        asked.append(fill({"num": "{id}"}, values))
+        return Page([])
+
+    [one async for one in pages(Paging(type="id_batches", size=1), ask, Pass(SHANGHAI, TODAY, ids=("a", "b")), {})]
+    assert asked == [{"num": "a"}, {"num": "b"}]
+
+
+def test_a_time_that_the_token_holds_is_asked_with_the_first_page_only() -> None:
+    text = """
+source: desk
+kind: http_json
+base_url: https://desk.example
+streams:
+  - fact: customer
+    call: {path: /rows}
+    page: {type: cursor_token, param: cursor, next: after}
+    cursor: {field: at, param: start, as: epoch_s, once: true}
+    key: id
+    map: {customer_key: id}
+"""
+    desk = read_source(text, "desk.yaml")
+    values = {"since": dt.datetime(2026, 5, 10, tzinfo=SHANGHAI), "after": None}
+    assert make_request(desk, desk.streams[0], values).params == {"start": 1_778_342_400}
+    assert make_request(desk, desk.streams[0], {**values, "after": "t2"}).params == {"cursor": "t2"}
 
 
 # --- positions ------------------------------------------------------------------------------------------------------

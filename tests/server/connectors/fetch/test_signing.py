@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from server.connectors.errors import ReplyError
+from server.connectors.fetch.auth import SignIn
 from server.connectors.fetch.client import Client, Request, may_call
 from server.connectors.fetch.opening import opened
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.source_file import Source, read_source
+from shared.clock import Clocks
 from shared.errors import ConfigError
 from tests.server.connectors.faulty import Call, Reply, peer
 
@@ -89,6 +91,76 @@ async def test_kuaidi100_is_signed_with_the_md5_of_param_key_and_customer() -> N
         await ask(source(system.url, auth, call='{path: /query, form: true, body: {param: {num: "1"}}}'))
     assert "sign=E1BB7A010AE7F63A36065E08B94F1B46" in system.calls[0].body
     assert "customer=CUST" in system.calls[0].body
+
+
+async def test_sf_express_is_signed_with_the_md5_of_what_java_would_encode() -> None:
+    """``printf %s TEXT | openssl md5 -binary | base64`` over
+    ``%7B%22num%22%3A%5B%22SF+1%7E*%22%5D%7D1764000000000k3y``.
+    """
+    auth = '{type: md5_digest_param, app_id: "${env:ID}", app_secret: "${env:KEY}"}'
+    made = source("https://sf.example", auth)
+    client = Client(made, SECRETS)
+    sign_in = SignIn(made, client, SECRETS, Clocks(lambda: 1_764_000_000_000, lambda: 0))
+    signed = await sign_in.signed(Request("/std/service", "POST", form={"msgData": {"num": ["SF 1~*"]}}))
+    await client.close()
+    assert signed.form is not None
+    assert signed.form.pop("requestID")
+    assert signed.form == {
+        "msgData": '{"num":["SF 1~*"]}',
+        "partnerID": "CUST",
+        "timestamp": "1764000000000",
+        "msgDigest": "IHliXofukCPNvDjSeFZB4g==",
+    }
+
+
+async def test_limesurvey_gets_its_session_key_as_the_first_argument_and_a_new_one_when_it_ended() -> None:
+    keys = iter(("old", "new"))
+
+    def answer(call: Call) -> Reply:
+        if call.body["method"] == "get_session_key":
+            assert call.body["params"] == ["ann", "k3y"]
+            return Reply({"result": next(keys)})
+        return Reply({"result": {"status": "Invalid session key"} if call.body["params"][0] == "old" else []})
+
+    auth = '{type: limesurvey_session, login: "${env:LOGIN}", password: "${env:KEY}"}'
+    more = 'ok: {path: result.status, absent: true, signed_out: ["Invalid session key"]}'
+    with peer(answer) as system:
+        await ask(source(system.url, auth, kind="jsonrpc", call="{path: /rc, method: export, params: [7]}", more=more))
+    assert [call.body["params"] for call in system.calls if call.body["method"] == "export"] == [["old", 7], ["new", 7]]
+
+
+async def test_limesurvey_that_knows_nobody_of_that_name_is_not_asked_again() -> None:
+    auth = '{type: limesurvey_session, login: "${env:LOGIN}", password: "${env:KEY}"}'
+    with peer(lambda _call: Reply({"result": {"status": "Invalid user name or password"}})) as system:
+        with pytest.raises(ReplyError) as refused:
+            await ask(source(system.url, auth, kind="jsonrpc", call="{path: /rc, method: export, params: [7]}"))
+        assert (refused.value.code, len(system.calls)) == ("auth_failed", 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "query", "body"),
+    [
+        ("method: GET", {"app": "a1", "secret": "k3y"}, ""),
+        ("form: true", {}, "app=a1&secret=k3y"),
+    ],
+    ids=["query", "form"],
+)
+async def test_a_token_is_asked_for_by_query_or_form_and_sent_in_a_header(
+    how: str, query: dict[str, str], body: str
+) -> None:
+    auth = (
+        f'{{type: token_exchange, {how}, url: /token, body: {{app: a1, secret: "${{env:KEY}}"}}, name: T, prefix: ""}}'
+    )
+    with peer(lambda _call: Reply({"access_token": "t1"})) as system:
+        await ask(source(system.url, auth))
+    assert (system.calls[0].query, system.calls[0].body) == (query, body)
+    assert system.calls[1].headers["T"] == "t1"
+
+
+async def test_a_key_alone_is_the_login() -> None:
+    with peer(lambda _call: Reply([])) as system:
+        await ask(source(system.url, '{type: basic, api_key: "${env:KEY}"}'))
+    assert system.calls[0].headers["Authorization"] == "Basic " + base64.b64encode(b"k3y:X").decode()
 
 
 async def test_tryton_is_logged_in_to_and_asked_by_domain() -> None:
