@@ -12,7 +12,18 @@ from zoneinfo import ZoneInfo
 from shared.errors import DataError
 
 As: TypeAlias = Literal[
-    "text", "int", "money_minor", "date", "datetime", "epoch_s", "epoch_ms", "excel_date", "bool", "duration_s"
+    "text",
+    "int",
+    "money_minor",
+    "date",
+    "datetime",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_s_date",
+    "epoch_ms_date",
+    "excel_date",
+    "bool",
+    "duration_s",
 ]
 KINDS: tuple[As, ...] = get_args(As)
 
@@ -217,6 +228,8 @@ _CONVERTERS: Mapping[As, Callable[[Any, Reading], Any]] = {
     "datetime": _datetime,
     "epoch_s": lambda value, _: _epoch(value, 1),
     "epoch_ms": lambda value, _: _epoch(value, 1_000),
+    "epoch_s_date": lambda value, reading: _epoch(value, 1).astimezone(reading.zone).date(),
+    "epoch_ms_date": lambda value, reading: _epoch(value, 1_000).astimezone(reading.zone).date(),
     "excel_date": _excel,
     "bool": _bool,
     "duration_s": _duration,

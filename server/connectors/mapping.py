@@ -150,8 +150,6 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
             continue
         if field == "source_key" and value is not None:
             value = str(value)
-        elif isinstance(value, dt.datetime) and field in _DAYS[stream.fact]:
-            value = value.astimezone(zone).date()  # from seconds since 1970: the day in the source's own zone
         if value is not None:
             found[field] = value
     if "occurred_at" not in found and (at := _own_time(found, kind.times, zone)) is not None:
@@ -187,7 +185,6 @@ def _code(field: str, kind: str, row: type[Fact]) -> Code:
     return _CODES.get(kind, "schema_changed")
 
 
-_DAYS: Mapping[str, frozenset[str]] = {name: kind.days for name, kind in FACTS.items()}
 _TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
 
 

@@ -1,12 +1,11 @@
 """Every fact by its name, and what says when it happened."""
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.facts import commerce, finance, logistics, media, people, service
-from server.facts.fields import Day, Fact
+from server.facts.fields import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +17,6 @@ class FactKind:
     times: tuple[str, ...]
     key: str
     """What ``source_key`` is, for the reference page."""
-
-    @property
-    def days(self) -> frozenset[str]:
-        """Fields that are days of the calendar."""
-        fields = self.row.model_fields.items()
-        return frozenset(name for name, field in fields if field.annotation in (dt.date, Day | None))
 
     @property
     def required(self) -> frozenset[str]:

@@ -202,6 +202,6 @@ def test_a_column_for_each_question_becomes_a_row_for_each_answer() -> None:
 def test_the_day_of_a_moment_is_that_of_the_source() -> None:
     """16:30 UTC on 9 May is half past midnight on 10 May in Shanghai."""
     text = ORDERS.replace(
-        "{path: paid, as: datetime}", "{path: paid, as: datetime}\n      order_date: {path: ms, as: epoch_ms}"
+        "{path: paid, as: datetime}", "{path: paid, as: datetime}\n      order_date: {path: ms, as: epoch_ms_date}"
     )
     assert only({**GOOD, "ms": 1_778_344_200_000}, text)["order_date"] == "2026-05-10"
