@@ -17,6 +17,7 @@ from server.api.routes import (
     attendance,
     calendars,
     closing,
+    contracts,
     devices,
     document,
     exceptions,
@@ -48,7 +49,7 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, devices, people, people_edit, imports, ingest, logs, health,
+    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, ingest, logs, health,
     live, document,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from server.notices.robots import Message
 from server.notices.schedule import month_told
 from server.reports.columns import Language, ReportName
 from server.reports.words import label, title, word
+from server.services import contracts
 from server.services.report_files import Setting, workbook
 from server.services.reports import Question
 from server.store import closing_queries, page_queries, report_queries
@@ -20,7 +21,7 @@ from server.store.report_queries import DaysAsked
 from server.store.scope_filter import Narrow
 from shared.clock import WallMs, from_ms
 
-SUBJECTS = ("today", "exceptions", "month")
+SUBJECTS = ("today", "exceptions", "month", "contracts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class Told:
 
 
 async def message(db: Database, config: ServerConfig, told: Told) -> Message:
-    """Counts of the day, the month's exceptions or its state, with a link to the page."""
+    """Counts of the day, the month's exceptions or its state, or contracts that end, with a link to the page."""
     match told.report:
         case "today":
             head, lines, path = await _today(db, config.zone, told)
         case "exceptions":
             head, lines, path = await _exceptions(db, config.zone, told)
+        case "contracts":
+            head, lines, path = await _contracts(db, config.zone, told)
         case _:
             head, lines, path = await _month(db, config.zone, told)
     link = f"{config.http.address}{path}" if config.http.address else None
@@ -47,8 +50,8 @@ async def message(db: Database, config: ServerConfig, told: Told) -> Message:
 
 
 async def attachment(db: Database, config: ServerConfig, told: Told) -> Attachment | None:
-    """The workbook that goes with an e-mail; none for a day's counts."""
-    if told.report == "today":
+    """The workbook that goes with an e-mail; none for counts of a day."""
+    if told.report in ("today", "contracts"):
         return None
     report: ReportName = "exceptions" if told.report == "exceptions" else "month"
     month = month_told(told.due_ms, config.zone)
@@ -102,6 +105,18 @@ async def _month(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[st
         [f"{k}: {v}" for k, v in facts.items()],
         f"/reports?month={month}",
     )
+
+
+async def _contracts(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[str], str]:
+    day = from_ms(told.due_ms).astimezone(zone).date()
+    below = told.narrow.departments
+    async with db.reading() as connection:
+        found = await contracts.contracts(connection, Scope.system(), day)
+    counts = contracts.counted(one for one in found if below is None or one.department in below)
+    lines = [
+        f"{label(f'contracts_{name}', told.language)}: {counts[name]}" for name in ("expired", "expiring", "probation")
+    ]
+    return f"{label('contracts', told.language)} {day}", lines, "/contracts"
 
 
 def _hours(minutes: int) -> str:

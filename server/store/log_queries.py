@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import operation_log
@@ -77,6 +77,19 @@ async def operation_rows(connection: AsyncConnection, limit: int, offset: int = 
     return total or 0, [OperationRow(*row) for row in rows]
 
 
+async def entries_about(
+    connection: AsyncConnection, about: str, actions: Sequence[str], limit: int = 50
+) -> list[Entry]:
+    """The newest entries about an object, of these actions."""
+    table = operation_log
+    which = select(table).where(table.c.object == about, table.c.action.in_(list(actions)))
+    return [_entry(row) for row in await connection.execute(which.order_by(table.c.id.desc()).limit(limit))]
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(row.at_ms, row.actor, row.action, row.object, row.result, row.ip, row.request_id, row.detail)
+
+
 async def first_broken_entry(connection: AsyncConnection) -> int | None:
     """Number of the first entry that was changed, removed, inserted or moved; None when the chain holds.
 
@@ -86,7 +99,7 @@ async def first_broken_entry(connection: AsyncConnection) -> int | None:
     rows = await connection.stream(select(operation_log).order_by(operation_log.c.id))
     async for row in rows:
         number += 1
-        entry = Entry(row.at_ms, row.actor, row.action, row.object, row.result, row.ip, row.request_id, row.detail)
+        entry = _entry(row)
         expected = chained_hash(previous, number, entry)
         if (row.id, row.previous_hash, row.hash) != (number, previous, expected):
             return number

@@ -3,11 +3,10 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.store.people_tables import contracts
 from server.store.scope_filter import visible
 from server.store.tables import attendance_days, employees, sites
 
@@ -24,15 +23,6 @@ class AttendedRow:
     attended: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiringRow:
-    """A contract that ends with none after it."""
-
-    employee: str
-    name: str
-    to_on: dt.date
-
-
 async def attended(connection: AsyncConnection, scope: Scope, last: dt.date, days: int) -> list[AttendedRow]:
     """The newest ``days`` dates with shifts up to ``last``, oldest first; looks back twice as many dates."""
     joined = attendance_days.join(employees, employees.c.id == attendance_days.c.employee)
@@ -46,20 +36,6 @@ async def attended(connection: AsyncConnection, scope: Scope, last: dt.date, day
     counts = counts.where(recent, attendance_days.c.shift.is_not(None), visible(scope))
     newest = counts.group_by(attendance_days.c.date).order_by(attendance_days.c.date.desc()).limit(days)
     return [AttendedRow(*row) for row in await connection.execute(newest)][::-1]
-
-
-async def expiring_contracts(
-    connection: AsyncConnection, scope: Scope, first: dt.date, last: dt.date
-) -> list[ExpiringRow]:
-    """Contracts of those still here that end with ``first <= to_on <= last``, soonest first."""
-    later = contracts.alias("later")
-    followed = exists().where(later.c.employee == contracts.c.employee, later.c.from_on > contracts.c.from_on)
-    here = or_(employees.c.left_on.is_(None), employees.c.left_on > contracts.c.to_on)
-    joined = contracts.join(employees, employees.c.id == contracts.c.employee)
-    which = select(employees.c.id, employees.c.name, contracts.c.to_on).select_from(joined)
-    which = which.where(contracts.c.to_on.between(first, last), here, ~followed, visible(scope))
-    rows = await connection.execute(which.order_by(contracts.c.to_on, employees.c.name, employees.c.id))
-    return [ExpiringRow(*row) for row in rows]
 
 
 async def site_zones(connection: AsyncConnection, scope: Scope) -> dict[str, str]:

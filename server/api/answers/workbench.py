@@ -13,7 +13,7 @@ from server.api.context import Context
 from server.api.views.base import NameView
 from server.api.views.workbench import AttendedView, SiteSyncView, TodoKind, TodoView, WorkbenchView
 from server.attendance.months import month_of
-from server.services import approvals, calendars, exceptions
+from server.services import approvals, calendars, contracts, exceptions
 from server.store import (
     change_queries,
     checklist_queries,
@@ -27,7 +27,6 @@ from server.store.fleet_queries import GatewayRow, TerminalRow
 from shared.clock import WallMs, from_ms
 
 TREND_DAYS = 14
-CONTRACT_DAYS = 30
 NAMES = 5
 _NO_SHIFT = frozenset(("off", "rest_ot", "holiday_ot"))
 _HEARD = ("online", "starting")
@@ -76,10 +75,12 @@ async def _people_todo(
     if viewer.may("people.map"):
         strangers = await people_queries.unmatched_rows(connection, scope)
         found.append(_todo("unmatched", len(strangers), [row.user_code for row in strangers]))
-    if viewer.may("people.write"):
-        until = today + dt.timedelta(days=CONTRACT_DAYS)
-        ending = await workbench_queries.expiring_contracts(connection, scope, today, until)
-        found.append(_todo("contracts", len(ending), [row.name for row in ending]))
+    if viewer.may("contracts.read"):
+        known = await contracts.contracts(connection, scope, today)
+        ending = sorted((one for one in known if one.standing in ("expiring", "expired")), key=contracts.by_end)
+        found.append(_todo("contracts", len(ending), [one.name for one in ending]))
+        trials = {one.employee: one.name for one in known if one.probation_soon}
+        found.append(_todo("probation", len(trials), list(trials.values())))
     return found
 
 

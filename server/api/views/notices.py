@@ -7,7 +7,7 @@ from pydantic import Field
 from server.api.views.base import Id, NameView, View
 
 ChannelKind = Literal["email", "dingtalk", "wecom", "feishu"]
-Subject = Literal["today", "exceptions", "month"]
+Subject = Literal["today", "exceptions", "month", "contracts"]
 Every = Literal["day", "week", "month"]
 Language = Literal["zh-CN", "en"]
 

@@ -5,7 +5,9 @@ from typing import Literal
 
 from server.api.views.base import NameView, View
 
-TodoKind = Literal["exceptions", "approvals", "unmatched", "gateways", "terminals", "calendar", "month", "contracts"]
+TodoKind = Literal[
+    "exceptions", "approvals", "unmatched", "gateways", "terminals", "calendar", "month", "contracts", "probation"
+]
 
 
 class AttendedView(View):

@@ -2402,6 +2402,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/contracts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Contract List
+         * @description Contracts in scope, what is most urgent first; pay is not in it.
+         */
+        get: operations["contract_list"];
+        put?: never;
+        /**
+         * Put Contract By Hand
+         * @description Add a contract by hand, or change the one of that person and first day.
+         */
+        post: operations["put_contract_by_hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contracts/one": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Contract Detail
+         * @description One contract with its log; pay is not in it.
+         */
+        get: operations["contract_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contracts/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Contract Pay
+         * @description Pay of one contract; who asks and why goes to the operation log.
+         */
+        post: operations["contract_pay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contracts/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Contract By Hand
+         * @description Take back a contract that was entered by hand.
+         */
+        post: operations["remove_contract_by_hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contracts/reminders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Contract Reminders
+         * @description How many days ahead ends are spoken of.
+         */
+        put: operations["put_contract_reminders"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/post-indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Post Indicators
+         * @description Posts with what their contracts say of duties, what that suggests and what was accepted.
+         */
+        get: operations["post_indicators"];
+        /**
+         * Accept Indicators
+         * @description These are the indicators of a post.
+         */
+        put: operations["accept_indicators"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/post-indicators/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suggest Indicators
+         * @description What these duties suggest; nothing is stored.
+         */
+        post: operations["suggest_indicators"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/imports": {
         parameters: {
             query?: never;
@@ -2634,6 +2782,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptBody
+         * @description Indicators of a post; none takes them back.
+         */
+        AcceptBody: {
+            /** Post */
+            post: string;
+            /** Indicators */
+            indicators: string[];
+        };
         /**
          * AcceptedView
          * @description What became of the rows of a batch.
@@ -3750,31 +3908,148 @@ export interface components {
             comment: string;
         };
         /**
-         * ContractBody
-         * @description A contract; ``instead_of`` is the first day of the one it replaces.
+         * ContractDetailView
+         * @description One contract with what it says, and its log.
          */
-        ContractBody: {
+        ContractDetailView: {
             /**
-             * From On
+             * Source
+             * @description ``manual``: entered by hand; ``people``: the page of people has its dates; else a business system.
+             */
+            source: string;
+            /** Key */
+            key: string;
+            /** Employee */
+            employee: string | null;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string | null;
+            /**
+             * Starts On
              * Format: date
              */
-            from_on: string;
-            /** To On */
-            to_on: string | null;
+            starts_on: string;
+            /** Ends On */
+            ends_on: string | null;
+            /** Kind */
+            kind: string | null;
+            /** Position */
+            position: string | null;
+            /** Has Pay */
+            has_pay: boolean;
             /**
-             * Kind
+             * Standing
              * @enum {string}
              */
-            kind: "fixed_term" | "open_ended" | "project" | "part_time" | "dispatch" | "internship";
+            standing: "coming" | "active" | "expiring" | "expired" | "ended";
+            /** Days Left */
+            days_left: number | null;
+            /** Probation Ends On */
+            probation_ends_on: string | null;
+            /** Probation Soon */
+            probation_soon: boolean;
+            /** Duties */
+            duties: string | null;
+            /** Pay Grade */
+            pay_grade: string | null;
+            /** Log */
+            log: components["schemas"]["ContractLogView"][];
+        };
+        /**
+         * ContractKeyView
+         * @description Key of a contract entered by hand.
+         */
+        ContractKeyView: {
+            /** Key */
+            key: string;
+        };
+        /**
+         * ContractListView
+         * @description A page of contracts, what is most urgent first.
+         */
+        ContractListView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["ContractRowView"][];
             /**
-             * Work System
+             * Counts
+             * @description Of all in scope by standing, and ``probation``: people whose probation ends soon.
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            reminders: components["schemas"]["RemindersView"];
+            /**
+             * Keys
+             * @description Whether pay can be kept.
+             */
+            keys: boolean;
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+        };
+        /**
+         * ContractLogView
+         * @description Who has read the pay of a contract, or changed it.
+         */
+        ContractLogView: {
+            /** At Ms */
+            at_ms: number;
+            /** Actor */
+            actor: string;
+            /** Action */
+            action: string;
+            /** Reason */
+            reason: string | null;
+        };
+        /**
+         * ContractRowView
+         * @description A contract as it stands today; ``has_pay`` says that there is something under the mask.
+         */
+        ContractRowView: {
+            /**
+             * Source
+             * @description ``manual``: entered by hand; ``people``: the page of people has its dates; else a business system.
+             */
+            source: string;
+            /** Key */
+            key: string;
+            /** Employee */
+            employee: string | null;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string | null;
+            /**
+             * Starts On
+             * Format: date
+             */
+            starts_on: string;
+            /** Ends On */
+            ends_on: string | null;
+            /** Kind */
+            kind: string | null;
+            /** Position */
+            position: string | null;
+            /** Has Pay */
+            has_pay: boolean;
+            /**
+             * Standing
              * @enum {string}
              */
-            work_system: "standard" | "comprehensive" | "untimed";
-            /** Hours Period */
-            hours_period: ("month" | "quarter" | "year") | null;
-            /** Instead Of */
-            instead_of?: string | null;
+            standing: "coming" | "active" | "expiring" | "expired" | "ended";
+            /** Days Left */
+            days_left: number | null;
+            /** Probation Ends On */
+            probation_ends_on: string | null;
+            /** Probation Soon */
+            probation_soon: boolean;
         };
         /**
          * ContractView
@@ -4367,6 +4642,14 @@ export interface components {
             before: string[];
             /** After */
             after: string[];
+        };
+        /**
+         * DutiesBody
+         * @description Duties to be looked at; nothing is stored.
+         */
+        DutiesBody: {
+            /** Duties */
+            duties: string;
         };
         /**
          * EmployeeView
@@ -5859,7 +6142,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month";
+            report: "today" | "exceptions" | "month" | "contracts";
             /** Due Ms */
             due_ms: number;
             /**
@@ -6178,6 +6461,30 @@ export interface components {
         PatternsView: {
             /** Patterns */
             patterns: components["schemas"]["PatternView"][];
+        };
+        /**
+         * PayBody
+         * @description Which contract's pay is asked for, and why.
+         */
+        PayBody: {
+            /** Source */
+            source: string;
+            /** Key */
+            key: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * PayView
+         * @description Pay in minor units a month.
+         */
+        PayView: {
+            /** Pay Minor */
+            pay_minor: number | null;
+            /** Pay Min Minor */
+            pay_min_minor: number | null;
+            /** Pay Max Minor */
+            pay_max_minor: number | null;
         };
         /**
          * PayrollAdjustmentView
@@ -6560,6 +6867,36 @@ export interface components {
             position: string;
         };
         /**
+         * PostDutiesListView
+         * @description All posts, and the names of all indicators there are.
+         */
+        PostDutiesListView: {
+            /** Rows */
+            rows: components["schemas"]["PostDutiesView"][];
+            /** Indicators */
+            indicators: components["schemas"]["NameView"][];
+        };
+        /**
+         * PostDutiesView
+         * @description A post, its duties, what they suggest and what was accepted.
+         */
+        PostDutiesView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** People */
+            people: number;
+            /** Duties */
+            duties: string[];
+            /** Suggested */
+            suggested: components["schemas"]["server__api__views__contracts__SuggestionView"][];
+            /** Accepted */
+            accepted: string[];
+        };
+        /**
          * PostView
          * @description Where somebody works as what, from a date on.
          */
@@ -6799,6 +7136,16 @@ export interface components {
         RecordsBody: {
             /** Records */
             records: components["schemas"]["RecordBody"][];
+        };
+        /**
+         * RemindersView
+         * @description How many days ahead ends are spoken of.
+         */
+        RemindersView: {
+            /** Expiry Days */
+            expiry_days: number;
+            /** Probation Days */
+            probation_days: number;
         };
         /**
          * ReportView
@@ -7234,7 +7581,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month";
+            report: "today" | "exceptions" | "month" | "contracts";
             /** Channel */
             channel: number;
             /**
@@ -7274,7 +7621,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month";
+            report: "today" | "exceptions" | "month" | "contracts";
             /** Channel */
             channel: number;
             /**
@@ -7898,24 +8245,12 @@ export interface components {
             at_ms: number;
         };
         /**
-         * SuggestionView
-         * @description Whose a number probably is.
+         * SuggestionsView
+         * @description What duties suggest.
          */
-        SuggestionView: {
-            /** Employee */
-            employee: string;
-            /** Name */
-            name: string;
-            /**
-             * Reason
-             * @enum {string}
-             */
-            reason: "terminal_name" | "id";
-            /**
-             * Terminal
-             * @description The terminal that shows this name for the number.
-             */
-            terminal: string | null;
+        SuggestionsView: {
+            /** Rows */
+            rows: components["schemas"]["server__api__views__contracts__SuggestionView"][];
         };
         /**
          * SwapBody
@@ -8125,7 +8460,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "exceptions" | "approvals" | "unmatched" | "gateways" | "terminals" | "calendar" | "month" | "contracts";
+            kind: "exceptions" | "approvals" | "unmatched" | "gateways" | "terminals" | "calendar" | "month" | "contracts" | "probation";
             /** Count */
             count: number;
             /**
@@ -8187,7 +8522,7 @@ export interface components {
             first_ms: number;
             /** Last Ms */
             last_ms: number;
-            suggestion: components["schemas"]["SuggestionView"] | null;
+            suggestion: components["schemas"]["server__api__views__people__SuggestionView"] | null;
         };
         /**
          * WaitingView
@@ -8297,6 +8632,55 @@ export interface components {
             moved_rest: number;
         };
         /**
+         * ContractBody
+         * @description A contract entered by hand; one of that person and first day is replaced.
+         */
+        server__api__views__contracts__ContractBody: {
+            /** Employee */
+            employee: string;
+            /**
+             * Starts On
+             * Format: date
+             */
+            starts_on: string;
+            /** Ends On */
+            ends_on?: string | null;
+            /** Kind */
+            kind?: string | null;
+            /** Position */
+            position?: string | null;
+            /** Duties */
+            duties?: string | null;
+            /** Pay Grade */
+            pay_grade?: string | null;
+            /** Pay Minor */
+            pay_minor?: number | null;
+            /** Pay Min Minor */
+            pay_min_minor?: number | null;
+            /** Pay Max Minor */
+            pay_max_minor?: number | null;
+            /**
+             * Keep Pay
+             * @description The amounts stay as they are, without being told here.
+             * @default false
+             */
+            keep_pay: boolean;
+        };
+        /**
+         * SuggestionView
+         * @description An indicator and the words of the duties that speak for it.
+         */
+        server__api__views__contracts__SuggestionView: {
+            /** Indicator */
+            indicator: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Found */
+            found: string[];
+        };
+        /**
          * AskedView
          * @description What the employee was asked about the day.
          */
@@ -8307,6 +8691,53 @@ export interface components {
             asked_by: string;
             /** Asked Ms */
             asked_ms: number;
+        };
+        /**
+         * SuggestionView
+         * @description Whose a number probably is.
+         */
+        server__api__views__people__SuggestionView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "terminal_name" | "id";
+            /**
+             * Terminal
+             * @description The terminal that shows this name for the number.
+             */
+            terminal: string | null;
+        };
+        /**
+         * ContractBody
+         * @description A contract; ``instead_of`` is the first day of the one it replaces.
+         */
+        server__api__views__people_edit__ContractBody: {
+            /**
+             * From On
+             * Format: date
+             */
+            from_on: string;
+            /** To On */
+            to_on: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fixed_term" | "open_ended" | "project" | "part_time" | "dispatch" | "internship";
+            /**
+             * Work System
+             * @enum {string}
+             */
+            work_system: "standard" | "comprehensive" | "untimed";
+            /** Hours Period */
+            hours_period: ("month" | "quarter" | "year") | null;
+            /** Instead Of */
+            instead_of?: string | null;
         };
         /**
          * AskedView
@@ -12289,7 +12720,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ContractBody"];
+                "application/json": components["schemas"]["server__api__views__people_edit__ContractBody"];
             };
         };
         responses: {
@@ -12597,6 +13028,294 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IdView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    contract_list: {
+        parameters: {
+            query?: {
+                q?: string;
+                standing?: ("coming" | "active" | "expiring" | "expired" | "ended" | "probation") | null;
+                department?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContractListView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_contract_by_hand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["server__api__views__contracts__ContractBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContractKeyView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    contract_detail: {
+        parameters: {
+            query: {
+                source: string;
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContractDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    contract_pay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PayBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_contract_by_hand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContractKeyView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_contract_reminders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemindersView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    post_indicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostDutiesListView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    accept_indicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    suggest_indicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DutiesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionsView"];
                 };
             };
             /** @description What went wrong, as a code. */
