@@ -45,12 +45,14 @@ async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
     zone = await _company_zone(connection)
     orders = list(queue.get("sales_order", ()))
+    there = await _facts_with_rows(connection)
     while queue:
         changed: dict[str, list[Row]] = defaultdict(list)
         if "customer" in queue:
             changed["customer"] += await merged_customers.settle(connection, queue["customer"])
         for rule in RULES:
-            changed[rule.fact] += await _apply(connection, rule, queue, zone)
+            if _may_matter(rule, queue, there):
+                changed[rule.fact] += await _apply(connection, rule, queue, zone)
         queue = {fact: rows for fact, rows in changed.items() if rows}
         orders += queue.get("sales_order", ())
     if orders:
@@ -69,8 +71,6 @@ async def _apply(
     """Rows whose attributes changed, as they were and as they are."""
     by_cause = {_key(row, cause.key) for cause in rule.causes for row in queue.get(cause.fact, ())}
     own = {_key(row, OWN_KEY) for row in queue.get(rule.fact, ())}
-    if not by_cause and not (own and (rule.alone or await _any_cause(connection, rule))):
-        return []
     table = FACT_TABLES[rule.fact]
     columns = sorted({*key_columns(rule.fact), *rule.key, *rule.sets, *rule.reads})
     rows = {_key(row, OWN_KEY): row async for row in _live(connection, table, rule.key, by_cause, columns)}
@@ -87,14 +87,20 @@ async def _apply(
     return await write_attributes(connection, table, changed)
 
 
-async def _any_cause(connection: AsyncConnection, rule: Rule) -> bool:
-    """Whether anything can decide about the rows: of the many facts most companies use a few."""
-    for cause in rule.causes:
-        if cause.fact == rule.fact:
-            return True
-        if await connection.scalar(select(literal(1)).select_from(_TABLES[cause.fact]).limit(1)):
-            return True
-    return False
+async def _facts_with_rows(connection: AsyncConnection) -> frozenset[str]:
+    """Of the many facts most companies use a few."""
+    names = sorted({rule.fact for rule in RULES} | {cause.fact for rule in RULES for cause in rule.causes})
+    some = [select(literal(1)).select_from(_TABLES[name]).exists().label(name) for name in names]
+    row = (await connection.execute(select(*some))).one()
+    return frozenset(name for name, there in zip(names, row, strict=True) if there)
+
+
+def _may_matter(rule: Rule, queue: Mapping[str, Sequence[Row]], there: Collection[str]) -> bool:
+    """Whether the rule can change anything: for rows that came, or for others by what came."""
+    causes = {cause.fact for cause in rule.causes}
+    if rule.fact in queue and (rule.alone or not causes.isdisjoint(there)):
+        return True
+    return rule.fact in there and not causes.isdisjoint(queue)
 
 
 async def _by_key(connection: AsyncConnection, rule: Rule, fact: str, keys: Collection[Key]) -> dict[Key, list[Row]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.facts.resolve.rule import Row
+from server.facts.resolve.rule import Row, own_key
 from server.store.fact_tables import FACT_TABLES
 
 _ORDERS = FACT_TABLES["sales_order"]
@@ -28,16 +28,23 @@ class _Order(NamedTuple):
 
 async def settle(connection: AsyncConnection, touched: Sequence[Row]) -> None:
     """Put the marks right after these orders were added, changed or deleted; rows as they were and as they are."""
-    customers = {row.get("customer") or row["customer_key"] for row in touched} - {None}
-    keys = {(row["source"], row["source_key"]) for row in touched}
+    known = {own_key(row) for row in touched if "first_valid" in row}
+    new = [row for row in touched if own_key(row) not in known and _may_be_first(row)]
+    customers = {_customer(row) for row in touched if own_key(row) in known} | {_customer(row) for row in new}
+    customers.discard(None)
+    if not customers:
+        return
     marked = await _marked(connection, customers)
+    keys = {own_key(row) for row in touched}
     candidates: dict[str, list[_Order]] = defaultdict(list)
-    again = {row.get("customer") or row["customer_key"] for row in touched if row.get("first_valid")} - {None}
+    again = {_customer(row) for row in touched if row.get("first_valid")} - {None}
     for customer, orders in marked.items():
         if any((order.source, order.source_key) in keys for order in orders):
             again.add(customer)
         candidates[customer] += orders
-    for customer, order in await _valid(connection, keys):
+    for row in new:
+        candidates[_customer(row)].append(_Order(row["paid_at_ms"], *own_key(row)))
+    for customer, order in await _valid(connection, known):
         candidates[customer].append(order)
     for customer in again:
         candidates[customer] = []
@@ -47,6 +54,24 @@ async def settle(connection: AsyncConnection, touched: Sequence[Row]) -> None:
     before = {order for orders in marked.values() for order in orders}
     await _mark(connection, before - set(first.values()), None)
     await _mark(connection, set(first.values()) - before, True)
+
+
+def _customer(row: Row) -> str:
+    customer: str = row.get("customer") or row["customer_key"]
+    return customer
+
+
+def _may_be_first(order: Row) -> bool:
+    """Whether an order that was not there before is a valid one of somebody; nothing can have been taken back yet.
+
+    Where something has, a refund came before the order: then the order was changed again, and is read anew.
+    """
+    return (
+        order["customer_key"] is not None
+        and order["paid_at_ms"] is not None
+        and order["status"] != "cancelled"
+        and not order["is_test"]
+    )
 
 
 async def _marked(connection: AsyncConnection, customers: Collection[str]) -> dict[str, list[_Order]]:

@@ -29,5 +29,5 @@ def key_columns(fact: str) -> tuple[str, ...]:
 
 _MERGES = {"customer": {("merged_into",)}}
 """Chains of merged customers are followed both ways."""
-_MARKS = {"sales_order": {"customer", "first_valid"}}
-"""An order that leaves a customer may leave them without a first one."""
+_MARKS = {"sales_order": {"customer", "first_valid", "paid_at_ms", "status", "is_test"}}
+"""What tells whether a customer's first order has changed."""
