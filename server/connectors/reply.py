@@ -35,8 +35,8 @@ def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReplyError(f"no whole JSON: {str(error)[:SHOWN]}", "bad_body", retry=True) from error
     value = DIALECTS[source.dialect](value)
-    for ok in source.ok:
-        _check(ok, value)
+    if not all(_has_rows(ok, value) for ok in source.ok):
+        return Page([])
     try:
         return Page(_rows(stream, value), _next(source, stream, value), _last(stream, value), _total(stream, value))
     except DataError as error:
@@ -56,16 +56,19 @@ def same_host(source: Source, link: str) -> bool:
     return (wanted.netloc == own.netloc and wanted.scheme == own.scheme) or wanted.hostname in source.allow_hosts
 
 
-def _check(ok: Success, value: Any) -> None:
+def _has_rows(ok: Success, value: Any) -> bool:
+    """Whether a reply may have rows; ReplyError when it says that the call failed."""
     try:
         said = look(value, ok.path)
     except DataError:
         said = None
     if ok.absent:
         if said in (None, [], "", {}):
-            return
+            return True
     elif said == ok.equals or (said is None and ok.equals in (0, None) and _is_data(value)):
-        return
+        return True
+    if said in ok.nothing:
+        return False
     retry = said in ok.busy or str(said) in {str(item) for item in ok.busy}
     if said in ok.signed_out:
         raise ReplyError(f"signed out: {_short(said)}", "signed_out", retry=True)

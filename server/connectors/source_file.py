@@ -82,6 +82,8 @@ class Success(Spec):
     """Values that mean: later."""
     signed_out: tuple[str | int, ...] = ()
     """Values that mean: the token is old."""
+    nothing: tuple[str | int, ...] = ()
+    """Values that mean: there are no rows."""
 
 
 class Drop(Spec):

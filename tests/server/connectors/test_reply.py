@@ -12,7 +12,7 @@ PARCELS = """\
 source: parcels
 kind: http_json
 dialect: json_text
-ok: [{path: code, equals: A1, busy: [B9]}, {path: data.success, equals: true}]
+ok: [{path: code, equals: A1, busy: [B9], nothing: [N0]}, {path: data.success, equals: true}]
 streams:
   - fact: customer
     rows: data.list
@@ -48,3 +48,7 @@ def test_a_reply_is_good_when_everything_in_it_says_so(code: str, data: object, 
     with pytest.raises(ReplyError) as refused:
         read_reply(source(), source().streams[0], reply(code, data))
     assert (refused.value.code, refused.value.retry) == (told, retry)
+
+
+def test_a_code_may_say_that_there_are_no_rows() -> None:
+    assert read_reply(source(), source().streams[0], reply("N0", {"success": True})).rows == []
