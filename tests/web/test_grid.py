@@ -152,7 +152,7 @@ def test_a_manager_has_no_tasks_of_the_company_on_the_workbench(visits: Visits) 
     page = visits.open("manager", "/workbench").page
     ready(page)
     expect(page.get_by_role("heading", name="待办")).to_be_visible()
-    for words in ("未匹配的终端用户", "网关没有响应", "合同 30 天内到期"):
+    for words in ("未匹配的终端用户", "网关没有响应", "合同到期待处理"):
         expect(page.get_by_role("region", name="待办").get_by_text(words)).to_have_count(0)
 
 

@@ -44,6 +44,7 @@ export const en: Dictionary = {
     score: "My score",
     devices: "Terminals and gateways",
     people: "Employees",
+    contracts: "Contracts",
     unmatched: "Unmatched users",
     quarantine: "Quarantine",
     operations: "Operation log",
