@@ -14,9 +14,12 @@ from server.connectors.presets import load_preset, preset_names
 from server.connectors.reply import read_reply
 from server.connectors.saved import Saved, map_saved
 from server.connectors.source_file import Source, missing_for_asking
+from server.crypto.masters import new_line, read_masters
+from server.services import keys
 from server.services.fact_store import Arrival, Counts, store_page
 from server.store import migrate
 from server.store.database import Database
+from server.store.log_queries import Entry
 
 HERE = Path(__file__).parent
 NOW_MS = 1_780_000_000_000
@@ -57,10 +60,12 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 async def db(empty: bytes, tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database."""
+    """A database without rows, with keys for pay."""
     path = tmp_path / "muster.db"
     path.write_bytes(empty)
-    database = Database(f"sqlite:///{path}")
+    masters = read_masters(new_line({}))
+    database = Database(f"sqlite:///{path}", lambda: masters)
+    await keys.ensure_keys(database, "intl", Entry(NOW_MS, "cli", "keys.init", ""))
     yield database
     await database.close()
 
