@@ -17,14 +17,14 @@ from server.facts.people import LabourContract
 from server.people.contract_standing import STANDINGS, Reminders, Standing, Term, probation_soon, standing
 from server.services.act import Act
 from server.services.fact_store import Arrival, store_page
-from server.services.sealing import fact_place, required_sealer, sealer_of
+from server.services.sealing import NO_KEYS, fact_place, required_sealer, sealer_of
 from server.store import contract_queries, fact_queries, log_queries, page_queries, source_queries
 from server.store.contract_queries import BasicRow, ContractRow, ProbationRow
 from server.store.database import Database
 from server.store.fact_rows import unsealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
-from shared.errors import DataError
+from shared.errors import ConfigError, DataError
 
 FACT = "labour_contract"
 MANUAL = "manual"
@@ -104,13 +104,24 @@ async def contract(connection: AsyncConnection, scope: Scope, source: str, key: 
     return one
 
 
+async def can_keep_pay(connection: AsyncConnection) -> bool:
+    """Whether there are keys, and the master key that opens them."""
+    try:
+        return await sealer_of(connection) is not None
+    except ConfigError:
+        return False
+
+
 async def log_of(connection: AsyncConnection, source: str, key: str) -> list[Entry]:
     """Who has read the pay of a contract and who has changed it, newest first."""
     return await log_queries.entries_about(connection, _object(source, key), LOGGED)
 
 
 async def read_pay(db: Database, act: Act, source: str, key: str, reason: str) -> dict[str, int | None]:
-    """Pay of a contract in minor units; noted with the reason before it is given, also where there is none."""
+    """Pay of a contract in minor units; noted with the reason before it is given, also where there is none.
+
+    DataError ``no_keys`` where the master key is missing.
+    """
     async with db.writing() as connection:
         rows = await contract_queries.contract_rows(connection, act.scope, (source, key))
         if not rows:
@@ -132,8 +143,8 @@ async def put(db: Database, act: Act, edit: ContractEdit, zone: ZoneInfo) -> str
         before = await contract_queries.contract_rows(connection, act.scope, (MANUAL, key))
         if edit.keep_pay and before:
             pay = await _pay(connection, before[0])
-        if any(value is not None for value in pay.values()) and await sealer_of(connection) is None:
-            raise DataError("pay can not be kept without a key: muster server keys init", "no_keys")
+        if any(value is not None for value in pay.values()) and not await can_keep_pay(connection):
+            raise DataError(NO_KEYS, "no_keys")
         await contract_queries.link_own_id(connection, MANUAL, edit.employee)
         started = {"source": MANUAL, "stream": FACT, "kind": "file", "map_version": 1, "actor": act.login}
         run = await source_queries.begin_run(connection, {**started, "started_ms": act.at_ms, "state": "ok"})
@@ -219,6 +230,8 @@ def _contract(
 async def _pay(connection: AsyncConnection, row: ContractRow) -> dict[str, int | None]:
     if row.sealed is None:
         return {}
+    if not await can_keep_pay(connection):
+        raise DataError(NO_KEYS, "no_keys")
     sealer = await required_sealer(connection)
     return unsealed_values(FACT, sealer.open(row.sealed, fact_place(FACT, row.source, row.source_key)))
 

@@ -16,6 +16,7 @@ SCREENS = {
     "devices": ("it", "/devices"),
     "people": ("hr", "/people"),
     "unmatched": ("hr", "/people/unmatched"),
+    "contracts": ("hr", "/contracts"),
     "quarantine": ("it", "/admin/quarantine"),
     "operations": ("administrator", "/admin/operations"),
 }

@@ -25,7 +25,6 @@ from server.api.views.contracts import (
 from server.scoring.duties import Suggestion, duty_rules
 from server.services import contract_duties, contracts
 from server.services.contracts import Contract
-from server.services.sealing import sealer_of
 from server.store import contract_queries, people_queries, user_queries
 from shared.clock import from_ms
 
@@ -47,7 +46,7 @@ async def listed(
             counts=counts,
             departments=names(await people_queries.department_names(connection, viewer.scope)),
             reminders=RemindersView.model_validate(await contract_queries.reminders(connection)),
-            keys=await sealer_of(connection) is not None,
+            keys=await contracts.can_keep_pay(connection),
             today=today,
         )
 

@@ -9,6 +9,8 @@ from server.api.views.base import Id, NameView, View
 
 Standing = Literal["coming", "active", "expiring", "expired", "ended"]
 Word: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+_REASON = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]+[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+"""At least three characters on one line, without the spaces around them."""
 Minor: TypeAlias = Annotated[int, Field(ge=0, le=10**13)]
 
 
@@ -75,7 +77,7 @@ class PayBody(View):
 
     source: Id
     key: Id
-    reason: Annotated[str, Field(min_length=3, max_length=200, pattern=r"\S.*\S")]
+    reason: Annotated[str, Field(max_length=200, pattern=_REASON)]
 
 
 class PayView(View):

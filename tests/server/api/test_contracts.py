@@ -92,21 +92,21 @@ async def test_pay_is_given_for_a_reason_and_each_read_is_logged(office: World) 
     assert str(PAY) not in repr(entries)
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "ab", " a "])
-async def test_pay_is_not_given_without_a_reason(office: World, reason: str) -> None:
+async def test_pay_is_not_given_without_a_reason(office: World) -> None:
     await put(office)
-    assert (await pay(office, reason=reason)).status_code == 422
+    for reason in ("", "  ", "ab", " a ", "two\nlines here"):
+        assert (await pay(office, reason=reason)).status_code == 422, reason
     assert len((await one(office)).json()["log"]) == 1
 
 
-@pytest.mark.parametrize("role", ["manager", "employee", "it", "facilities"])
-async def test_contracts_are_for_hr_only(office: World, role: str) -> None:
+async def test_contracts_are_for_hr_only(office: World) -> None:
     await put(office)
-    assert (await office.get(role, "/api/contracts")).status_code == 403
-    assert (await office.get(role, f"/api/contracts/one?source=manual&key={KEY}")).status_code == 403
-    assert (await pay(office, role)).status_code == 403
-    assert (await put(office, role)).status_code == 403
-    assert (await office.get(role, "/api/post-indicators")).status_code == 403
+    for role in ("manager", "employee", "it", "facilities"):
+        assert (await office.get(role, "/api/contracts")).status_code == 403, role
+        assert (await office.get(role, f"/api/contracts/one?source=manual&key={KEY}")).status_code == 403, role
+        assert (await pay(office, role)).status_code == 403, role
+        assert (await put(office, role)).status_code == 403, role
+        assert (await office.get(role, "/api/post-indicators")).status_code == 403, role
 
 
 async def test_a_change_by_hand_keeps_the_pay_that_it_does_not_tell(office: World) -> None:
@@ -129,18 +129,16 @@ async def test_a_contract_by_hand_can_be_taken_back(office: World) -> None:
     assert (await listed(office))["total"] == 1
 
 
-@pytest.mark.parametrize(
-    ("more", "status", "code"),
-    [
+async def test_what_is_no_contract_is_refused(office: World) -> None:
+    wrong: list[tuple[dict[str, Any], int, str]] = [
         ({"employee": "nobody"}, 404, "not_found"),
         ({"ends_on": "2025-02-28"}, 422, "contract_ends_first"),
         ({"pay_minor": -1}, 422, "invalid"),
         ({"duties": "x" * 2001}, 422, "invalid"),
-    ],
-)
-async def test_what_is_no_contract_is_refused(office: World, more: dict[str, Any], status: int, code: str) -> None:
-    answer = await put(office, **more)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    ]
+    for more, status, code in wrong:
+        answer = await put(office, **more)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert (await listed(office))["total"] == 0
 
 
@@ -150,6 +148,20 @@ async def test_without_keys_pay_is_refused_and_the_rest_is_taken(any_world: Worl
     assert (await put(any_world, pay_minor=None)).status_code == 201
     found = await listed(any_world)
     assert (found["total"], found["keys"], found["rows"][0]["has_pay"]) == (1, False, False)
+
+
+async def test_a_lost_master_key_is_told_and_the_list_stays(migrated_url: str) -> None:
+    masters = dict(MASTERS)
+    db = Database(migrated_url, lambda: masters)
+    world = await make_world(db)
+    await keys.ensure_keys(db, "sm", Entry(NOW_MS, "cli", "keys.init", ""))
+    await put(world)
+    masters.clear()
+    found = await listed(world)
+    assert (found["total"], found["keys"]) == (1, False)
+    for answer in (await pay(world), await put(world, keep_pay=True), await put(world, employee="e1")):
+        assert (answer.status_code, answer.json()["code"]) == (422, "no_keys")
+    await db.close()
 
 
 async def test_what_ends_is_first_and_counted(office: World) -> None:

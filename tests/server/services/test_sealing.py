@@ -1,22 +1,31 @@
 """Pay in the database: nowhere readable, unchanged where it is unchanged, and readable again by who has the key."""
 
+import asyncio
+import base64
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from sqlalchemy import select, text, update
 
+from server.connectors.fetch.secrets import Secrets
 from server.connectors.mapping import map_rows
+from server.connectors.push.hooks import HookCall
+from server.connectors.push.signature import Stamp
 from server.connectors.saved import Saved, map_saved
 from server.connectors.source_file import read_source
 from server.crypto.masters import Masters, new_line, read_masters
 from server.crypto.provider import Suite
 from server.facts.catalogue import SEALED
-from server.services import keys, sealing, sources
+from server.services import hooks, keys, push, sealing, sources
 from server.services.fact_store import Arrival, Counts, store_page
+from server.services.push import PushCall
 from server.services.replay import replay
 from server.store import key_queries, source_queries
 from server.store.database import Database
@@ -24,7 +33,7 @@ from server.store.fact_rows import unsealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
 from server.store.schema import metadata
-from server.store.source_tables import fact_quarantine, raw_pages
+from server.store.source_tables import fact_quarantine, push_replies, raw_pages
 from shared.clock import system_clocks
 from shared.errors import ConfigError, DataError, RetryableError
 
@@ -279,3 +288,74 @@ def test_saved_replies_are_shown_without_pay() -> None:
     assert "34567" not in shown
     assert '"pay_minor": "***"' in shown
     assert str(MINOR) in json.dumps(map_saved(SOURCE, [Saved("a.json", body)]).as_json())
+
+
+HOOK = """
+source: oa
+kind: webhook
+hook: {vendor: shopify, secret: "${env:OA}"}
+timezone: Asia/Shanghai
+streams:
+  - fact: labour_contract
+    key: id
+    map: {employee_key: person, starts_on: {path: from, as: date}, pay_minor: {path: pay, as: money_minor}}
+"""
+
+
+async def test_a_vendor_s_call_is_kept_sealed_and_worked_on(db: Database) -> None:
+    await keys.ensure_keys(db, "intl", ENTRY)
+    await sources.put_source(db, HOOK, "oa.yaml", ENTRY)
+    body = json.dumps(contract("C-1")).encode()
+    sign = base64.b64encode(hmac.digest(b"secret", body, "sha256")).decode()
+    headers = {"x-shopify-hmac-sha256": sign, "x-shopify-webhook-id": "1"}
+    secrets = Secrets(environ={"OA": "secret"})
+    assert await hooks.receive(db, "oa", HookCall("shopify", body, headers, {}), secrets, NOW_MS)
+    assert b"34567" not in await dump(db)
+    assert await hooks.work_off(db, system_clocks()) == 1
+    assert await pay_of(db, "C-1") == MINOR
+    assert b"34567" not in await dump(db)
+
+
+async def test_a_push_is_answered_once_and_its_body_can_not_be_guessed(db: Database) -> None:
+    await keys.ensure_keys(db, "intl", ENTRY)
+    await sources.put_source(db, TEXT, "oa.yaml", ENTRY)
+    row = {"id": "C-1", "person": "p1", "from": "2026-01-01", "pay": PAY}
+    body = msgspec.json.encode({"batch_id": "b-1", "rows": [row]})
+    secrets = Secrets(folder=None, environ={"OA": "s" * 32})
+    text = TEXT.replace("${secret:oa}", "${env:OA}")
+    await sources.put_source(db, text, "oa.yaml", ENTRY)
+    for nonce in ("n-1-00000000000000", "n-2-00000000000000"):
+        at = str(NOW_MS // 1000)
+        signed = f"{at}.{nonce}.".encode() + body
+        stamp = Stamp(at, nonce, "v1=" + hmac.digest(b"s" * 32, signed, "sha256").hex())
+        call = PushCall("oa", "labour_contract", stamp, body, "identity", "key-1")
+        assert (await push.accept(db, call, secrets, NOW_MS))["accepted"] == 1
+    async with db.reading() as connection:
+        kept = await connection.scalar(select(push_replies.c.body_sha256))
+    assert kept != hashlib.sha256(body).digest()
+    assert b"34567" not in await dump(db)
+
+
+async def test_sec25_key_rotation_under_load_loses_nothing(db: Database) -> None:
+    await keys.ensure_keys(db, "intl", ENTRY)
+    await sources.put_source(db, TEXT, "oa.yaml", ENTRY)
+    rows = [contract(f"C-{number}", str(number)) for number in range(1, 41)]
+    await put(db, rows)
+
+    async def write() -> None:
+        for turn in range(5):
+            await put(db, [contract(f"C-{n}", str(n + 1000 * turn)) for n in range(1, 41)], run=2 + turn)
+
+    async def rotate() -> None:
+        for suite in ("sm", "intl"):
+            await keys.renew(db, suite, ENTRY)
+            await keys.reseal(db)
+
+    async def read() -> None:
+        for number in range(1, 21):
+            assert await pay_of(db, f"C-{number}") is not None
+
+    await asyncio.gather(write(), rotate(), read())
+    assert [await pay_of(db, f"C-{n}") for n in (1, 20, 40)] == [400_100, 402_000, 404_000]
+    assert await keys.reseal(db) >= 0
+    assert await keys.reseal(db) == 0
