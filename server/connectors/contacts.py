@@ -1,4 +1,4 @@
-"""Personal contact details: nobody is scored by them, so they are not kept (PIPL: as little as needed)."""
+"""Contact details and whereabouts: nobody is scored by them, so they are not kept (PIPL: as little as needed)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -54,11 +54,37 @@ CONTACTS = frozenset(
     )
 )
 """Names of fields that are dropped on arrival, in any case, at any depth, unless the map of a stream reads them."""
+PLACES = frozenset(
+    (
+        "baseaddress",
+        "baselatitude",
+        "baselongitude",
+        "bssid",
+        "lat",
+        "latitude",
+        "lng",
+        "location_detail",
+        "location_name",
+        "location_title",
+        "longitude",
+        "mediaids",
+        "photo_urls",
+        "ssid",
+        "useraddress",
+        "userlatitude",
+        "userlongitude",
+        "usermacaddr",
+        "userssid",
+        "wifimac",
+        "wifiname",
+    )
+)
+"""Names of fields by which attendance systems tell where somebody was, beside which network, with what picture."""
 
 
 def without_contacts(rows: Sequence[Any], *streams: Stream) -> list[Any]:
     """The raw rows of these streams as they may be kept."""
-    names = CONTACTS.difference(*(_read_by(stream) for stream in streams))
+    names = (CONTACTS | PLACES).difference(*(_read_by(stream) for stream in streams))
     return [_without(row, names) for row in rows]
 
 
@@ -97,7 +123,8 @@ def _read_by(stream: Stream) -> set[str]:
     values = [stream.key, *stream.map.values()]
     paths = [path for value in values for path in _paths(value)]
     paths += [drop.path for drop in stream.drop] + [stream.each or ()]
-    return {step.lower() for path in paths for step in path if isinstance(step, str) and step != OUTER}
+    names = {step.lower() for path in paths for step in path if isinstance(step, str) and step != OUTER}
+    return names | {name.lower() for name in stream.unpivot or ()}
 
 
 def _paths(value: Value) -> Iterator[Path]:
