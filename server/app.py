@@ -18,7 +18,7 @@ import uvicorn
 
 from server.config import ServerConfig, broker_passwords
 from server.fleet.passwords import hash_password
-from server.services.keys import masters_of
+from server.services.keys import open_database
 from server.store import fleet_queries
 from server.store.database import Database
 from server.store.process_lock import only_process
@@ -66,7 +66,7 @@ async def serve(config: ServerConfig, roles: Set[Role] = ALL_ROLES, clocks: Cloc
     stop = asyncio.Event()
     with _locks(config, roles), _signals(stop):
         async with AsyncExitStack() as stack:
-            db = Database(config.database.url, masters_of(config))
+            db = open_database(config)
             stack.push_async_callback(db.close)
             if config.broker.embedded:
                 config = await stack.enter_async_context(_embedded_broker(config, db))

@@ -21,6 +21,7 @@ from muster.stage.installation import Gateway, Installation, free_port, own_inst
 from muster.stage.ledger import Ledger, Stored, Tally
 from server.config import load_config
 from server.services.company import Company, Site
+from server.services.keys import open_database
 from server.store import fleet_queries, tally_queries
 from server.store.database import Database
 from shared.clock import system_clocks
@@ -145,7 +146,7 @@ async def _running(installation: Installation, depot: Depot, shown: Sequence[Sho
         stack.push_async_callback(installation.stop)
         await installation.start_server()
         await installation.start_gateways()
-        db = Database(load_config(installation.server_settings).database.url)
+        db = open_database(load_config(installation.server_settings))
         stack.push_async_callback(db.close)
         yield db
 

@@ -23,6 +23,7 @@ from muster.stage.drain import Progress, Sources, drain, look
 from muster.stage.installation import Installation, free_port, own_installation
 from muster.stage.ledger import Ledger
 from server.config import load_config
+from server.services.keys import open_database
 from server.store.database import Database
 from shared.clock import from_ms, system_clocks
 from shared.errors import MusterError
@@ -128,7 +129,7 @@ class _Show:
 
 @asynccontextmanager
 async def _database(installation: Installation) -> AsyncIterator[Database]:
-    db = Database(load_config(installation.server_settings).database.url)
+    db = open_database(load_config(installation.server_settings))
     try:
         yield db
     finally:

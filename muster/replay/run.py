@@ -13,7 +13,7 @@ from muster.stage.drain import Progress, Sources, drain
 from muster.stage.installation import Gateway, Installation, own_installation
 from muster.stage.ledger import Ledger
 from server.config import load_config
-from server.store.database import Database
+from server.services.keys import open_database
 from shared.clock import system_clocks
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def run_replay(make: Make, target: Target, tell: Callable[[Progress], None
         await installation.prepare(replay.company, [replay.gateway], target.zone, system_clocks().wall_ms())
         await installation.start_server()
         await installation.start_gateways()
-        db = Database(load_config(installation.server_settings).database.url)
+        db = open_database(load_config(installation.server_settings))
         try:
             await replay.feed()
             sources = Sources(replay.terminals, replay.stations, installation.gateway_ids)

@@ -81,13 +81,13 @@ class Installation:
         from server.fleet.terminals import TerminalFacts, assign_terminal
         from server.services import calendars
         from server.services.company import load_company
-        from server.store.database import Database
+        from server.services.keys import open_database
         from server.store.migrate import upgrade
 
         config = load_config(self.server_settings)
         if self.ports is not None:
             upgrade(config.database.url)
-        db = Database(config.database.url)
+        db = open_database(config)
         try:
             # Before there are people: afterwards every holiday of years would be worked out again for each.
             await calendars.ensure_defaults(db, config, now_ms)
@@ -127,13 +127,13 @@ class Installation:
     async def start_gateways(self) -> None:
         """Start every gateway, and return when the server has heard of all; RetryableError as with the server."""
         from server.config import load_config
+        from server.services.keys import open_database
         from server.store import fleet_queries
-        from server.store.database import Database
 
         for gateway in self.gateways:
             await gateway.start()
         deadline = time.monotonic() + START_S
-        db = Database(load_config(self.server_settings).database.url)
+        db = open_database(load_config(self.server_settings))
         try:
             while True:
                 self.check()

@@ -15,7 +15,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from server.config import load_config
-from server.services.keys import masters_of
+from server.services.keys import open_database
 from server.store.database import Database
 from shared.clock import from_ms, system_clocks
 from shared.errors import ConfigError, DataError, MusterError
@@ -37,8 +37,7 @@ def in_database(config: Path, work: Callable[[Database], Coroutine[Any, Any, T]]
     """Do this in the database of the settings; errors end the command."""
 
     async def within() -> T:
-        settings = load_config(config)
-        db = Database(settings.database.url, masters_of(settings))
+        db = open_database(load_config(config))
         try:
             return await work(db)
         finally:

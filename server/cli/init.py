@@ -15,9 +15,9 @@ from server.fleet.broker_files import add_server_user, replace_file
 from server.fleet.passwords import new_password
 from server.services import accounts
 from server.services.accounts import NewUser
+from server.services.keys import open_database
 from server.services.passwords import Passwords
 from server.store import user_queries
-from server.store.database import Database
 from server.store.migrate import upgrade
 from shared.errors import ConfigError
 
@@ -99,7 +99,7 @@ def _write_settings(path: Path, text: str) -> bool:
 
 async def _first_administrator(settings: ServerConfig, login: str) -> str | None:
     """The new administrator's password; None when there is an administrator."""
-    db = Database(settings.database.url)
+    db = open_database(settings)
     try:
         async with db.reading() as connection:
             users = await user_queries.user_rows(connection)

@@ -49,6 +49,11 @@ def masters_of(config: ServerConfig) -> ReadMasters:
     return read
 
 
+def open_database(config: ServerConfig) -> Database:
+    """The database of a server, with the keys that open what is encrypted in it."""
+    return Database(config.database.url, masters_of(config))
+
+
 async def ensure_keys(db: Database, suite: Suite, entry: Entry) -> list[DataKeyRow]:
     """Make the data keys that are missing, under the newest master key; all there are then."""
     async with db.writing() as connection:

@@ -1,4 +1,4 @@
-"""``muster server keys``, as an operator types it."""
+"""``muster server keys``, and how saved replies are shown, as an operator types it."""
 
 import json
 import stat
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from server.cli import app
+from server.cli import app, connectors
 
 
 def run(*words: str) -> Result:
@@ -98,3 +98,26 @@ def test_a_master_key_that_others_may_read_is_refused(folder: Path) -> None:
     (folder / "secrets" / "master-keys").chmod(0o644)
     done = run("keys", "rotate")
     assert (done.exit_code, "chmod 600" in done.output) == (2, True)
+
+
+def test_saved_replies_are_printed_without_pay_unless_it_is_asked_for(folder: Path) -> None:
+    (folder / "oa.yaml").write_text(
+        """
+source: oa
+kind: webhook
+push: {secrets: ["${secret:oa}"]}
+streams:
+  - fact: labour_contract
+    key: id
+    map: {employee_key: person, starts_on: {path: from, as: date}, pay_minor: {path: pay, as: money_minor}}
+"""
+    )
+    rows = [{"id": "1", "person": "p", "from": "2026-01-01", "pay": "8000"}]
+    rows.append({**rows[0], "id": "2", "pay": "about 8000"})
+    (folder / "reply.json").write_text(json.dumps(rows))
+    words = ["map", "--source", "oa.yaml", "reply.json"]
+    masked = CliRunner().invoke(connectors.app, words).stdout
+    assert "8000" not in masked
+    assert [row["fields"]["pay_minor"] for row in json.loads(masked)["rows"]] == ["***"]
+    shown = json.loads(CliRunner().invoke(connectors.app, [*words, "--show-pay"]).stdout)
+    assert [row["fields"]["pay_minor"] for row in shown["rows"]] == [800_000]

@@ -85,6 +85,13 @@ def test_another_key_does_not_open() -> None:
         key("intl", fill=2).open(key("intl").seal(b"1", PLACE), PLACE)
 
 
+def test_a_value_can_not_be_given_to_another_number_of_the_same_key() -> None:
+    sealed = bytearray(key("intl").seal(b"1", PLACE))
+    sealed[5] = 8
+    with pytest.raises(DataError):
+        key("intl", number=8).open(bytes(sealed), PLACE)
+
+
 def test_a_key_never_shows_itself() -> None:
     assert "01" * 4 not in repr(key("intl")).replace("\\x", "")
 
