@@ -217,7 +217,8 @@ def _article(number: int) -> dict[str, Any]:
 
 
 def _read_more(rows: Rows) -> None:
-    rows[-1]["details"][0]["int_page_read_count"] = 6
+    """Of the oldest: a figure that settles late is not on the newest day."""
+    rows[0]["details"][0]["int_page_read_count"] = 6
 
 
 def _douyin(rows: Rows, call: Call) -> Any:
@@ -284,6 +285,15 @@ def _mail(number: int) -> dict[str, Any]:
 
 def _arrived(rows: Rows) -> None:
     rows[-1]["routes"].append({"opCode": "80", "acceptTime": "2026-03-03 10:30:00"})
+
+
+def _shipstation(rows: Rows, call: Call) -> Any:
+    assert call.query["carrier_code"] == "ups"
+    return next(row for row in rows if row["tracking_number"] == call.query["tracking_number"])
+
+
+def _tracked(number: int) -> dict[str, Any]:
+    return {"tracking_number": f"1Z{number}", "status_code": "IT", "events": []}
 
 
 # --- training and surveys -------------------------------------------------------------------------------------------
@@ -448,6 +458,18 @@ def vendors() -> list[Vendor]:
             {"apiResultCode": "A1006", "apiResultData": ""},
             parcels=[f"SF{n:02}" for n in range(12)],
             carrier="SF",
+        ),
+        Vendor(
+            "carrier_shipstation",
+            "shipment",
+            [_tracked(n) for n in range(3)],
+            _shipstation,
+            _header("API-Key", "shipstation"),
+            3,
+            _set("status_code", "DE"),
+            Reply({"errors": []}, status=400),
+            parcels=["1Z0", "1Z1", "1Z2"],
+            carrier="ups",
         ),
         Vendor(
             "training_moodle",
