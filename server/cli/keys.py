@@ -45,6 +45,11 @@ def init(config: ConfigOption = CONFIG) -> None:
         settings = load_config(config)
         masters = keys.masters_of(settings)()
         if not masters:
+            if lost := {row.master for row in in_database(config, _rows)}:
+                raise ConfigError(
+                    f"data keys are there, wrapped by {', '.join(sorted(lost))}, which is missing: put its line back; "
+                    "a new master key can not open them (docs/howto/keys.md)"
+                )
             path = _append(settings, masters)
             out.print(f"wrote {escape(str(path))}; keep a copy apart from the database's: without it pay is lost")
     made = in_database(

@@ -29,7 +29,9 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if kind == "sqlite" else "postgresql"
         self.url = parsed
         self._engine: AsyncEngine = create_async_engine(
-            parsed.set(drivername=_DRIVERS[kind]), execution_options={_MASTERS: masters}
+            parsed.set(drivername=_DRIVERS[kind]),
+            hide_parameters=True,  # an error goes to the log, and values of rows do not
+            execution_options={_MASTERS: masters},
         )
         if self.dialect == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _tune_sqlite)

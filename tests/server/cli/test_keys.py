@@ -84,6 +84,16 @@ def test_what_is_missing_says_what_to_do(folder: Path) -> None:
     assert (done.exit_code, "openssl rand -base64 32" in done.output) == (2, True)
 
 
+def test_a_lost_master_key_is_not_replaced_by_one_that_opens_nothing(folder: Path) -> None:
+    run("keys", "init")
+    path = folder / "secrets" / "master-keys"
+    path.rename(folder / "kept")
+    done = run("keys", "init")
+    assert (done.exit_code, "wrapped by k1" in done.output, path.exists()) == (2, True, False)
+    (folder / "kept").rename(path)
+    assert run("keys", "rotate").exit_code == 0
+
+
 def test_a_master_key_may_come_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUSTER_TEST_KEY", "first:" + "A" * 43 + "=")
     with (folder / "server.toml").open("a") as file:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.mapping import map_rows
@@ -288,6 +289,14 @@ def test_saved_replies_are_shown_without_pay() -> None:
     assert "34567" not in shown
     assert '"pay_minor": "***"' in shown
     assert str(MINOR) in json.dumps(map_saved(SOURCE, [Saved("a.json", body)]).as_json())
+
+
+async def test_an_error_of_the_database_does_not_tell_values(db: Database) -> None:
+    statement = text("SELECT * FROM no_such_table WHERE pay = :pay")
+    async with db.reading() as connection:
+        with pytest.raises(DBAPIError) as error:
+            await connection.execute(statement, {"pay": MINOR})
+    assert str(MINOR) not in str(error.value)
 
 
 HOOK = """
