@@ -130,5 +130,7 @@ def _read_by(stream: Stream) -> set[str]:
 def _paths(value: Value) -> Iterator[Path]:
     if value.path is not None:
         yield value.path
+    if value.when is not None:
+        yield value.when.path
     for part in (*(value.first_of or ()), *(value.join or ())):
         yield from _paths(part)

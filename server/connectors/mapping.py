@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from server.connectors.convert import Reading, convert, is_empty
 from server.connectors.paths import OUTER, Path, look
-from server.connectors.source_file import Source, Stream, Value
+from server.connectors.source_file import Among, Source, Stream, Value
 from server.facts.catalogue import FACTS
 from server.facts.codes import Code, Fault
 from server.facts.fields import Fact
@@ -124,14 +124,14 @@ def _unpivoted(names: Iterable[str], raw: Any) -> Iterator[_Row]:
 
 
 def _dropped(stream: Stream, row: _Row) -> bool:
-    for drop in stream.drop:
-        try:
-            value = row.look(drop.path)
-        except DataError:
-            continue  # the mapping tells what is wrong with it
-        if value in drop.among and type(value) in {type(item) for item in drop.among}:
-            return True
-    return False
+    return any(_says(drop, row) for drop in stream.drop)
+
+
+def _says(among: Among, row: _Row) -> bool:
+    try:
+        return among.holds(row.look(among.path))
+    except DataError:
+        return False  # shaped otherwise: it says nothing of the kind
 
 
 def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped | Rejected:
@@ -217,6 +217,8 @@ class _BadError(DataError):
 
 def _value(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
     raw: Any = None
+    if spec.when is not None and not _says(spec.when, row):
+        return None
     try:
         raw = _raw(spec, row, stream, reading)
         if _nothing(raw, stream) and not (spec.values is not None and _text(raw) in spec.values):

@@ -37,8 +37,8 @@ def parse_path(text: str) -> Path:
 def look(value: Any, path: Path) -> Any:
     """What is there; None for nothing. DataError ``schema_changed`` where a name is asked of a list or plain value."""
     for step in path:
-        if value is None:
-            return None
+        if value is None or value is False or value == "":
+            return None  # the latter two are how some systems say that nothing is linked
         if isinstance(step, tuple):
             value = next((item for item in _list(value) if _says(item, *step)), None)
         elif isinstance(step, int):
@@ -46,8 +46,6 @@ def look(value: Any, path: Path) -> Any:
             value = items[step] if -len(items) <= step < len(items) else None
         elif isinstance(value, dict):
             value = value.get(step)
-        elif value is False or value == "":
-            return None  # how some systems say that nothing is linked
         else:
             raise DataError(f"{step!r} asked of {type(value).__name__}", "schema_changed")
     return value

@@ -43,6 +43,17 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+class Among(Spec):
+    """A place, and what it may say."""
+
+    path: Where
+    among: tuple[str | int | bool | None, ...] = Field(min_length=1)
+
+    def holds(self, value: Any) -> bool:
+        """Whether it is one of them, and of the same type: ``true`` is not 1."""
+        return value in self.among and type(value) in {type(item) for item in self.among}
+
+
 class Value(Spec):
     """Where a field comes from: exactly one of path, const, first_of, join; then maybe ``values`` or ``as``."""
 
@@ -54,6 +65,8 @@ class Value(Spec):
     values: dict[str, str | int | bool | None] | None = Field(None, min_length=1)
     """By what the source says, as text; null: that is as good as nothing."""
     as_: As | None = Field(None, alias="as")
+    when: Among | None = None
+    """Only then; else it says nothing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -84,13 +97,6 @@ class Success(Spec):
     """Values that mean: the token is old."""
     nothing: tuple[str | int, ...] = ()
     """Values that mean: there are no rows."""
-
-
-class Drop(Spec):
-    """Rows that are none."""
-
-    path: Where
-    among: tuple[str | int | bool | None, ...]
 
 
 class Paging(Spec):
@@ -148,7 +154,7 @@ class Paging(Spec):
     def _complete(self) -> "Paging":
         needed = {
             "page_number": ("param",),
-            "offset": ("param", "size"),
+            "offset": ("size",),
             "keyset": ("field", "size"),
             "cursor_token": ("param", "next"),
             "has_more": ("param", "next"),
@@ -193,6 +199,7 @@ class Auth(Spec):
         "query_token",
         "token_exchange",
         "tryton_session",
+        "odoo_login",
         "limesurvey_session",
         "hmac_md5_param",
         "md5_digest_param",
@@ -207,7 +214,7 @@ class Auth(Spec):
     name: str | None = None
     """Of the header or parameter."""
     prefix: str | None = None
-    """Before the token in a header."""
+    """token_exchange: before the token in a header; without it the token is a parameter."""
     url: str | None = None
     """token_exchange: where tokens are given."""
     method: Literal["POST", "GET"] = "POST"
@@ -314,7 +321,8 @@ class Stream(Spec):
     """One row for each element there; ``^.`` in a path is the row around it."""
     unpivot: tuple[str, ...] | None = Field(None, min_length=1)
     """One row for each of these fields that says something: ``name``, ``value``, and ``^.`` for the row around."""
-    drop: tuple[Drop, ...] = ()
+    drop: tuple[Among, ...] = ()
+    """Rows that are none."""
     empty: tuple[str | int | bool, ...] = ()
     """Values by which this source says nothing."""
     page: Paging = Paging(type="none")

@@ -49,6 +49,8 @@ class SignIn:
                 made = self._with_sign(request)
             case "md5_digest_param":
                 made = self._with_digest(request)
+            case "odoo_login":
+                made = self._as_odoo_user(request, await self._current(self._log_in_to_odoo))
             case "limesurvey_session":
                 made = self._with_key(request, await self._current(self._log_in_to_limesurvey))
             case "query_token":
@@ -117,8 +119,18 @@ class SignIn:
         body = dict(request.json)
         return replace(request, json={**body, "params": [key, *body["params"]]})
 
+    def _as_odoo_user(self, request: Request, uid: str) -> Request:
+        """Number and key of the user go before the model, in every call."""
+        database, *rest = request.json["params"]["args"]
+        args = [database, int(uid), self._secret("api_key"), *rest]
+        return replace(request, json={**request.json, "params": {**request.json["params"], "args": args}})
+
     def _with_param(self, request: Request, token: str) -> Request:
-        return replace(request, params={**request.params, self._source.auth.name or "access_token": token})
+        """In the body where that is a form: addresses end up in logs."""
+        named = {self._source.auth.name or "access_token": token}
+        if request.form is not None:
+            return replace(request, form={**request.form, **named})
+        return replace(request, params={**request.params, **named})
 
     async def _current(self, fetch: Callable[[], Awaitable[_Token]]) -> str:
         if self._token is None or self._token.until - EARLY_S <= time.monotonic():
@@ -159,6 +171,20 @@ class SignIn:
             raise ReplyError("login or password is wrong", "auth_failed", retry=False)
         whole = base64.b64encode(f"{login}:{found[0]}:{found[1]}".encode()).decode()
         return _Token(whole, time.monotonic() + LASTS_S)
+
+    async def _log_in_to_odoo(self) -> _Token:
+        auth, call = self._source.auth, self._source.streams[0].call
+        login = self._secrets.fill(auth.login or "", secret=False)
+        params = {"service": "common", "method": "login", "args": [call.database, login, self._secret("api_key")]}
+        body = {"jsonrpc": "2.0", "method": "call", "id": 0, "params": params}
+        answer = await self._client.send(Request(call.path, "POST", json=body))
+        try:
+            uid = look(msgspec.json.decode(answer.body), ("result",))
+        except (msgspec.DecodeError, DataError) as error:
+            raise ReplyError("the answer to the login is no JSON", "auth_failed", retry=False) from error
+        if isinstance(uid, bool) or not isinstance(uid, int):
+            raise ReplyError("login or key is wrong", "auth_failed", retry=False)
+        return _Token(str(uid), time.monotonic() + LASTS_S)
 
     async def _log_in_to_limesurvey(self) -> _Token:
         auth = self._source.auth

@@ -26,7 +26,7 @@ class Secrets:
 
         def value(found: re.Match[str]) -> str:
             looked_up = self._env(found[2]) if found[1] == "env" else self._file(found[2])
-            if secret and looked_up:
+            if (secret or found[1] == "secret") and looked_up:
                 self._told.add(looked_up)
             return looked_up
 
