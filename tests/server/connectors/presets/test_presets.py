@@ -1,11 +1,5 @@
 """Every preset: loads, makes of a recorded reply the rows written beside it, and stores them once."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,60 +8,11 @@ from server.connectors.presets import load_preset, preset_names
 from server.connectors.reply import read_reply
 from server.connectors.saved import Saved, map_saved
 from server.connectors.source_file import Source, missing_for_asking
-from server.crypto.masters import new_line, read_masters
-from server.services import keys
 from server.services.fact_store import Arrival, Counts, store_page
-from server.store import migrate
 from server.store.database import Database
-from server.store.log_queries import Entry
+from tests.server.connectors.presets.recorded import RECORDED, Recorded
 
-HERE = Path(__file__).parent
 NOW_MS = 1_780_000_000_000
-EXPECTED = ".rows.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A reply of a stream, and what has to become of it."""
-
-    preset: str
-    stream: str
-    reply: Path
-    expected: dict[str, list[dict[str, Any]]]
-
-    def __str__(self) -> str:
-        return f"{self.preset}-{self.reply.name}"
-
-
-def recorded() -> Iterator[Recorded]:
-    for preset in preset_names():
-        for expected in sorted((HERE / preset).glob(f"*{EXPECTED}")):
-            name = expected.name.removesuffix(EXPECTED)
-            [reply] = [path for path in (HERE / preset).glob(f"{name}.*") if path.stem == name and path != expected]
-            yield Recorded(preset, name.split(".")[0], reply, json.loads(expected.read_text()))
-
-
-RECORDED = list(recorded())
-
-
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A migrated SQLite file; what both databases store is tested with the services."""
-    path = tmp_path_factory.mktemp("presets") / "muster.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path.read_bytes()
-
-
-@pytest.fixture
-async def db(empty: bytes, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database without rows, with keys for pay."""
-    path = tmp_path / "muster.db"
-    path.write_bytes(empty)
-    masters = read_masters(new_line({}))
-    database = Database(f"sqlite:///{path}", lambda: masters)
-    await keys.ensure_keys(database, "intl", Entry(NOW_MS, "cli", "keys.init", ""))
-    yield database
-    await database.close()
 
 
 @pytest.mark.parametrize("one", RECORDED, ids=str)
