@@ -1,5 +1,7 @@
 """Every preset: loads, makes of a recorded reply the rows written beside it, and stores them once."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +15,7 @@ from server.store.database import Database
 from tests.server.connectors.presets.recorded import RECORDED, Recorded
 
 NOW_MS = 1_780_000_000_000
+PAGES = Path(__file__).parents[4] / "docs/howto/connect"
 
 
 @pytest.mark.parametrize("one", RECORDED, ids=str)
@@ -58,3 +61,10 @@ async def load(connection: AsyncConnection, source: Source) -> Counts:
         arrival = Arrival(source.source, stream, source.zone, 1, NOW_MS)
         total += await store_page(connection, arrival, map_rows(source, stream, page.rows))
     return total
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_page_says_how_to_connect_with_a_preset(preset: str) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in PAGES.glob("*.md")]
+    facts = {stream.fact for stream in load_preset(preset).streams}
+    assert any(preset in page and all(fact in page for fact in facts) for page in pages)

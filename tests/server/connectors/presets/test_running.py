@@ -36,10 +36,16 @@ ASKED = [
 TODAY = dt.datetime.now(dt.UTC).date()
 
 
+@pytest.fixture(autouse=True)
+def _no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server's side refuses is told at once."""
+    monkeypatch.setattr("server.connectors.fetch.opening.delay_s", lambda *_: None)
+
+
 @pytest.mark.parametrize(("preset", "stream"), ASKED)
 async def test_a_preset_reads_its_system(db: Database, tmp_path: Path, preset: str, stream: str) -> None:
     [one] = [one for one in RECORDED if one.preset == preset and one.reply.stem == stream]
-    await people_and_parcels(db, preset)
+    await people_and_parcels(db, preset, carrier(load_preset(preset), stream))
     secrets = fill_secrets(tmp_path, preset)
     with peer(answers(load_preset(preset), stream, json.loads(one.reply.read_text()))) as system:
         url = system.url
@@ -53,7 +59,8 @@ async def test_a_preset_reads_its_system(db: Database, tmp_path: Path, preset: s
     assert (first.state, first.error, first.message) == ("ok", None, "")
     keys = {row["source_key"] for row in one.expected["rows"]}
     assert first.counts.added == len(keys)
-    assert first.counts.waiting == len(one.expected.get("quarantine", []))
+    if load_preset(preset).kind != "sql":  # a query by key and time does not show a row that has neither
+        assert first.counts.waiting == len(one.expected.get("quarantine", []))
     assert (again.state, again.counts.added, again.counts.changed) == ("ok", 0, 0)
 
 
@@ -130,7 +137,7 @@ def assert_signed(source: Source, call: Call) -> None:
     told = f"{call.headers} {call.query} {call.body}"
     if source.auth.type in ("token_exchange", "limesurvey_session"):
         assert "t0ken" in told
-    elif source.auth.type not in ("none", "tryton_session", "basic", "md5_digest"):
+    elif source.auth.type not in ("none", "tryton_session", "basic", "hmac_md5_param", "md5_digest_param"):
         assert "s3cret" in told
     elif source.auth.type == "basic":
         assert call.headers["Authorization"].startswith("Basic ")
@@ -166,7 +173,7 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> None:
 def make_table(path: Path, source: Source, stream_id: str, rows: list[dict[str, Any]]) -> None:
     """What the view gives, as a table of the name that the preset asks."""
     [stream] = [one for one in source.streams if one.id == stream_id]
-    found = re.search(r" from (\w+)", stream.call.sql or "")
+    found = re.search(r"\sfrom\s+(\w+)", stream.call.sql or "", re.IGNORECASE)
     assert found
     with sqlite3.connect(path) as peer_db:
         peer_db.execute(f"create table {found[1]} ({', '.join(rows[0])})")
@@ -177,7 +184,18 @@ def make_table(path: Path, source: Source, stream_id: str, rows: list[dict[str, 
         peer_db.executemany(f"insert into {found[1]} values ({marks})", values)  # noqa: S608  (the preset's own name)
 
 
-async def people_and_parcels(db: Database, preset: str) -> None:
+def carrier(source: Source, stream_id: str) -> str | None:
+    """Whose parcels the stream asks about."""
+    [stream] = [one for one in source.streams if one.id == stream_id]
+    paging: Paging | None = stream.page
+    while paging is not None:
+        if paging.carriers:
+            return paging.carriers[0]
+        paging = paging.within
+    return None
+
+
+async def people_and_parcels(db: Database, preset: str, carrier_code: str | None) -> None:
     """Whom, and which parcels, a source that is asked by id is asked about."""
     async with db.writing() as connection:
         await connection.execute(insert(sites).values(id="s", name_zh="s", name_en="s", zone="Asia/Shanghai"))
@@ -188,5 +206,6 @@ async def people_and_parcels(db: Database, preset: str) -> None:
         await connection.execute(insert(identity_links).values(link))
         now_ms = system_clocks().wall_ms()
         parcel = {"source": "tms", "source_key": "1", "tracking_no": "SF1", "status": "in_transit"}
+        parcel |= {"carrier_code": carrier_code} if carrier_code else {}
         ours = {"payload_hash": b"", "first_seen_ms": now_ms, "changed_ms": now_ms, "run": 1, "deleted": False}
         await connection.execute(insert(FACT_TABLES["shipment"]).values(**parcel, **ours))
