@@ -159,7 +159,9 @@ def _day(at_ms: int) -> date:
 
 
 def _ding(number: int) -> dict[str, Any]:
-    times = {"userCheckTime": (MORNING_S + number) * 1000, "workDate": (MORNING_S - 9 * 3_600) * 1000}
+    """The first one three days before the others."""
+    at_s = MORNING_S - (3 * 86_400 if number == 1 else 0)
+    times = {"userCheckTime": (at_s + number) * 1000, "workDate": (at_s - 9 * 3_600) * 1000}
     told = {"checkType": "OnDuty", "timeResult": "Normal", "locationResult": "Normal", "baseCheckTime": None}
     return {"id": number, "userId": f"u{number % 2}", **times, **told}
 
@@ -326,8 +328,8 @@ def _another_mind(rows: Rows) -> None:
     rows[-1]["Q1"] = "4"
 
 
-def _set(name: str, value: Any) -> Callable[[Rows], None]:
-    return lambda rows: rows[-1].update({name: value})
+def _set(name: str, value: Any, place: int = -1) -> Callable[[Rows], None]:
+    return lambda rows: rows[place].update({name: value})
 
 
 def vendors() -> list[Vendor]:
@@ -372,8 +374,8 @@ def vendors() -> list[Vendor]:
             [_ding(n) for n in range(1, 61)],
             _dingtalk,
             _query("access_token", "t1"),
-            2,
-            _set("locationResult", "Outside"),
+            3,
+            _set("locationResult", "Outside", 0),
             {"errcode": 60011, "errmsg": "no right"},
             ("/gettoken", lambda call: token if call.query["appkey"] == "DINGTALK_KEY" else {"errcode": 40089}),
             {"errcode": 40014},
