@@ -81,14 +81,19 @@ class Installation:
         from server.fleet.terminals import TerminalFacts, assign_terminal
         from server.services import calendars
         from server.services.company import load_company
-        from server.services.keys import open_database
+        from server.services.keys import add_master, ensure_keys, masters_of, open_database
+        from server.store.log_queries import Entry
         from server.store.migrate import upgrade
 
         config = load_config(self.server_settings)
         if self.ports is not None:
             upgrade(config.database.url)
+            if not masters_of(config)():
+                add_master(config)
         db = open_database(config)
         try:
+            if self.ports is not None:
+                await ensure_keys(db, config.keys.suite, Entry(now_ms, ACTOR, "keys.init", ""))
             # Before there are people: afterwards every holiday of years would be worked out again for each.
             await calendars.ensure_defaults(db, config, now_ms)
             await load_company(db, ACTOR, company, now_ms)

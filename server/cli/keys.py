@@ -1,6 +1,5 @@
 """``muster server keys``: keys of what is kept encrypted."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +20,8 @@ from server.cli.console import (
     out,
     show,
 )
-from server.config import ServerConfig, load_config
-from server.crypto.masters import Masters, new_line
-from server.fleet.broker_files import replace_file
+from server.config import load_config
+from server.crypto.masters import Masters
 from server.services import keys
 from server.store import key_queries
 from server.store.database import Database
@@ -50,7 +48,7 @@ def init(config: ConfigOption = CONFIG) -> None:
                     f"data keys are there, wrapped by {', '.join(sorted(lost))}, which is missing: put its line back; "
                     "a new master key can not open them (docs/howto/keys.md)"
                 )
-            path = _append(settings, masters)
+            path = keys.add_master(settings)
             out.print(f"wrote {escape(str(path))}; keep a copy apart from the database's: without it pay is lost")
     made = in_database(
         config, lambda db: keys.ensure_keys(db, settings.keys.suite, Entry(now_ms(), ACTOR, "keys.init", ""))
@@ -76,7 +74,7 @@ def rotate(
         if not masters:
             raise ConfigError(keys.NO_MASTER)
         if master and _all_newest(config, masters):
-            _append(settings, masters)
+            keys.add_master(settings)
     if master:
         count = in_database(config, lambda db: keys.rewrap(db, Entry(now_ms(), ACTOR, "keys.rotate_master", "")))
         out.print(
@@ -115,21 +113,6 @@ async def _rows(db: Database) -> list[DataKeyRow]:
 def _all_newest(config: Path, masters: Masters) -> bool:
     """Whether the newest master key is in use: one that is not was added by a person, or by a run broken off."""
     return all(row.master == list(masters)[-1] for row in in_database(config, _rows))
-
-
-def _append(settings: ServerConfig, masters: Masters) -> Path:
-    """Add a master key to the file in the folder for secrets; ConfigError where they are not kept there."""
-    found = re.fullmatch(r"\$\{secret:(.+)\}", settings.keys.master)
-    path = settings.secrets / found[1] if found else None
-    if path is None or (masters and not path.exists()):
-        raise ConfigError(
-            "the master keys are not in a file of this server's own: add a line NAME:BASE64 of 32 random bytes "
-            "(`openssl rand -base64 32`) as the last one where they are kept, and run this again"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    replace_file(path, f"{text.rstrip()}\n{new_line(masters)}\n".lstrip(), 0o600)
-    return path
 
 
 def _told(row: DataKeyRow) -> dict[str, str | int | None]:

@@ -1,8 +1,10 @@
 """Keys of what is encrypted: made, changed, looked at. Reading never stops, and what is broken off is repeated."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,9 +12,10 @@ from server.config import ServerConfig
 from server.connectors.errors import MissingSecretError
 from server.connectors.fetch.secrets import Secrets
 from server.crypto.envelope import is_sealed
-from server.crypto.masters import Masters, ReadMasters, place_of, read_masters, wrapping
+from server.crypto.masters import Masters, ReadMasters, new_line, place_of, read_masters, wrapping
 from server.crypto.provider import Suite, checked
 from server.facts.catalogue import SEALED
+from server.fleet.broker_files import replace_file
 from server.services.sealing import (
     count_uses,
     fact_place,
@@ -52,6 +55,22 @@ def masters_of(config: ServerConfig) -> ReadMasters:
 def open_database(config: ServerConfig) -> Database:
     """The database of a server, with the keys that open what is encrypted in it."""
     return Database(config.database.url, masters_of(config))
+
+
+def add_master(config: ServerConfig) -> Path:
+    """Add a master key to the file that the settings name, or begin it; ConfigError where it is not ours to write."""
+    masters = masters_of(config)()
+    found = re.fullmatch(r"\$\{secret:(.+)\}", config.keys.master)
+    path = config.secrets / found[1] if found else None
+    if path is None or (masters and not path.exists()):
+        raise ConfigError(
+            "the master keys are not in a file of this server's own: add a line NAME:BASE64 of 32 random bytes "
+            "(`openssl rand -base64 32`) as the last one where they are kept, and run this again"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    replace_file(path, f"{text.rstrip()}\n{new_line(masters)}\n".lstrip(), 0o600)
+    return path
 
 
 async def ensure_keys(db: Database, suite: Suite, entry: Entry) -> list[DataKeyRow]:
