@@ -21,6 +21,7 @@ from server.api.routes import (
     devices,
     document,
     exceptions,
+    fact_review,
     grid,
     health,
     imports,
@@ -49,8 +50,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, ingest, logs, health,
-    live, document,
+    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, fact_review, ingest,
+    logs, health, live, document,
 )  # fmt: skip
 
 

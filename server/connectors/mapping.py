@@ -43,6 +43,9 @@ _CODES: Mapping[str, Code] = {
 }
 
 
+_UNCHANGED: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """A row that fits its fact."""
@@ -77,12 +80,30 @@ def map_rows(source: Source, stream: Stream, rows: Iterable[Any]) -> Iterator[Ma
                 yield _map_row(stream, number, row, zone)
 
 
+def map_waiting(source: Source, stream: Stream, raw: Any, patch: Mapping[str, Any]) -> Mapped | Rejected:
+    """A row that waited, once more: by the map of today, with a person's values for some fields of its fact.
+
+    ``raw`` is as ``Rejected`` had it; null in ``patch`` takes a field out.
+    """
+    row = _Row(raw)
+    if isinstance(raw, dict) and OUTER in raw:
+        row = _Row({name: value for name, value in raw.items() if name != OUTER}, raw[OUTER])
+    return _map_row(stream, 1, row, source.zone, patch)
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A row, and the one around it."""
 
     value: Any
     outer: Any = None
+
+    def kept(self, stream: Stream) -> Any:
+        """As it may wait: with the row around, but without that one's other rows."""
+        if not isinstance(self.value, dict) or not isinstance(self.outer, dict):
+            return self.value
+        inner = stream.each[0] if stream.each else None
+        return {**self.value, OUTER: {name: value for name, value in self.outer.items() if name != inner}}
 
     def look(self, path: Path) -> Any:
         if len(path) == 1 and type(self.value) is dict and path[0] != OUTER and type(path[0]) is str:
@@ -134,7 +155,9 @@ def _says(among: Among, row: _Row) -> bool:
         return False  # shaped otherwise: it says nothing of the kind
 
 
-def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped | Rejected:
+def _map_row(
+    stream: Stream, number: int, row: _Row, zone: ZoneInfo, patch: Mapping[str, Any] = _UNCHANGED
+) -> Mapped | Rejected:
     kind = FACTS[stream.fact]
     faults: list[Fault] = []
     found: dict[str, Any] = {}
@@ -143,6 +166,8 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
     currency = _currency(stream, row, zone)
     reading = Reading(zone, currency)
     for field, spec in (("source_key", stream.key), *stream.map.items()):
+        if field in patch:
+            continue
         try:
             value = _value(spec, row, stream, reading)
         except _BadError as error:
@@ -152,13 +177,14 @@ def _map_row(stream: Stream, number: int, row: _Row, zone: ZoneInfo) -> Mapped |
             value = str(value)
         if value is not None:
             found[field] = value
+    found |= {field: value for field, value in patch.items() if value is not None}
     if "occurred_at" not in found and (at := _own_time(found, kind.times, zone)) is not None:
         found["occurred_at"] = at
     made = _checked(kind.row, found, faults)
     if made is not None and not faults:
         return Mapped(number, _timed(made, kind.times, zone), row.value)
     key = found.get("source_key")
-    return Rejected(number, row.value, tuple(faults), key if isinstance(key, str) else None)
+    return Rejected(number, row.kept(stream), tuple(faults), key if isinstance(key, str) else None)
 
 
 def _checked(row: type[Fact], found: Mapping[str, Any], faults: list[Fault]) -> Fact | None:

@@ -53,7 +53,7 @@ sync_runs = Table(
     id_column(),
     Column("source", Text, nullable=False),
     Column("stream", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # pull | push | hook | file | replay | compare | scan
+    Column("kind", Text, nullable=False),  # pull | push | hook | file | replay | compare | review
     Column("map_version", Integer, nullable=False),
     Column("state", Text, nullable=False),  # running | ok | partial | rejected | failed | undone | signed
     Column("actor", Text, nullable=False),

@@ -2654,6 +2654,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/waiting-facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waiting Facts
+         * @description Rows in scope that wait, or that were decided about, newest first.
+         */
+        get: operations["waiting_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/{number}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Waiting Fact
+         * @description A row as it came, beside what it becomes with these values; nothing is stored.
+         */
+        post: operations["try_waiting_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/{number}/alike": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alike Waiting Facts
+         * @description Rows that wait for the same reason in that field, to be counted before they are decided about together.
+         */
+        get: operations["alike_waiting_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/fix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fix Waiting Facts
+         * @description Send rows through the pipeline again with these values; nothing is changed when one still does not fit.
+         */
+        post: operations["fix_waiting_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse Waiting Facts
+         * @description These rows are none: they are kept, and wait no longer.
+         */
+        post: operations["refuse_waiting_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest/{source}/{fact}": {
         parameters: {
             query?: never;
@@ -2890,6 +2990,25 @@ export interface components {
             last_ms: number;
             /** Count */
             count: number;
+        };
+        /**
+         * AlikeView
+         * @description Rows with the same fault, all of which one decision may concern.
+         */
+        AlikeView: {
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Value */
+            value: string;
+            /** Total */
+            total: number;
+            /**
+             * Rows
+             * @description Their ids.
+             */
+            rows: number[];
         };
         /**
          * AnswerBody
@@ -4904,6 +5023,38 @@ export interface components {
             };
         };
         /**
+         * FixBody
+         * @description Rows to be put right with the same values.
+         */
+        FixBody: {
+            /** Rows */
+            rows: number[];
+            /**
+             * Patch
+             * @default {}
+             */
+            patch: {
+                [key: string]: unknown;
+            };
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * FixedView
+         * @description What became of rows that were put right.
+         */
+        FixedView: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+        };
+        /**
          * FlexView
          * @description A flexible shift: it starts when the person comes, between two times, and lasts ``span_min`` minutes (AR-18).
          */
@@ -6397,6 +6548,19 @@ export interface components {
             rows: components["schemas"]["OwnQuestionView"][];
         };
         /**
+         * PatchBody
+         * @description Values to try.
+         */
+        PatchBody: {
+            /**
+             * Patch
+             * @default {}
+             */
+            patch: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * PatternBody
          * @description A pattern: seven days from Monday, or the days of a cycle.
          */
@@ -7138,6 +7302,16 @@ export interface components {
             records: components["schemas"]["RecordBody"][];
         };
         /**
+         * RefuseBody
+         * @description Rows that are none.
+         */
+        RefuseBody: {
+            /** Rows */
+            rows: number[];
+            /** Note */
+            note: string;
+        };
+        /**
          * RemindersView
          * @description How many days ahead ends are spoken of.
          */
@@ -7325,6 +7499,24 @@ export interface components {
         RetireBody: {
             /** Retired */
             retired: boolean;
+        };
+        /**
+         * ReviewedView
+         * @description A row as it came beside what becomes of it.
+         */
+        ReviewedView: {
+            row: components["schemas"]["WaitingFactView"];
+            /** Raw */
+            raw: unknown;
+            /**
+             * Mapped
+             * @description Fields of the fact; null while something is wrong.
+             */
+            mapped: {
+                [key: string]: unknown;
+            } | null;
+            /** Faults */
+            faults: components["schemas"]["WaitingFaultView"][];
         };
         /**
          * RosterCheckView
@@ -8523,6 +8715,66 @@ export interface components {
             /** Last Ms */
             last_ms: number;
             suggestion: components["schemas"]["server__api__views__people__SuggestionView"] | null;
+        };
+        /**
+         * WaitingFactView
+         * @description A row that waits or waited.
+         */
+        WaitingFactView: {
+            /** Id */
+            id: number;
+            /** Source */
+            source: string;
+            /** Stream */
+            stream: string;
+            /** Fact */
+            fact: string;
+            /** Row No */
+            row_no: number;
+            /** Source Key */
+            source_key: string | null;
+            /** Codes */
+            codes: string[];
+            /** Fields */
+            fields: components["schemas"]["WaitingFaultView"][];
+            /** State */
+            state: string;
+            /** First Seen Ms */
+            first_seen_ms: number;
+            /** Last Seen Ms */
+            last_seen_ms: number;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Patch */
+            patch: {
+                [key: string]: unknown;
+            } | null;
+            /** Note */
+            note: string;
+        };
+        /**
+         * WaitingFactsView
+         * @description A page of them, newest first.
+         */
+        WaitingFactsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["WaitingFactView"][];
+        };
+        /**
+         * WaitingFaultView
+         * @description What is wrong with a field: a code, and the value as it came.
+         */
+        WaitingFaultView: {
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Value */
+            value: string;
         };
         /**
          * WaitingView
@@ -13518,6 +13770,173 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ImportRowView"];
                 };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    waiting_facts: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                state?: string | null;
+                source?: string | null;
+                fact?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingFactsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    try_waiting_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    alike_waiting_facts: {
+        parameters: {
+            query: {
+                field: string;
+            };
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlikeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    fix_waiting_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FixBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FixedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    refuse_waiting_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefuseBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as a code. */
             default: {
