@@ -21,7 +21,7 @@ from server.crypto.envelope import Place
 from server.services.sealing import has_pay, open_bytes, seal_bytes
 from server.services.sent import Sender, store_sent
 from server.services.sources import load_source
-from server.store import push_queries
+from server.store import push_queries, source_queries
 from server.store.database import Database
 from server.store.push_queries import HookBody
 from shared.clock import Clocks, WallMs
@@ -125,6 +125,7 @@ async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
     async with db.writing() as connection:
         if not await push_queries.set_body_done(connection, body.id, now_ms, None):
             return  # another process was faster
+        await source_queries.take_turn(connection, body.source)
         row, source = await load_source(connection, body.source)
         plain = await open_bytes(connection, body.body, _place(body.source, body.received_ms))
         found = [read for stream in source.streams if (read := _read(source, stream, plain)) is not None]

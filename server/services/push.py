@@ -17,7 +17,7 @@ from server.connectors.source_file import Source, Stream
 from server.services.sealing import has_pay, sealer_of
 from server.services.sent import Sender, Sent, store_sent
 from server.services.sources import load_source
-from server.store import push_queries
+from server.store import push_queries, source_queries
 from server.store.database import Database
 from server.store.push_queries import KeptReply
 from server.store.source_queries import SourceRow
@@ -53,6 +53,7 @@ async def accept(db: Database, call: PushCall, secrets: Secrets, now_ms: WallMs)
     key = call.key or batch.batch_id
     async with db.writing() as connection:
         digest = await _digest(connection, call, stream)
+        await source_queries.take_turn(connection, call.source)
         await _once(connection, call, source, now_ms)
         known = await push_queries.reply_of(connection, call.source, key)
         if known is not None:

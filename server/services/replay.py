@@ -7,7 +7,7 @@ from server.connectors.source_file import Stream
 from server.services.fact_store import Arrival, Counts, store_page
 from server.services.sealing import kept_page
 from server.services.sources import load_source
-from server.store import log_queries, source_queries
+from server.store import log_queries, push_queries, source_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
 from shared.clock import Clocks
@@ -23,6 +23,7 @@ async def replay(
 
     It can be broken off and repeated. A row whose source told when it changed ends as the newest page has it; one that
     did not ends as the last page has it, as when the pages came. What is gone from the source stays gone.
+    Vendors' calls that no stream understood wait for the worker again.
     """
     async with db.writing() as connection:
         row, source = await load_source(connection, name)
@@ -31,6 +32,7 @@ async def replay(
         run = await source_queries.begin_run(
             connection, {**started, "actor": entry.actor, "started_ms": clocks.wall_ms()}
         )
+        await push_queries.wait_again(connection, name)
         await log_queries.append(connection, entry)
     counts, done, after = Counts(), 0, 0
     while True:

@@ -80,6 +80,11 @@ async def source(connection: AsyncConnection, name: str) -> SourceRow | None:
     return None if row is None else SourceRow(*row)
 
 
+async def take_turn(connection: AsyncConnection, name: str) -> None:
+    """Calls of one source are stored one after the other, until the transaction ends."""
+    await connection.execute(select(data_sources.c.id).where(data_sources.c.id == name).with_for_update())
+
+
 async def put_source(connection: AsyncConnection, row: SourceRow, at_ms: WallMs) -> None:
     """Add a source, or change its file; a change gives it a new chance."""
     values = {name: getattr(row, name) for name in SourceRow.__slots__}

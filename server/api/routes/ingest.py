@@ -13,6 +13,7 @@ from server.connectors.push.signature import Stamp
 from server.services import hooks, push
 from server.services.push import PushCall
 from server.services.sync_worker import secrets_of
+from shared.clock import WallMs
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"], dependencies=[signed])
 
@@ -72,17 +73,20 @@ async def take_hook(
 ) -> Response:
     """Take a vendor's call, and answer as the vendor wants it; the rows in it are worked on a moment later."""
     secrets = secrets_of(context.config)
-    await hooks.receive(context.db, source, await _call(request, vendor), secrets, caller.at_ms)
+    await hooks.receive(context.db, source, await _call(request, vendor, caller.at_ms), secrets, caller.at_ms)
     answer = ANSWERS[vendor]
     return Response(answer.body, media_type=answer.media_type)
 
 
 @router.get("/hooks/{vendor}/{source}")
-async def echo_hook(request: Request, context: ContextDep, vendor: Vendor, source: SourcePath) -> Response:
+async def echo_hook(
+    request: Request, context: ContextDep, caller: CallerDep, vendor: Vendor, source: SourcePath
+) -> Response:
     """Answer WeCom's question whether the address is ours."""
-    text = await hooks.echo(context.db, source, await _call(request, vendor), secrets_of(context.config))
+    call = await _call(request, vendor, caller.at_ms)
+    text = await hooks.echo(context.db, source, call, secrets_of(context.config))
     return Response(text, media_type="text/plain")
 
 
-async def _call(request: Request, vendor: Vendor) -> HookCall:
-    return HookCall(vendor, await request.body(), dict(request.headers), dict(request.query_params))
+async def _call(request: Request, vendor: Vendor, at_ms: WallMs) -> HookCall:
+    return HookCall(vendor, await request.body(), dict(request.headers), dict(request.query_params), at_ms / 1000)

@@ -39,6 +39,8 @@ def _gunzipped(body: bytes) -> bytes:
         raise UnsupportedError("the body is no gzip") from error
     if not packed.eof and len(plain) <= MOST_BYTES:
         raise UnsupportedError("the gzip is cut")
+    if packed.unused_data:
+        raise UnsupportedError("something follows the gzip; pack the body as one")
     return plain
 
 

@@ -14,7 +14,7 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from server.connectors.push.errors import BodyError, SignatureError
-from server.connectors.push.signature import same
+from server.connectors.push.signature import check_time, same
 
 Vendor: TypeAlias = Literal["shopify", "woocommerce", "kuaidi100", "wecom"]
 
@@ -40,6 +40,7 @@ class HookCall:
     headers: Mapping[str, str]
     """Names in lower case."""
     query: Mapping[str, str]
+    now_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ def _wecom_text(call: HookCall, secrets: HookSecrets, encrypted: str) -> bytes:
     made = wecom_signature(secrets.secret, call.query.get("timestamp", ""), call.query.get("nonce", ""), encrypted)
     if not same(call.query.get("msg_signature", ""), made):
         raise SignatureError("msg_signature is wrong")
+    check_time(call.query.get("timestamp", ""), call.now_s)
     return wecom_decrypted(encrypted, secrets)
 
 

@@ -21,10 +21,12 @@ import uvicorn
 from sqlalchemy import select
 
 from server.connectors.push.signature import sign
+from server.connectors.source_file import read_source
 from server.services import hooks, push, sources
+from server.services.replay import replay
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
-from server.store.source_tables import fact_quarantine, hook_bodies, push_nonces, push_replies
+from server.store.source_tables import fact_quarantine, hook_bodies, push_nonces, push_replies, sync_runs
 from shared.clock import system_clocks
 from tests.server.api.company import World
 from tests.support.loopback import free_port, wait_for_listener
@@ -221,6 +223,18 @@ async def test_one_of_two_copies_at_once_is_taken(any_world: World) -> None:
     assert sorted(answer.status_code for answer in answers) == [202, 401]
 
 
+async def test_a_batch_sent_again_while_the_first_is_stored_gets_the_same_answer(any_world: World) -> None:
+    world = any_world
+    await add(world, CRM)
+    body = batch(deal("1"), deal("2"))
+    answers = await asyncio.gather(
+        *(post(world, "/api/v1/ingest/crm/deal", body, **headers(world, body)) for _ in range(5))
+    )
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert len({answer.text for answer in answers}) == 1
+    assert await count(world, sync_runs) == 1
+
+
 async def test_nonces_and_answers_are_forgotten(world: World) -> None:
     await add(world, CRM)
     body = batch(deal("1"))
@@ -268,6 +282,24 @@ async def test_a_call_that_fits_no_stream_waits_and_one_without_rows_is_an_error
     async with world.db.reading() as connection:
         errors = list(await connection.scalars(select(hook_bodies.c.error).order_by(hook_bodies.c.id)))
     assert errors == [None, "schema_changed"]
+
+
+async def test_a_call_that_no_stream_understood_is_tried_again_on_replay(any_world: World) -> None:
+    world = any_world
+    await add(
+        world, SHOP.replace("    key: id\n", "    rows: orders\n    key: id\n").replace("each: line", "rows: none")
+    )
+    body = json.dumps(ORDER).encode()
+    await post(world, "/api/v1/hooks/shopify/shop", body, **shop_headers(body))
+    assert await hooks.work_off(world.db, world.time.clocks) == 1
+    assert await count(world, FACT_TABLES["sales_order"]) == 0
+    await add(world, SHOP)
+    assert await hooks.work_off(world.db, world.time.clocks) == 0, "not before somebody asks for it"
+    stream = read_source(SHOP, "s.yaml").streams[0]
+    entry = Entry(world.time.now_ms, "it", "source.replay", "shop")
+    await replay(world.db, "shop", stream, clocks=world.time.clocks, entry=entry)
+    assert await hooks.work_off(world.db, world.time.clocks) == 1
+    assert await count(world, FACT_TABLES["sales_order"]) == 1
 
 
 async def test_a_vendors_call_with_a_wrong_signature_is_not_kept(any_world: World) -> None:

@@ -160,7 +160,7 @@ async def test_a_call_of_kuaidi100_brings_the_parcel_and_its_steps(db: Database)
         last = {"nu": "YT1", "com": "yuantong", "state": state, "ischeck": "0", "data": told}
         param = json.dumps({"status": "polling", "message": "", "lastResult": last})
         body = urlencode({"param": param, "sign": kuaidi100_sign(param, "kuaidi100_salt")}).encode()
-        call = HookCall("kuaidi100", body, {}, {})
+        call = HookCall("kuaidi100", body, {}, {}, NOW_MS / 1000)
         await hooks.receive(db, "carrier_kuaidi100_push", call, SECRETS, NOW_MS)
         await hooks.work_off(db, CLOCKS)
     assert await stored(db, "carrier_kuaidi100_push", "shipment") == 1

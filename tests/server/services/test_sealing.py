@@ -318,7 +318,7 @@ async def test_a_vendor_s_call_is_kept_sealed_and_worked_on(db: Database) -> Non
     sign = base64.b64encode(hmac.digest(b"secret", body, "sha256")).decode()
     headers = {"x-shopify-hmac-sha256": sign, "x-shopify-webhook-id": "1"}
     secrets = Secrets(environ={"OA": "secret"})
-    assert await hooks.receive(db, "oa", HookCall("shopify", body, headers, {}), secrets, NOW_MS)
+    assert await hooks.receive(db, "oa", HookCall("shopify", body, headers, {}, NOW_MS / 1000), secrets, NOW_MS)
     assert b"34567" not in await dump(db)
     assert await hooks.work_off(db, system_clocks()) == 1
     assert await pay_of(db, "C-1") == MINOR

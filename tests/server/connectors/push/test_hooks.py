@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import os
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,7 +31,7 @@ MESSAGE = "<xml><FromUserName><![CDATA[zhang]]></FromUserName><CreateTime>176400
 
 
 def call(vendor: Vendor, body: bytes, headers: dict[str, str] | None = None, **query: str) -> HookCall:
-    return HookCall(vendor, body, headers or {}, query)
+    return HookCall(vendor, body, headers or {}, query, 1_764_000_000)
 
 
 def test_shopify() -> None:
@@ -96,6 +97,16 @@ def test_a_message_of_wecom_becomes_json() -> None:
 def test_wecom_asks_whether_the_address_is_ours() -> None:
     cipher = encrypted("4021")
     assert wecom_echo(signed(cipher, echostr=cipher), WECOM) == b"4021"
+
+
+@pytest.mark.parametrize("off_s", [-301, 301])
+def test_an_old_call_of_wecom_is_refused(off_s: int) -> None:
+    cipher = encrypted(MESSAGE)
+    for good in (signed(cipher, envelope(cipher)), signed(cipher, echostr=cipher)):
+        read = wecom_echo if "echostr" in good.query else take
+        assert read(replace(good, now_s=good.now_s + off_s // 2), WECOM)
+        with pytest.raises(SignatureError, match="old"):
+            read(replace(good, now_s=good.now_s + off_s), WECOM)
 
 
 def test_a_message_of_wecom_for_somebody_else_or_with_a_document_type_is_refused() -> None:

@@ -76,6 +76,8 @@ def test_a_packed_body_is_unpacked_and_a_bomb_is_not() -> None:
         unpacked(gzip.compress(b" " * (MOST_BYTES + 1)), "gzip")
     with pytest.raises(UnsupportedError, match="cut"):
         unpacked(gzip.compress(BODY)[:-9], "gzip")
+    with pytest.raises(UnsupportedError, match="follows"):
+        unpacked(gzip.compress(BODY) + gzip.compress(BODY), "gzip")
     with pytest.raises(UnsupportedError):
         unpacked(BODY, "gzip")
     with pytest.raises(UnsupportedError):
