@@ -10,6 +10,7 @@ from server.connectors.dialects import DIALECTS
 from server.connectors.errors import ReplyError
 from server.connectors.paths import look
 from server.connectors.source_file import Paging, Source, Stream, Success
+from server.connectors.tables import is_table, table_rows
 from shared.errors import DataError
 
 SHOWN = 200
@@ -30,6 +31,8 @@ def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
     """The rows of a reply; ReplyError when it is none, or says that the call failed."""
     if len(body) > source.limits.max_page_bytes:
         raise ReplyError(f"{len(body)} bytes, at most {source.limits.max_page_bytes}", "too_large", retry=False)
+    if source.kind == "file" and is_table(body):
+        return Page(list(table_rows(body)))
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
