@@ -26,7 +26,7 @@ from shared.errors import ConfigError
 T = TypeVar("T")
 
 RUN_FACTS = ("source", "stream", "state", "pages", "added", "changed", "unchanged", "waiting", "deleted", "error")
-STATUS_FACTS = ("source", "stream", "state", "fresh_until", "last_ok", "next", "stale", "last_run", "error")
+STATUS_FACTS = ("source", "stream", "state", "fresh_until", "last_ok", "next", "stale", "last_run", "rows", "error")
 REPLAY_FACTS = ("stream", "added", "changed", "unchanged", "waiting")
 
 
@@ -143,6 +143,7 @@ def _status(state: SourceState, stream: StreamState) -> dict[str, Any]:
         "next": None if row.next_ms in (0, NEVER_MS) else _time(row.next_ms),
         "stale": stream.stale(now_ms()),
         "last_run": None if newest is None else newest.state,
+        "rows": None if newest is None else newest.added + newest.changed + newest.unchanged + newest.waiting,
         "error": None if newest is None else newest.error,
     }
 
