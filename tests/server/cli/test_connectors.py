@@ -71,7 +71,7 @@ def test_a_source_is_added_run_and_told_about(config: Path, tmp_path: Path) -> N
         assert len(system.calls) == asked
     states = {one["stream"]: one for one in json.loads(muster("status", "-c", config, "--json"))}
     assert states["customer"]["state"] == "ok"
-    assert states["customer"]["rows"] == 2
+    assert states["customer"]["rows"] == 3, "the one without a key came too"
     assert states["customer"]["stale"] is False
 
 
