@@ -24,6 +24,7 @@ from server.api.routes import (
     fact_review,
     grid,
     health,
+    identity_links,
     imports,
     ingest,
     leave,
@@ -51,7 +52,7 @@ from shared.clock import Clocks, system_clocks
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
     notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, fact_review, ingest,
-    logs, health, live, document,
+    identity_links, logs, health, live, document,
 )  # fmt: skip
 
 

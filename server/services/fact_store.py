@@ -27,7 +27,7 @@ from server.services.sealing import (
     sealer_of,
     waiting_place,
 )
-from server.store import attribute_writes, fact_queries, waiting_queries
+from server.store import attribute_writes, fact_queries, source_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow
 from server.store.fact_rows import as_values, layout, payload_hash, sealed_values
 from server.store.fact_tables import FACT_TABLES
@@ -97,6 +97,7 @@ class _New:
 
 async def store_page(connection: AsyncConnection, arrival: Arrival, rows: Iterable[Mapped | Rejected]) -> Counts:
     """Store what fits and let the rest wait, in the caller's transaction; twice the same changes nothing."""
+    await source_queries.hold(connection, arrival.source)  # a link of its people is seen whole, or not at all
     sealer = await sealer_of(connection) if has_pay(arrival.fact) else None
     good: list[_New] = []
     bad: list[Rejected] = []

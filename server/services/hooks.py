@@ -125,7 +125,7 @@ async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
     async with db.writing() as connection:
         if not await push_queries.set_body_done(connection, body.id, now_ms, None):
             return  # another process was faster
-        await source_queries.take_turn(connection, body.source)
+        await source_queries.hold(connection, body.source)
         row, source = await load_source(connection, body.source)
         plain = await open_bytes(connection, body.body, _place(body.source, body.received_ms))
         found = [read for stream in source.streams if (read := _read(source, stream, plain)) is not None]

@@ -53,7 +53,7 @@ async def accept(db: Database, call: PushCall, secrets: Secrets, now_ms: WallMs)
     key = call.key or batch.batch_id
     async with db.writing() as connection:
         digest = await _digest(connection, call, stream)
-        await source_queries.take_turn(connection, call.source)
+        await source_queries.hold(connection, call.source)
         await _once(connection, call, source, now_ms)
         known = await push_queries.reply_of(connection, call.source, key)
         if known is not None:

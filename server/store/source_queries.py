@@ -80,9 +80,13 @@ async def source(connection: AsyncConnection, name: str) -> SourceRow | None:
     return None if row is None else SourceRow(*row)
 
 
-async def take_turn(connection: AsyncConnection, name: str) -> None:
-    """Calls of one source are stored one after the other, until the transaction ends."""
-    await connection.execute(select(data_sources.c.id).where(data_sources.c.id == name).with_for_update())
+async def hold(connection: AsyncConnection, name: str) -> None:
+    """Nobody else stores rows of the source, or links its people, until this transaction ends.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "sqlite":
+        await connection.execute(select(data_sources.c.id).where(data_sources.c.id == name).with_for_update())
 
 
 async def put_source(connection: AsyncConnection, row: SourceRow, at_ms: WallMs) -> None:

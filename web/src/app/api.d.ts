@@ -2798,6 +2798,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/identity-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Unmatched Ids
+         * @description Ids that rows name and that are nobody's.
+         */
+        get: operations["unmatched_ids"];
+        put?: never;
+        /**
+         * Link Id
+         * @description Say whose an id is from a day on.
+         */
+        post: operations["link_id"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity-links/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unlink Id
+         * @description Take a link back.
+         */
+        post: operations["unlink_id"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -5975,6 +6019,36 @@ export interface components {
             at_ms: number;
         };
         /**
+         * LinkBody
+         * @description Whose an id is; both days inclusive, without a last one open.
+         */
+        LinkBody: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /** Employee */
+            employee: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to?: string | null;
+        };
+        /**
+         * LinkedView
+         * @description What became of stored rows.
+         */
+        LinkedView: {
+            /**
+             * Rows
+             * @description Rows that are somebody else's by that.
+             */
+            rows: number;
+        };
+        /**
          * LoginBody
          * @description Credentials.
          */
@@ -8686,6 +8760,52 @@ export interface components {
         TouchedView: {
             /** Days */
             days: number;
+        };
+        /**
+         * UnlinkBody
+         * @description A link by its id and first day.
+         */
+        UnlinkBody: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+        };
+        /**
+         * UnmatchedIdView
+         * @description An id that rows of a fact name and that is nobody's on their days.
+         */
+        UnmatchedIdView: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /** Fact */
+            fact: string;
+            /** Rows */
+            rows: number;
+            /** First Ms */
+            first_ms: number | null;
+            /** Last Ms */
+            last_ms: number | null;
+            /**
+             * Suggested
+             * @description Employees whose number or name is exactly the id.
+             */
+            suggested: string[];
+        };
+        /**
+         * UnmatchedIdsView
+         * @description Ids of most rows first.
+         */
+        UnmatchedIdsView: {
+            /** Rows */
+            rows: components["schemas"]["UnmatchedIdView"][];
         };
         /**
          * UnmatchedListView
@@ -14123,6 +14243,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    unmatched_ids: {
+        parameters: {
+            query?: {
+                source?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnmatchedIdsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    link_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    unlink_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnlinkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedView"];
                 };
             };
             /** @description What went wrong, as a code. */
