@@ -90,6 +90,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     data: Path = Path()
     """Folder of the database, locks and exports; relative to the configuration file."""
+    files: Path = Path("files")
+    """Folder that business systems leave their files in; relative to the settings' file."""
     secrets: Path = Path("secrets")
     """Folder with a file of mode 0600 for each ``${secret:name}`` of sources; relative to the settings' file."""
     company: str = ""
@@ -190,7 +192,13 @@ def _absolute(config: ServerConfig, base: Path) -> ServerConfig:
     if mail is not None and mail.password_file is not None:
         mail = msgspec.structs.replace(mail, password_file=base / mail.password_file)
     return msgspec.structs.replace(
-        config, data=data, secrets=base / config.secrets, database=database, broker=broker, mail=mail
+        config,
+        data=data,
+        secrets=base / config.secrets,
+        files=base / config.files,
+        database=database,
+        broker=broker,
+        mail=mail,
     )
 
 

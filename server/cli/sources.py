@@ -59,6 +59,7 @@ def run(name: str, stream: str | None, config: Path, *, whole: bool, confirmed: 
                 clocks=system_clocks(),
                 holder=holder_name(),
                 actor=ACTOR,
+                files=settings.files,
                 whole=whole,
                 confirmed=confirmed,
                 progress=tell,

@@ -75,7 +75,8 @@ async def _run(db: Database, config: ServerConfig, clocks: Clocks, name: str, st
         return [stream for stream in source.streams if stream.id in streams]
 
     try:
-        await run_source(db, name, due, secrets_of(config), Order(clocks=clocks, holder=holder_name()))
+        order = Order(clocks=clocks, holder=holder_name(), files=config.files)
+        await run_source(db, name, due, secrets_of(config), order)
     except MusterError as error:
         log.warning("source_not_run", source=name, reason=str(error))
         await _wait_longer(db, name, streams, clocks)

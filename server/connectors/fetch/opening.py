@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from random import Random
 
 import structlog
@@ -16,6 +17,7 @@ from server.connectors.fetch.asking import Asker
 from server.connectors.fetch.auth import SignIn
 from server.connectors.fetch.client import Client, LaterError, Sleep
 from server.connectors.fetch.database import DatabaseAsker
+from server.connectors.fetch.files import file_pages
 from server.connectors.fetch.paging import Ask, Fetched, Pass, Values
 from server.connectors.fetch.position import Position
 from server.connectors.fetch.retry import delay_s
@@ -32,16 +34,25 @@ class Opened:
     """A source that can be asked; a page that fails is tried again, as long as that may help."""
 
     source: Source
-    once: Callable[[Stream], Ask]
-    """How a page of a stream is asked for, once."""
+    once: Callable[[Stream], Ask] | None
+    """How a page of a stream is asked for, once; None where files are read."""
     sleep: Sleep
     random: Random
+    files: Path | None = None
+    """Folder of the server that the source leaves its files in."""
 
     def asks(self, stream: Stream) -> Ask:
         """How a page of the stream is got; ReplyError when it can not be had."""
         return partial(self._ask, stream)
 
+    def fetches(self, stream: Stream, about: Pass, values: Values) -> AsyncIterator[Fetched]:
+        """The pages of a pass over the stream."""
+        if self.files is not None:
+            return file_pages(self.files, self.source, stream, about)
+        return paging.pages(stream.page, self.asks(stream), about, values)
+
     async def _ask(self, stream: Stream, values: Values) -> Page:
+        assert self.once is not None  # noqa: S101  (files are not asked)
         once, failures = self.once(stream), 0
         while True:
             try:
@@ -58,7 +69,12 @@ class Opened:
 
 @asynccontextmanager
 async def opened(
-    source: Source, secrets: Secrets, *, sleep: Sleep = asyncio.sleep, random: Random | None = None
+    source: Source,
+    secrets: Secrets,
+    *,
+    files: Path = Path("files"),
+    sleep: Sleep = asyncio.sleep,
+    random: Random | None = None,
 ) -> AsyncIterator[Opened]:
     """The source, ready to be asked; ConfigError says what its file or a secret lacks."""
     if missing := missing_for_asking(source):
@@ -78,18 +94,21 @@ async def opened(
                 yield Opened(source, lambda stream: partial(database.ask, stream), sleep, chance)
             finally:
                 await database.close()
+        case "file":
+            yield Opened(source, None, sleep, chance, files)
         case _:
             raise ConfigError(f"{source.source}: a source of kind {source.kind} is not asked, it sends")
 
 
 async def read_pass(
-    ask: Ask, source: Source, stream: Stream, position: Position, *, now: datetime, ids: Sequence[str] = ()
+    at: Opened, stream: Stream, position: Position, *, now: datetime, ids: Sequence[str] = ()
 ) -> AsyncIterator[tuple[Fetched, Position]]:
     """Pages of a pass, each with the position to be kept with its rows; the last is through."""
+    source = at.source
     since = position.start(stream, source.zone)
     about = Pass(source.zone, now.astimezone(source.zone).date(), since, position.after, ids)
     known = position
-    async for fetched in paging.pages(stream.page, ask, about, {"since": since, "until": now}):
+    async for fetched in at.fetches(stream, about, {"since": since, "until": now}):
         known = known.past(stream, source.zone, fetched.rows, fetched.after, now)
         if fetched.covered is not None:
             known = Position(known.since, fetched.covered, fetched.after)
