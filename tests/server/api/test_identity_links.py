@@ -40,6 +40,9 @@ streams:
       customer_key: {const: c}
       paid_at: {path: at, as: datetime}
       employee_key: agent
+  - fact: training_result
+    key: id
+    map: {course_key: {const: k}, occurred_at: {path: at, as: datetime}, trainer_key: trainer}
 """
 SOURCE: Source = read_source(TEXT, "desk.yaml")
 OWNER = [{"id": "c", "from": "2026-01-01", "agent": "boss"}]
@@ -105,6 +108,22 @@ async def test_rows_follow_a_link_by_their_days_and_so_does_what_hangs_on_them(d
     assert (await desk.post("hr", "/api/identity-links/remove", gone)).json() == {"rows": 1}
     assert {owner for _, owner in (await whose(desk.db)).values()} == {None}
     assert (await desk.post("hr", "/api/identity-links/remove", gone)).status_code == 404
+
+
+async def test_who_trained_follows_a_link_too(desk: World) -> None:
+    await load(desk.db, 2, [{"id": "1", "at": "2026-03-01 09:00:00", "trainer": "t"}], desk.time.now_ms)
+    table = FACT_TABLES["training_result"]
+
+    async def trainer() -> str | None:
+        async with desk.db.reading() as connection:
+            found: str | None = (await connection.execute(select(table.c.trainer))).scalar_one()
+        return found
+
+    assert await link(desk, "t", "e1", "2026-03-01") == {"rows": 0}, "the row is not about the trainer"
+    assert await trainer() == "e1"
+    gone = {"source": "desk", "employee_key": "t", "valid_from": "2026-03-01"}
+    await desk.post("hr", "/api/identity-links/remove", gone)
+    assert await trainer() is None
 
 
 async def test_an_id_is_one_persons_on_each_day(desk: World) -> None:
