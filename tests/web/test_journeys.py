@@ -1,5 +1,6 @@
 """What people come for: sign in and out, watch a day, read a score, match a number, keep to one's own scope."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, time
 
@@ -56,10 +57,12 @@ def test_an_address_of_another_site_is_no_way_out_of_the_login(visits: Visits) -
 def test_an_expired_session_leads_to_the_login_and_back(visits: Visits, company: Company) -> None:
     page = visits.open("manager", "/people").page
     expect(page.get_by_role("table", name="员工名单")).to_be_visible()
+    page.get_by_role("searchbox").fill("何")
+    expect(page).to_have_url(re.compile("q="))
     company.end_sessions("manager")
     visits.forget("manager")
-    page.get_by_role("searchbox").fill("何")
-    expect(page.get_by_text("登录已过期")).to_be_visible()
+    # The page finds out by itself when the server looks at its open streams again.
+    expect(page.get_by_text("登录已过期")).to_be_visible(timeout=30_000)
     sign_in(page, "manager")
     expect(page.get_by_role("heading", level=1, name="员工")).to_be_visible()
     expect(page.get_by_role("searchbox")).to_have_value("何")
