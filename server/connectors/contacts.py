@@ -132,5 +132,8 @@ def _paths(value: Value) -> Iterator[Path]:
         yield value.path
     if value.when is not None:
         yield value.when.path
+    if value.pick is not None:
+        yield from (value.pick.path, value.pick.of)
+        yield from (among.path for among in (*value.pick.where, *value.pick.unless))
     for part in (*(value.first_of or ()), *(value.join or ())):
         yield from _paths(part)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from server.connectors.convert import Reading, convert, is_empty
 from server.connectors.paths import OUTER, Path, look
-from server.connectors.source_file import Among, Source, Stream, Value
+from server.connectors.source_file import Among, Pick, Source, Stream, Value
 from server.facts.catalogue import FACTS
 from server.facts.codes import Code, Fault
 from server.facts.fields import Fact
@@ -267,7 +267,26 @@ def _raw(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
         return _first(spec.first_of, row, stream, reading)
     if spec.join is not None:
         return _joined([_value(part, row, stream, reading) for part in spec.join])
+    if spec.pick is not None:
+        return _picked(spec.pick, row)
     return spec.const
+
+
+def _picked(pick: Pick, row: _Row) -> Any:
+    """What the chosen element says, or the number of those that were to choose from; without a list nothing."""
+    items = row.look(pick.path)
+    if items is None:
+        return None
+    if not isinstance(items, list):
+        raise DataError(f"expected a list, got {type(items).__name__}", "schema_changed")
+    found = [
+        one
+        for one in map(_Row, items[pick.skip :])
+        if all(_says(among, one) for among in pick.where) and not any(_says(among, one) for among in pick.unless)
+    ]
+    if pick.take == "count":
+        return len(found)
+    return found[0 if pick.take == "first" else -1].look(pick.of) if found else None
 
 
 def _first(parts: Iterable[Value], row: _Row, stream: Stream, reading: Reading) -> Any:

@@ -54,14 +54,37 @@ class Among(Spec):
         return value in self.among and type(value) in {type(item) for item in self.among}
 
 
+class Pick(Spec):
+    """One of the elements of a list, in the order in which they come, or how many there are."""
+
+    path: Where
+    """The list."""
+    skip: int = Field(0, ge=0, le=1_000)
+    """So many of the first ones do not count, whatever they say."""
+    where: tuple[Among, ...] = ()
+    """Only elements that say all of these,"""
+    unless: tuple[Among, ...] = ()
+    """and none of those."""
+    take: Literal["first", "last", "count"]
+    of: Where = ()
+    """The place in the element."""
+
+    @model_validator(mode="after")
+    def _of_an_element(self) -> "Pick":
+        if (self.take == "count") == bool(self.of):
+            raise ValueError("first and last need of, a place in the element; count has none")
+        return self
+
+
 class Value(Spec):
-    """Where a field comes from: exactly one of path, const, first_of, join; then maybe ``values`` or ``as``."""
+    """Where a field comes from: exactly one of path, const, first_of, join, pick; then maybe ``values`` or ``as``."""
 
     path: Where | None = None
     const: str | int | bool | None = None
     first_of: tuple["Value", ...] | None = Field(None, min_length=2)
     join: tuple["Value", ...] | None = Field(None, min_length=1)
     """Parts of a key, put together with ``|``; a part that is empty makes the whole empty."""
+    pick: Pick | None = None
     values: dict[str, str | int | bool | None] | None = Field(None, min_length=1)
     """By what the source says, as text; null: that is as good as nothing."""
     as_: As | None = Field(None, alias="as")
@@ -76,9 +99,11 @@ class Value(Spec):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Value":
-        named = [name for name in ("path", "const", "first_of", "join") if getattr(self, name) is not None]
+        named = [name for name in ("path", "const", "first_of", "join", "pick") if getattr(self, name) is not None]
         if len(named) != 1:
-            raise ValueError(f"expected exactly one of path, const, first_of, join; got {', '.join(named) or 'none'}")
+            raise ValueError(
+                f"expected exactly one of path, const, first_of, join, pick; got {', '.join(named) or 'none'}"
+            )
         if self.values is not None and self.as_ is not None:
             raise ValueError("values and as exclude each other")
         return self

@@ -21,3 +21,25 @@ def test_what_a_map_reads_is_kept_be_it_a_column_that_becomes_a_row() -> None:
     }
     row = {"id": 1, "at": "2026-03-02", "WeChat": "4"}
     assert without_contacts([{**row, "Phone": "138"}], Stream.model_validate(text)) == [row]
+
+
+def test_what_a_map_picks_out_of_a_list_is_kept() -> None:
+    text = {
+        "fact": "ticket",
+        "key": "id",
+        "map": {
+            "status": {"const": "open"},
+            "created_at": {
+                "pick": {
+                    "path": "mobile",
+                    "where": [{"path": "tel", "among": [1]}],
+                    "unless": [{"path": "fax", "among": [1]}],
+                    "take": "first",
+                    "of": "street",
+                }
+            },
+        },
+    }
+    row = {"id": 1, "mobile": [{"tel": 1, "fax": 2, "street": "2026-03-02"}]}
+    phoned = {**row, "mobile": [{**row["mobile"][0], "Phone": "138"}], "email": "a@example.com"}
+    assert without_contacts([phoned], Stream.model_validate(text)) == [row]

@@ -131,6 +131,61 @@ streams:
     assert only([7, "C7"], text) == {"source_key": "7", "customer_key": "C7"}
 
 
+PICKS = """\
+source: desk
+kind: http_json
+streams:
+  - fact: ticket
+    key: id
+    map:
+      created_at: {pick: {path: said, take: first, of: at}, as: datetime}
+      status: {const: open}
+      first_reply_at:
+        as: datetime
+        pick:
+          {path: said, skip: 1, where: [{path: public, among: [true]}], unless: [{path: by.id, among: [null]}],
+           take: first, of: at}
+      solved_at: {pick: {path: said, where: [{path: new, among: [3]}], take: last, of: at}, as: datetime}
+      reopens: {pick: {path: said, where: [{path: new, among: [2]}], take: count}}
+"""
+
+
+def _said(day: int, new: int | None = None, *, public: bool = True, by: int | None = 7) -> dict[str, Any]:
+    return {"at": f"2026-03-{day:02}T08:00:00Z", "public": public, "by": {"id": by}, "new": new}
+
+
+def test_one_is_picked_out_of_a_list() -> None:
+    said = [_said(1), _said(2, by=None), _said(3, public=False), _said(4, 3), _said(5, 2), _said(6, 3), _said(7, 2)]
+    assert only({"id": 1, "said": said}, PICKS) == {
+        "source_key": "1",
+        "created_at": "2026-03-01T08:00:00Z",
+        "occurred_at": "2026-03-01T08:00:00Z",
+        "status": "open",
+        "first_reply_at": "2026-03-04T08:00:00Z",
+        "solved_at": "2026-03-06T08:00:00Z",
+        "reopens": 2,
+    }
+
+
+def test_an_element_that_is_not_there_says_nothing() -> None:
+    found = only({"id": 1, "said": [_said(1)]}, PICKS)
+    assert found.keys() == {"source_key", "created_at", "occurred_at", "status", "reopens"}
+    assert found["reopens"] == 0
+
+
+@pytest.mark.parametrize("said", [{"at": 1}, "text", 5])
+def test_what_is_no_list_is_a_changed_schema(said: Any) -> None:
+    [one] = mapped([{"id": 1, "said": said}], PICKS)
+    assert isinstance(one, Rejected)
+    assert {fault.code for fault in one.faults} == {"schema_changed"}
+
+
+def test_a_row_without_the_list_says_nothing_by_it() -> None:
+    [one] = mapped([{"id": 1}], PICKS)
+    assert isinstance(one, Rejected)
+    assert one.codes == ("missing_time",)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

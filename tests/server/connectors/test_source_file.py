@@ -47,6 +47,11 @@ def test_a_good_file_is_read() -> None:
             "line 9, streams[0].map.customer_key.eval: unknown",
         ),
         (("customer_key: id", "customer_key: {path: 'a..b'}"), "line 9, streams[0].map.customer_key.path: 'a..b'"),
+        (
+            ("customer_key: id", "customer_key: {pick: {path: ids, take: first}}"),
+            "line 9, streams[0].map.customer_key.pick: first and last need of, a place in the element; count has none",
+        ),
+        (("customer_key: id", "customer_key: {pick: {path: ids, take: any}}"), "line 9, streams[0].map.customer_key"),
         (("    key: id\n", ""), "line 6, streams[0]: key is missing"),
         (("customer_key: id", "customer_key: !!python/object:os.system id"), "line 9, streams[0].map.customer_key: "),
         (("source: shop", "source: shop\nsource: two"), "line 2"),
