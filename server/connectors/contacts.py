@@ -22,6 +22,7 @@ CONTACTS = frozenset(
         "customer_phone",
         "default_address",
         "email",
+        "email_recipients",
         "fax",
         "id_card",
         "id_number",

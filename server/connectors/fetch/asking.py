@@ -104,7 +104,9 @@ def _procedure(source: Source, stream: Stream, values: Values) -> Request:
             method, params = "call", _odoo_search(stream, values)
         case _:
             params = fill(call.params, values)
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    body = {"id": 1, "method": method, "params": params}
+    if source.dialect != "tryton":  # it puts the result in an envelope only for exactly these three
+        body = {"jsonrpc": "2.0", **body}
     return Request(call.path, "POST", json=body, headers=call.headers)
 
 

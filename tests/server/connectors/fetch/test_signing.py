@@ -186,6 +186,7 @@ async def test_tryton_is_logged_in_to_and_asked_by_domain() -> None:
     asked = system.calls[1]
     assert asked.headers["Authorization"] == "Session " + base64.b64encode(b"ann:7:s3ss10n").decode()
     assert asked.body["params"][0] == [["active", "=", True], ["id", ">", 5]]
+    assert [call.body.keys() for call in system.calls] == [{"id", "method", "params"}] * 2, "else no envelope comes"
 
 
 async def test_whoever_is_refused_does_not_try_again() -> None:
