@@ -52,6 +52,7 @@ async def settle(connection: AsyncConnection, touched: Sequence[Row]) -> None:
         candidates[customer].append(order)
     first = {customer: min(orders) for customer, orders in candidates.items() if orders}
     before = {order for orders in marked.values() for order in orders}
+    before.update(await _still_marked(connection, {own_key(row) for row in touched if row.get("first_valid")}))
     await _mark(connection, before - set(first.values()), None)
     await _mark(connection, set(first.values()) - before, True)
 
@@ -84,13 +85,28 @@ async def _marked(connection: AsyncConnection, customers: Collection[str]) -> di
     return found
 
 
-async def _valid(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[tuple[str, _Order]]:
-    """Those of the rows that are valid orders of somebody."""
-    found: list[tuple[str, _Order]] = []
+async def _still_marked(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[_Order]:
+    """Those of the rows that have the mark, though they may be nobody's orders by now."""
+    table, found = _ORDERS.c, list[_Order]()
+    for source, own in _by_source(keys).items():
+        for part in _parts(own):
+            same = (table.source == source, table.source_key.in_(part), table.first_valid.is_not(None))
+            rows = await connection.execute(select(table.paid_at_ms, table.source, table.source_key).where(*same))
+            found += [_Order(paid_at_ms or 0, *key) for paid_at_ms, *key in rows]
+    return found
+
+
+def _by_source(keys: Collection[tuple[str, str]]) -> dict[str, list[str]]:
     by_source: dict[str, list[str]] = defaultdict(list)
     for source, key in sorted(keys):
         by_source[source].append(key)
-    for source, own in by_source.items():
+    return by_source
+
+
+async def _valid(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[tuple[str, _Order]]:
+    """Those of the rows that are valid orders of somebody."""
+    found: list[tuple[str, _Order]] = []
+    for source, own in _by_source(keys).items():
         for part in _parts(own):
             same = (_ORDERS.c.source == source, _ORDERS.c.source_key.in_(part), _ORDERS.c.customer_key.is_not(None))
             found += _read(await connection.execute(_orders().where(*same, *_VALID)))
