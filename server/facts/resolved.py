@@ -105,6 +105,26 @@ class ComplaintResolved(Resolved):
     """The same customer complained about the same order or matter up to 7 days before."""
     counted: bool | None = None
     """By logistics, and the first of its order within 7 days."""
+    parcel_courier: Key | None = None
+    """The person who carried the parcel it names."""
+    order_courier: Key | None = None
+    """The person who carried the first parcel of its order."""
+
+
+class LedgerBudgetResolved(Resolved):
+    """What other revisions and booked entries say about a budget line."""
+
+    replaced_on: Day | None = None
+    """When the next revision of the line was approved."""
+    booked_minor: Minor | None = None
+    """Booked on the line: debit less credit; empty without an entry."""
+
+
+class LedgerEntryResolved(Resolved):
+    """Where an entry belongs among budgets."""
+
+    booked_in: Key | None = None
+    """Month of its day."""
 
 
 class FunnelEventResolved(Resolved):
@@ -177,6 +197,8 @@ RESOLVED: dict[str, type[Resolved]] = {
     "shipment_event": ShipmentEventResolved,
     "damage_report": DamageReportResolved,
     "complaint": ComplaintResolved,
+    "ledger_budget": LedgerBudgetResolved,
+    "ledger_entry": LedgerEntryResolved,
     "funnel_event": FunnelEventResolved,
     "campaign_event": CampaignEventResolved,
     "content_post": ContentPostResolved,

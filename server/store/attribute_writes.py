@@ -12,9 +12,9 @@ from server.facts.resolve.rule import LINKS, Row, Rule
 from server.facts.resolve.rules import OWN_KEY, RULES, key_columns
 from server.store import first_orders, merged_customers
 from server.store.attribute_rows import write_attributes
+from server.store.company_zone import company_zone
 from server.store.fact_tables import FACT_TABLES
 from server.store.source_tables import identity_links
-from server.store.tables import sites
 
 Key: TypeAlias = tuple[Any, ...]
 _VALUES = 500
@@ -43,7 +43,7 @@ async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row
     if connection.dialect.name == "postgresql":
         # Of a table that has only just grown it would read all rows, for a handful of keys.
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
-    zone = await _company_zone(connection)
+    zone = await company_zone(connection)
     orders = list(queue.get("sales_order", ()))
     there = await _facts_with_rows(connection)
     while queue:
@@ -57,12 +57,6 @@ async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row
         orders += queue.get("sales_order", ())
     if orders:
         await first_orders.settle(connection, orders)
-
-
-async def _company_zone(connection: AsyncConnection) -> ZoneInfo:
-    """Of its first site; days of payments and the like are the company's, whichever source tells of them."""
-    name = await connection.scalar(select(sites.c.zone).order_by(sites.c.id).limit(1))
-    return ZoneInfo(name or "Asia/Shanghai")
 
 
 async def _apply(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from server.facts.resolve.rule import Cause, Causes, Row, Rule, each, in_order, own_key
+from server.facts.resolve.rule import Cause, Causes, Resolve, Row, Rule, each, in_order, own_key
 
 WITHIN_DAYS = 7
 
@@ -84,6 +84,16 @@ def _again(row: Row, complaints: Sequence[Row]) -> bool:
     return row["order_key"] is not None and any(_before(other, row) for other in complaints)
 
 
+def _courier(name: str) -> Resolve:
+    """Who carried the parcel; of several the first in order."""
+
+    def courier(_complaint: Row, causes: Causes, _zone: ZoneInfo) -> Row:
+        carried = [row["employee"] for row in in_order(causes["shipment"]) if row["employee"] is not None]
+        return {name: carried[0] if carried else None}
+
+    return each(courier)
+
+
 RULES = (
     Rule(
         "damage_report",
@@ -131,5 +141,19 @@ RULES = (
         (Cause("complaint", ("order_key",), ("occurred_on", "responsibility")),),
         _counted,
         ("occurred_on", "responsibility"),
+    ),
+    Rule(
+        "complaint",
+        ("tracking_no",),
+        ("parcel_courier",),
+        (Cause("shipment", ("tracking_no",), ("employee",)),),
+        _courier("parcel_courier"),
+    ),
+    Rule(
+        "complaint",
+        ("order_key",),
+        ("order_courier",),
+        (Cause("shipment", ("order_key",), ("employee",)),),
+        _courier("order_courier"),
     ),
 )

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from server.facts.resolve import commerce, logistics, media, people
+from server.facts.resolve import commerce, finance, logistics, media, people
 from server.facts.resolve.rule import Rule
 
-RULES: tuple[Rule, ...] = (*commerce.RULES, *logistics.RULES, *media.RULES, *people.RULES)
+RULES: tuple[Rule, ...] = (*commerce.RULES, *finance.RULES, *logistics.RULES, *media.RULES, *people.RULES)
 
 
 OWN_KEY = ("source", "source_key")

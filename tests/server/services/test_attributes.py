@@ -132,6 +132,12 @@ async def test_the_first_valid_order_of_a_customer_has_the_mark(db: Database) ->
     assert sorted(key for key, first in marked.items() if first) == ["2", "3"]
 
 
+async def test_an_order_that_is_nobodys_any_more_loses_the_mark(db: Database) -> None:
+    await put(db, "sales_order", order("1", "2026-03-01 10:00"))
+    await put(db, "sales_order", order("1", None, customer_key=None))
+    assert await settled(db, "sales_order", "first_valid") == {"1": None}
+
+
 @pytest.mark.parametrize(("refunded", "first"), [("2026-03-17", "later"), ("2026-03-18", "early")])
 async def test_a_whole_refund_within_15_days_takes_a_new_customer_away(db: Database, refunded: str, first: str) -> None:
     await put(db, "sales_order", order("early", "2026-03-02 23:30"), order("later", "2026-03-20 10:00"))
@@ -485,3 +491,39 @@ def test_every_attribute_is_set_by_one_rule() -> None:
         if (fact, name) not in {("sales_order", "first_valid"), ("customer", "root")}  # these look further
     )
     assert by_rules == declared
+
+
+def budget(key: str, revision: int, approved: str | None, **more: Any) -> dict[str, Any]:
+    row = {"source_key": key, "period": "2026-03", "account": "6601", "org_key": "logistics", "planned_minor": 100}
+    return {**row, "revision": revision, "approved_on": approved and day(approved), **more}
+
+
+def entry(key: str, on: str, debit: int, credit: int = 0, **more: Any) -> dict[str, Any]:
+    row = {"source_key": key, "posted_on": day(on), "account": "6601", "org_key": "logistics"}
+    return {**row, "debit_minor": debit, "credit_minor": credit, **more}
+
+
+async def test_a_budget_line_knows_its_next_revision_and_what_was_booked(db: Database) -> None:
+    await put(db, "ledger_entry", entry("1", "2026-03-31", 500), entry("2", "2026-03-01", 0, 50))
+    await put(db, "ledger_budget", budget("c", 3, "2026-03-20"), budget("a", 1, None), budget("b", 2, "2026-03-02"))
+    await put(db, "ledger_entry", entry("3", "2026-04-01", 7), entry("4", "2026-03-05", 9, org_key="finance"))
+    assert await settled(db, "ledger_budget", "replaced_on", "booked_minor") == {
+        "a": (day("2026-03-02"), 450),
+        "b": (day("2026-03-20"), 450),
+        "c": (None, 450),
+    }
+    await put(db, "ledger_entry", entry("3", "2026-03-30", 7))
+    assert (await settled(db, "ledger_budget", "booked_minor"))["c"] == 457
+
+
+@pytest.mark.usefixtures("people")
+async def test_a_complaint_is_about_whoever_carried_its_parcel(db: Database) -> None:
+    complaint = {"occurred_on": day("2026-03-05"), "responsibility": "logistics"}
+    await put(
+        db,
+        "complaint",
+        {**complaint, "source_key": "1", "tracking_no": "A"},
+        {**complaint, "source_key": "2", "order_key": "o"},
+    )
+    await put(db, "shipment", parcel("A", employee_key="ann"), parcel("B", order_key="o", employee_key="bob"))
+    assert await settled(db, "complaint", "parcel_courier", "order_courier") == {"1": ("ann", None), "2": (None, "bob")}
