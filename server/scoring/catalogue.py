@@ -46,4 +46,5 @@ def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
 def default_catalogue() -> Catalogue:
     """What ships beside the engine."""
     folder = files("server.scoring") / "defaults"
-    return read_catalogue((folder / "indicators.toml").read_bytes(), (folder / "weights.toml").read_bytes())
+    libraries = sorted((folder / "indicators").iterdir(), key=lambda file: file.name)
+    return read_catalogue(b"\n".join(file.read_bytes() for file in libraries), (folder / "weights.toml").read_bytes())

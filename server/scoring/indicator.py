@@ -3,19 +3,39 @@
 from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from server.scoring.curve import Curve, CurveKind
+from server.scoring.part import Part, Text
 from shared.errors import DataError
 
-ENGINE = "score-1"
+ENGINE = "score-2"
 """Changes whenever the same definition and facts may give another score."""
 
 Number = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")]
 """An exact decimal; TOML's own numbers would become binary floats."""
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+Scale = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$")]
+Family: TypeAlias = Literal[
+    "sum",
+    "count",
+    "ratio",
+    "mean",
+    "percentile",
+    "distinct",
+    "union_distinct",
+    "funnel_step",
+    "tier_combined",
+    "semi_additive",
+    "composite",
+]
+Level: TypeAlias = Literal["person", "site", "department", "company"]
+"""Kinds of units that have a value."""
+Parts: TypeAlias = tuple[Part, ...]
 
 
 class CurveData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,19 +46,65 @@ class CurveData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cap: Number = "120"
 
 
-class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of an indicator."""
+class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that are measured by themselves and then weighed against the others (KS-11)."""
+
+    where: str
+    weight: Number
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One share of a composite and its weight in it."""
+
+    weight: Number
+    numerator: Parts
+    denominator: Parts
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many of those asked have to have answered."""
+
+    answered: Part
+    asked: Part
+    at_least_pct: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
+class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One version of an indicator. ``server/scoring/family.py`` says what each family needs and gives."""
 
     id: Id
     name_zh: str
     name_en: str
+    department: Id | None = None
+    """Whose library it belongs to: a department's set in the defaults."""
     unit: str
     better: Literal["up", "down", "zone"]
-    family: Literal["ratio"]
-    """How rows become a value; more families come with the indicators that need them."""
-    fact: Literal["shipment", "attendance_day"]
-    """Which rows are counted: ``server/store/score_queries.py`` says what they are and which count as good."""
+    family: Family
+    level: Level = "person"
+    """The finest unit with a value of its own; whoever has none takes that of the nearest unit above."""
+    needs: tuple[Id, ...] = ()
+    """Facts that have to come from somewhere for a score; without any those that are counted."""
+    numerator: Parts = ()
+    denominator: Parts = ()
+    good: tuple[Text, ...] = ()
+    """Conditions on the denominator's rows, instead of a numerator."""
+    also: Part | None = None
+    """Keys of the denominator that this part has too, instead of a numerator."""
+    percentile: Literal[50, 90] | None = None
+    tiers: tuple[Tier, ...] = ()
+    components: tuple[Component, ...] = ()
+    sample: Part | None = None
+    """What counts for the minimum sample, where it is not the denominator."""
+    response: Response | None = None
+    scale: Scale = "1"
+    """From numerator / denominator to the unit: 100 for per cent, 1/100 for money in minor units."""
+    places: Annotated[int, msgspec.Meta(ge=0, le=6)] = 2
+    """Decimals that are shown."""
+    provisional_days: Annotated[int, msgspec.Meta(ge=0, le=400)] = 0
+    """Days after the period's end in which late rows are expected."""
     target: Number | None = None
+    target_needed: bool = False
+    """Whether each person, account or kind of page has a target of their own: without one there is no score."""
     min_sample: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Rows needed for a score, counted on the denominator (KS-4)."""
     curve: CurveData
@@ -55,13 +121,16 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def line(self) -> Curve:
         """The curve in exact numbers; DataError when it can not be drawn."""
+        return self.line_to(self.target)
+
+    def line_to(self, target: str | None) -> Curve:
+        """The curve with somebody's own target."""
         points = tuple((Fraction(x), Fraction(y)) for x, y in self.curve.points)
-        target = None if self.target is None else Fraction(self.target)
-        return Curve(self.curve.kind, points, target, Fraction(self.curve.cap))
+        return Curve(self.curve.kind, points, None if target is None else Fraction(target), Fraction(self.curve.cap))
 
     def value(self, numerator: int, denominator: int) -> Fraction:
         """The observed value in the indicator's unit: a share is written as 97, not 0.97."""
-        return Fraction(numerator, denominator) * (100 if self.unit == "%" else 1)
+        return Fraction(numerator, denominator) * Fraction(self.scale)
 
 
 def in_force(versions: Iterable[Indicator], indicator: str, day: date) -> Indicator | None:
@@ -78,6 +147,6 @@ def check_indicators(indicators: Iterable[Indicator]) -> None:
             raise DataError(f"indicator {indicator.id}: two versions start on {indicator.starts}", "indicator_twice")
         seen.add((indicator.id, indicator.starts))
         try:
-            _ = indicator.line
+            _ = indicator.line_to("1") if indicator.target_needed and indicator.target is None else indicator.line
         except DataError as error:
             raise DataError(f"indicator {indicator.id}: {error}", error.code) from error

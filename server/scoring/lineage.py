@@ -4,13 +4,16 @@ from datetime import date
 
 import msgspec
 
+from server.scoring.indicator import Level
 from shared.clock import WallMs
 
 
 class SourceQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Names the rows behind a number: ``score_queries.source_rows`` lists them."""
+    """Names the rows behind a number: the indicator's version says which rows count, this whose and when."""
 
-    fact: str
+    level: Level = "person"
+    unit: str = ""
+    """Whose value it is: the person's own, or that of the nearest unit above that has one."""
     first: date
     """Dates, both inclusive, local to the person's site."""
     last: date

@@ -12,7 +12,11 @@ from server.scoring.indicator import Indicator
 from server.scoring.numbers import CENTI, MICRO, CentiPoints, MicroPoints, half_up
 from server.scoring.scheme import PeriodWeights
 
-NoScore: TypeAlias = Literal["no_denominator", "below_minimum_sample"]
+NoScore: TypeAlias = Literal[
+    "no_denominator", "below_minimum_sample", "few_answers", "no_target", "source_missing", "source_late"
+]
+"""Why there are no points: nothing to count, too few rows or answers, no target of one's own, no source that has ever
+told of the fact, a source that is away."""
 Grade: TypeAlias = Literal["S", "A", "B", "C", "D"]
 
 ENOUGH_COVERAGE = Fraction(60, 100)
@@ -58,14 +62,23 @@ class Total:
         return "insufficient_data" if self.centi is None else "scored"
 
 
-def score_indicator(indicator: Indicator, observed: Observed) -> IndicatorScore:
-    """Points for what was counted."""
+def score_indicator(
+    indicator: Indicator, observed: Observed, reason: NoScore | None = None, target: str | None = None
+) -> IndicatorScore:
+    """Points for what was counted, against the person's own target where there is one.
+
+    ``reason`` says why there can be none, whatever was counted.
+    """
+    if reason is not None:
+        return IndicatorScore(indicator, observed, None, reason)
     if not observed.denominator:
         return IndicatorScore(indicator, observed, None, "no_denominator")
     if observed.sample < indicator.min_sample:
         return IndicatorScore(indicator, observed, None, "below_minimum_sample")
+    if indicator.target_needed and target is None and indicator.target is None:
+        return IndicatorScore(indicator, observed, None, "no_target")
     value = indicator.value(observed.numerator, observed.denominator)
-    return IndicatorScore(indicator, observed, indicator.line.score(value), None)
+    return IndicatorScore(indicator, observed, indicator.line_to(target or indicator.target).score(value), None)
 
 
 def total(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Total:

@@ -27,7 +27,7 @@ from server.services.sealing import (
     sealer_of,
     waiting_place,
 )
-from server.store import attribute_writes, fact_queries, source_queries, waiting_queries
+from server.store import attribute_writes, fact_marks, fact_queries, source_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow
 from server.store.fact_rows import as_values, layout, payload_hash, sealed_values
 from server.store.fact_tables import FACT_TABLES
@@ -138,6 +138,8 @@ async def delete_unseen(
     await fact_queries.delete_rows(connection, table, arrival.source, gone, run=arrival.run, at_ms=arrival.at_ms)
     rows = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, gone)
     await attribute_writes.settle(connection, {arrival.fact: rows})
+    if gone:
+        await fact_marks.move(connection, [arrival.fact])
     return Counts(deleted=len(gone))
 
 
@@ -193,6 +195,8 @@ async def _store(
     known = [(name, columns.index(name)) for name in key_columns(arrival.fact) if name in columns]
     as_they_are = [{name: values[place] for name, place in known} for values in wanted.values()]
     await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
+    if wanted:
+        await fact_marks.move(connection, [arrival.fact])
     return conflicts
 
 

@@ -1,7 +1,7 @@
 """Touched scorecards are computed again from the rows of their period."""
 
-import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -9,15 +9,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.scoring.catalogue import Catalogue, default_catalogue
-from server.scoring.indicator import in_force
+from server.scoring.family import facts_needed, parts_of
+from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
+from server.scoring.plain import When
 from server.scoring.scheme import PeriodWeights, period_weights
-from server.scoring.scorecard import IndicatorScore, Observed, Total, input_hash, score_indicator, total
+from server.scoring.scorecard import IndicatorScore, NoScore, Total, input_hash, score_indicator, total
+from server.scoring.window import Days, days_of
+from server.services.observing import Seen, observe_people
 from server.services.parcels import cards_of
-from server.store import change_queries, parcel_queries, score_queries, sweep_queries
+from server.services.sources import unusable_facts
+from server.store import change_queries, fact_marks, parcel_queries, score_queries, sweep_queries
+from server.store.company_zone import company_zone
 from server.store.database import Database
-from server.store.score_queries import Card, Post, ScoreRow, Span, TouchedCard
-from shared.clock import WallMs, to_ms
+from server.store.score_queries import Card, Post, ScoreRow, TouchedCard
+from shared.clock import WallMs, from_ms, to_ms
 
 BATCH = 500
 """Scorecards of one transaction."""
@@ -33,6 +39,7 @@ async def score_touched(db: Database, now_ms: WallMs) -> int:
     Several processes may run it at once, as ``compute_touched``.
     """
     await _sweep(db, now_ms)
+    await _follow_facts(db, now_ms)
     done = 0
     for _ in range(BATCHES):
         async with db.reading() as connection:
@@ -50,84 +57,105 @@ async def _compute(
     connection: AsyncConnection, waiting: Sequence[TouchedCard], now_ms: WallMs
 ) -> dict[Card, tuple[Total, list[ScoreRow]]]:
     catalogue = default_catalogue()
+    zone = await company_zone(connection)
     posts = await score_queries.posts(connection, {card.employee for card in waiting})
-    marks = await score_queries.watermarks(connection)
-    groups: dict[Span, list[TouchedCard]] = {}
+    known = _Known(await score_queries.watermarks(connection), await unusable_facts(connection, now_ms))
+    groups: dict[str, list[str]] = {}
     for card in waiting:
         if card.employee in posts:
-            groups.setdefault(_span(card.period, posts[card.employee], now_ms), []).append(card)
+            groups.setdefault(card.period, []).append(card.employee)
     found: dict[Card, tuple[Total, list[ScoreRow]]] = {}
-    for span, cards in groups.items():
-        people = {card.employee for card in cards}
-        facts: dict[str, dict[str, Observed]] = {
-            fact: await score_queries.observed(connection, fact, people, span)
-            for fact in sorted({indicator.fact for indicator in catalogue.indicators})
-        }
-        for card in cards:
-            weights = _weights(catalogue, posts[card.employee], span)
-            if weights is not None:
-                key = card.employee, card.period
-                found[key] = _card(catalogue, key, weights, span, facts=facts, marks=marks, now_ms=now_ms)
+    for period, people in groups.items():
+        days = days_of(period)
+        when = When(days, zone, min(now_ms, _midnight(days.last + timedelta(days=1), zone)))
+        weights = {person: _weights(catalogue, posts[person], days) for person in people}
+        scored = {person: posts[person] for person in people if weights[person] is not None}
+        for names, group in _alike(scored, weights):
+            definitions = [one for name in names if (one := in_force(catalogue.indicators, name, days.last))]
+            seen = await observe_people(connection, group, definitions, when)
+            for person in group:
+                own = {one: seen[person, one.id] for one in definitions}
+                found[person, period] = _card((person, period), weights[person], when, own, known=known, now_ms=now_ms)
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """How far data has come."""
+
+    marks: Mapping[str, int]
+    unusable: Mapping[str, NoScore]
+    """Facts that nothing can be scored by, each with the reason."""
+
+    def reason(self, indicator: Indicator) -> NoScore | None:
+        """Why there can be no score, whatever was counted."""
+        reasons = [self.unusable[fact] for fact in sorted(facts_needed(indicator)) if fact in self.unusable]
+        return reasons[0] if reasons else None
+
+    def watermarks(self, indicator: Indicator) -> dict[str, int]:
+        """Followers of the feed, and the facts that the indicator reads."""
+        own = {f"fact:{fact}" for fact in facts_needed(indicator)}
+        return {name: at for name, at in self.marks.items() if not name.startswith("fact:") or name in own}
+
+
+def _alike(
+    posts: Mapping[str, Post], weights: Mapping[str, PeriodWeights | None]
+) -> Iterator[tuple[tuple[str, ...], dict[str, Post]]]:
+    """People who are scored by the same indicators, so that one pass counts for all of them."""
+    groups: dict[tuple[str, ...], dict[str, Post]] = {}
+    for person, post in posts.items():
+        own = weights[person]
+        groups.setdefault(tuple(sorted(own.weights)) if own else (), {})[person] = post
+    yield from groups.items()
+
+
 def _card(
-    catalogue: Catalogue,
     card: Card,
-    weights: PeriodWeights,
-    span: Span,
+    weights: PeriodWeights | None,
+    when: When,
+    seen: Mapping[Indicator, Seen],
     *,
-    facts: Mapping[str, Mapping[str, Observed]],
-    marks: Mapping[str, int],
+    known: _Known,
     now_ms: WallMs,
 ) -> tuple[Total, list[ScoreRow]]:
+    assert weights is not None  # noqa: S101  (cards without weights were left out)
     rows = []
-    for name in sorted(weights.weights):
-        indicator = in_force(catalogue.indicators, name, span.last)
-        if indicator is not None:
-            score = score_indicator(indicator, facts[indicator.fact].get(card[0], Observed()))
-            lineage = _lineage(score, card, weights, span, marks)
-            rows.append(ScoreRow(name, score.observed.sample, score.points, score.no_score, lineage, now_ms))
+    for indicator, own in seen.items():
+        score = score_indicator(indicator, own.observed, known.reason(indicator) or own.reason)
+        lineage = _lineage(score, card, weights, when, own=own, known=known)
+        rows.append(ScoreRow(indicator.id, score.observed.sample, score.points, score.no_score, lineage, now_ms))
     return total(weights, {row.indicator: row.points for row in rows}), rows
 
 
 def _lineage(
-    score: IndicatorScore, card: Card, weights: PeriodWeights, span: Span, marks: Mapping[str, int]
+    score: IndicatorScore, card: Card, weights: PeriodWeights, when: When, *, own: Seen, known: _Known
 ) -> Lineage:
-    indicator, seen = score.indicator, score.observed
+    indicator, observed, days = score.indicator, score.observed, when.days
     return Lineage(
         rule_version=indicator.rule_version,
         weight_sets=weights.versions,
         weight=(weights.weights[indicator.id], weights.denominator),
-        numerator=seen.numerator,
-        denominator=seen.denominator,
+        numerator=observed.numerator,
+        denominator=observed.denominator,
         value=None if score.value is None else f"{score.value.numerator}/{score.value.denominator}",
-        watermarks={**marks, "cut_ms": span.cut_ms},
+        watermarks={**known.watermarks(indicator), "cut_ms": when.cut_ms},
         query=SourceQuery(
-            fact=indicator.fact,
-            first=span.first,
-            last=span.last,
-            from_ms=span.from_ms,
-            to_ms=span.to_ms,
-            cut_ms=span.cut_ms,
+            level=own.level,
+            unit=own.unit,
+            first=days.first,
+            last=days.last,
+            from_ms=_midnight(days.first, when.zone),
+            to_ms=_midnight(days.last + timedelta(days=1), when.zone),
+            cut_ms=when.cut_ms,
         ),
         input_hash=input_hash(score, *card),
     )
 
 
-def _weights(catalogue: Catalogue, post: Post, span: Span) -> PeriodWeights | None:
+def _weights(catalogue: Catalogue, post: Post, days: Days) -> PeriodWeights | None:
     """Mean weights over the days a person was in the post; None when there were none in this period (KS-7)."""
-    first, last = max(span.first, post.joined_on), min(span.last, post.left_on or span.last)
+    first, last = max(days.first, post.joined_on), min(days.last, post.left_on or days.last)
     return period_weights(catalogue.sets, post.position, first, last) if first <= last else None
-
-
-def _span(period: str, post: Post, now_ms: WallMs) -> Span:
-    """Days and instants of a month where the person works; what lies after ``now`` does not count yet."""
-    year, month = map(int, period.split("-"))
-    first, last = date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
-    zone = ZoneInfo(post.zone)
-    from_ms, end_ms = (_midnight(day, zone) for day in (first, last + timedelta(days=1)))
-    return Span(first, last, from_ms, end_ms, min(now_ms, end_ms))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> WallMs:
@@ -165,3 +193,32 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
         async with db.writing() as connection:
             await score_queries.touch_scores(connection, cards_of(due, now_ms))
             await sweep_queries.set_swept(connection, SWEEP, now_ms)
+
+
+async def _follow_facts(db: Database, now_ms: WallMs) -> None:
+    """Touch this month's and last month's scores of everybody who is scored by a fact that changed."""
+    async with db.reading() as connection:
+        changed = await fact_marks.changed(connection)
+        zone = await company_zone(connection)
+        people = await score_queries.everybody(connection) if changed else {}
+    if not changed:
+        return
+    today = from_ms(now_ms).astimezone(zone).date()
+    months = [days_of(f"{day:%Y-%m}") for day in (today, today.replace(day=1) - timedelta(days=1))]
+    catalogue = default_catalogue()
+    cards = {
+        (person, f"{days.first:%Y-%m}")
+        for days in months
+        for person, post in people.items()
+        if (weights := _weights(catalogue, post, days)) is not None
+        and _reads(catalogue, weights, days.last) & changed.keys()
+    }
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, cards)
+        await fact_marks.scored(connection, changed.items())
+
+
+def _reads(catalogue: Catalogue, weights: PeriodWeights, day: date) -> set[str]:
+    """Facts that a set of indicators counts."""
+    definitions = (in_force(catalogue.indicators, name, day) for name in weights.weights)
+    return {part.fact for one in definitions if one is not None for part in parts_of(one)}

@@ -8,15 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.connectors.fetch.position import seconds
 from server.connectors.source_file import Source, Stream, read_source
-from server.facts.catalogue import SEALED
+from server.facts.catalogue import FACTS, SEALED
+from server.scoring.scorecard import NoScore
 from server.services.sealing import NO_KEYS, sealer_of
-from server.store import log_queries, source_queries
+from server.store import log_queries, parcel_queries, source_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
 from shared.errors import ConfigError
 
+SEEN_BY_SCANNERS = frozenset({"shipment", "shipment_event", "damage_report"})
 NEVER_MS = 253_402_300_799_000
 """End of the year 9999: a source that sends is not asked."""
 
@@ -92,6 +94,20 @@ async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, 
             if not state.row.disabled and stream.stale(now_ms):
                 found.setdefault(stream.row.fact, []).append(state.row.id)
     return found
+
+
+async def unusable_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, NoScore]:
+    """Facts that nothing may be scored by: no source tells of them, or one that does is away.
+
+    Parcels that scanners saw need no source, as long as no business system tells of parcels too.
+    """
+    late = await stale_facts(connection, now_ms)
+    told = {stream.fact for stream in await source_queries.streams_of(connection)}
+    if await parcel_queries.any_seen(connection):
+        told |= SEEN_BY_SCANNERS
+    return {
+        fact: "source_late" if fact in late else "source_missing" for fact in FACTS if fact in late or fact not in told
+    }
 
 
 async def load_source(connection: AsyncConnection, name: str) -> tuple[SourceRow, Source]:

@@ -157,3 +157,11 @@ async def put_indicators(
     rows = [{"position": position, "indicator": one, "accepted_by": actor, "accepted_ms": at_ms} for one in indicators]
     if rows:
         await connection.execute(insert(post_indicators), rows)
+
+
+async def graded_pay(connection: AsyncConnection) -> list[tuple[str, str, bytes]]:
+    """Source, key and sealed pay of every contract with a grade; to be counted in this process, never shown."""
+    table = _FACTS.c
+    graded = (table.deleted.is_(False), table.sealed.is_not(None), table.pay_grade.is_not(None))
+    rows = await connection.execute(select(table.source, table.source_key, table.sealed).where(*graded))
+    return [(row.source, row.source_key, row.sealed) for row in rows]

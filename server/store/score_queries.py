@@ -4,31 +4,19 @@ A number and the list of rows behind it come from one statement, so that they ca
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Integer, Row, Select, and_, case, delete, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, delete, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.attendance.record import UNFINISHED
 from server.scoring.lineage import Lineage
-from server.scoring.scorecard import Observed
 from server.store.scope_filter import visible
-from server.store.tables import (
-    attendance_days,
-    employees,
-    followers,
-    scans,
-    scorecards,
-    scores,
-    shipments,
-    sites,
-    touched_scores,
-)
+from server.store.tables import departments, employees, followers, scorecards, scores, touched_scores
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
@@ -55,18 +43,9 @@ class Post:
     position: str
     joined_on: date
     left_on: date | None
-    zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The rows of a period: dates, both inclusive, and instants ``from_ms <= due < to_ms``, at most up to the cut."""
-
-    first: date
-    last: date
-    from_ms: WallMs
-    to_ms: WallMs
-    cut_ms: WallMs
+    site: str
+    departments: tuple[str, ...]
+    """The person's own and all above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +76,6 @@ class ScorecardRow:
     computed_ms: WallMs
     scores: tuple[ScoreRow, ...]
     """Heaviest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """One row behind a number."""
-
-    kind: str
-    """``attendance_day`` or ``shipment``."""
-    key: str
-    """Date, or tracking number."""
-    at_ms: WallMs | None
-    """Due instant of a parcel."""
-    counts: bool
-    """In the numerator."""
-    status: str
-    """Of a day, or ``on_time``, ``delivered_late``, ``late``."""
-    delivered_ms: WallMs | None
-    refs: tuple[int, ...]
-    """Ids of the punches or scans behind it."""
 
 
 # --- asking for scores ----------------------------------------------------------------------------------------------
@@ -157,66 +117,34 @@ async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) ->
 
 async def posts(connection: AsyncConnection, people: Collection[str]) -> dict[str, Post]:
     """Post of each of these people."""
-    columns = [employees.c[name] for name in ("id", "position", "joined_on", "left_on")]
-    wanted = select(*columns, sites.c.zone).select_from(employees.join(sites))
-    rows = await connection.execute(wanted.where(employees.c.id.in_(sorted(people))))
-    return {row.id: Post(row.position, row.joined_on, row.left_on, row.zone) for row in rows}
+    return await _posts(connection, employees.c.id.in_(sorted(people)))
 
 
-async def observed(connection: AsyncConnection, fact: str, people: Collection[str], span: Span) -> dict[str, Observed]:
-    """Counted rows of a fact for each of these people who has any."""
-    rows = _FACTS[fact](people, span).subquery()
-    counted = select(rows.c.employee, func.sum(rows.c.counts).label("good"), func.count().label("number"))
-    found = await connection.execute(counted.group_by(rows.c.employee))
-    return {row.employee: Observed(int(row.good), row.number, row.number) for row in found}
+async def everybody(connection: AsyncConnection) -> dict[str, Post]:
+    """Everybody's post."""
+    return await _posts(connection, true())
+
+
+async def _posts(connection: AsyncConnection, which: ColumnElement[bool]) -> dict[str, Post]:
+    names = ("id", "position", "joined_on", "left_on", "site", "department")
+    above = {row.id: row.parent for row in await connection.execute(select(departments.c.id, departments.c.parent))}
+    rows = await connection.execute(select(*(employees.c[name] for name in names)).where(which))
+    return {
+        row.id: Post(row.position, row.joined_on, row.left_on, row.site, tuple(_upwards(row.department, above)))
+        for row in rows
+    }
+
+
+def _upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator[str]:
+    while department is not None:
+        yield department
+        department = above.get(department)
 
 
 async def watermarks(connection: AsyncConnection) -> dict[str, int]:
     """How far each follower of the feed has come."""
     wanted = select(followers.c.name, followers.c.feed_id).where(followers.c.name.not_like("sweep:%"))
     return {row.name: row.feed_id for row in await connection.execute(wanted)}
-
-
-def _days(people: Collection[str], span: Span) -> Select[Any]:
-    """Finished dates with required minutes, one row a date; it counts when every record is normal."""
-    day = attendance_days.c
-    running = (day.status == "not_yet") | and_(day.pending_min > 0, day.status.in_(sorted(UNFINISHED)))
-    wrong = case((day.status != "normal", day.status))
-    return (
-        select(
-            day.employee,
-            day.date.label("day"),
-            case((func.count(wrong) == 0, 1), else_=0).cast(Integer).label("counts"),
-            func.coalesce(func.min(wrong), literal("normal")).label("status"),
-        )
-        .where(day.employee.in_(sorted(people)), day.date.between(span.first, span.last))
-        .group_by(day.employee, day.date)
-        .having(func.sum(day.required_min) > 0, func.sum(case((running, 1), else_=0)) == 0)
-    )
-
-
-def _parcels(people: Collection[str], span: Span) -> Select[Any]:
-    """Parcels due up to the cut; not those cancelled before they were picked up or excused by force majeure."""
-    parcel = shipments.c
-    in_time = and_(parcel.delivered_at_ms.is_not(None), parcel.delivered_at_ms <= parcel.due_ms)
-    never_went = and_(
-        parcel.cancelled_at_ms.is_not(None),
-        parcel.picked_up_at_ms.is_(None) | (parcel.cancelled_at_ms < parcel.picked_up_at_ms),
-    )
-    due = (parcel.due_ms >= span.from_ms, parcel.due_ms < span.to_ms, parcel.due_ms <= span.cut_ms)
-    return select(
-        parcel.courier.label("employee"),
-        parcel.tracking_no,
-        parcel.due_ms,
-        parcel.delivered_at_ms,
-        case((in_time, 1), else_=0).cast(Integer).label("counts"),
-    ).where(parcel.courier.in_(sorted(people)), *due, ~never_went, parcel.force_majeure.is_(False))
-
-
-_FACTS = {"attendance_day": _days, "shipment": _parcels}
-
-
-# --- results --------------------------------------------------------------------------------------------------------
 
 
 async def replace_cards(
@@ -276,76 +204,14 @@ async def scorecard(
     )
 
 
-async def source_rows(
-    connection: AsyncConnection,
-    scope: Scope,
-    employee: str,
-    period: str,
-    indicator: str,
-    *,
-    limit: int,
-    offset: int = 0,
-) -> tuple[int, list[SourceRow]] | None:
-    """How many rows a score was counted from, and a page of them in order of time; None without such a score in scope.
-
-    They are selected again as the score's lineage says: what changed since has touched the score, which follows.
-    """
-    joined = scores.join(employees, employees.c.id == scores.c.employee).join(sites, sites.c.id == employees.c.site)
+async def lineage_of(
+    connection: AsyncConnection, scope: Scope, employee: str, period: str, indicator: str
+) -> Lineage | None:
+    """What a score was made of; None without such a score in scope."""
+    joined = scores.join(employees, employees.c.id == scores.c.employee)
     mine = (scores.c.employee == employee, scores.c.period == period, scores.c.indicator == indicator)
-    stored = select(scores.c.lineage).select_from(joined).where(*mine, visible(scope))
-    kept = await connection.scalar(stored)
-    if kept is None:
-        return None
-    query = msgspec.convert(kept, Lineage).query
-    span = Span(query.first, query.last, query.from_ms, query.to_ms, query.cut_ms)
-    statement = _FACTS[query.fact]({employee}, span)
-    total = await connection.scalar(select(func.count()).select_from(statement.subquery()))
-    if query.fact == "shipment":
-        page = statement.order_by(shipments.c.due_ms, shipments.c.tracking_no).limit(limit).offset(offset)
-        return total or 0, await _parcel_rows(connection, (await connection.execute(page)).all())
-    page = statement.order_by(attendance_days.c.date).limit(limit).offset(offset)
-    return total or 0, await _day_rows(connection, employee, (await connection.execute(page)).all())
-
-
-async def _parcel_rows(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[SourceRow]:
-    numbers = [row.tracking_no for row in rows]
-    found = await connection.execute(select(scans.c.code, scans.c.id).where(scans.c.code.in_(numbers)))
-    refs: dict[str, list[int]] = {}
-    for scan in found:
-        refs.setdefault(scan.code, []).append(scan.id)
-    return [
-        SourceRow(
-            kind="shipment",
-            key=row.tracking_no,
-            at_ms=row.due_ms,
-            counts=bool(row.counts),
-            status="on_time" if row.counts else "late" if row.delivered_at_ms is None else "delivered_late",
-            delivered_ms=row.delivered_at_ms,
-            refs=tuple(sorted(refs.get(row.tracking_no, ()))),
-        )
-        for row in rows
-    ]
-
-
-async def _day_rows(connection: AsyncConnection, employee: str, rows: Sequence[Row[Any]]) -> list[SourceRow]:
-    days = [row.day for row in rows]
-    columns = (attendance_days.c.date, attendance_days.c.explain)
-    mine = (attendance_days.c.employee == employee, attendance_days.c.date.in_(days))
-    refs: dict[date, list[int]] = {}
-    for record in await connection.execute(select(*columns).where(*mine)):
-        refs.setdefault(record.date, []).extend(record.explain["used"])
-    return [
-        SourceRow(
-            kind="attendance_day",
-            key=row.day.isoformat(),
-            at_ms=None,
-            counts=bool(row.counts),
-            status=row.status,
-            delivered_ms=None,
-            refs=tuple(sorted(refs.get(row.day, ()))),
-        )
-        for row in rows
-    ]
+    kept = await connection.scalar(select(scores.c.lineage).select_from(joined).where(*mine, visible(scope)))
+    return None if kept is None else msgspec.convert(kept, Lineage)
 
 
 def _values(card: Card, row: ScoreRow) -> dict[str, Any]:

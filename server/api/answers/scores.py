@@ -12,6 +12,7 @@ from server.scoring.catalogue import default_catalogue
 from server.scoring.indicator import Indicator
 from server.scoring.numbers import CENTI, MICRO, decimal_text
 from server.scoring.scorecard import grade
+from server.services.behind import rows_behind
 from server.store import change_queries, page_queries, score_queries
 from server.store.page_queries import PersonRow
 from server.store.score_queries import ScorecardRow, ScoreRow
@@ -40,9 +41,7 @@ async def source_rows(
 ) -> SourceRowsView:
     """The rows one score was counted from; NotFoundError where there is none in scope."""
     async with context.db.reading() as connection:
-        found = await score_queries.source_rows(
-            connection, scope, employee, period, indicator, limit=page.limit, offset=page.offset
-        )
+        found = await rows_behind(connection, scope, employee, period, indicator, limit=page.limit, offset=page.offset)
     if found is None:
         raise NotFoundError(f"employee {employee!r} has no score {indicator!r} in {period} in scope")
     total, rows = found
@@ -102,13 +101,15 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
         better=definition.better,
         weight=decimal_text(Fraction(100 * weight, whole), WEIGHT_PLACES),
         target=definition.target,
-        value=None if lineage.value is None else decimal_text(Fraction(lineage.value)),
+        value=None if lineage.value is None else decimal_text(Fraction(lineage.value), definition.places),
         numerator=lineage.numerator,
         denominator=lineage.denominator,
         sample=row.sample,
         min_sample=definition.min_sample,
         points=None if row.points is None else decimal_text(Fraction(row.points, MICRO)),
         no_score=row.no_score,
+        level=lineage.query.level,
+        unit_of=lineage.query.unit,
         curve=list(_corners(definition)),
         rule_version=lineage.rule_version,
         watermark_ms=lineage.watermarks.get("cut_ms"),
@@ -119,7 +120,7 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
 
 def _corners(definition: Indicator) -> Iterator[CurvePointView]:
     """Corners of the curve over the value itself; a curve over value / target is stretched by the target."""
-    line = definition.line
+    line = definition.line_to(definition.target or "1")
     stretch = line.target or Fraction(1) if line.kind.startswith("ratio") else Fraction(1)
     points = line.points or ((Fraction(0), Fraction(0)), (line.cap / 100, line.cap))
     for value, worth in points:

@@ -1,5 +1,6 @@
 """Scorecards and the rows behind them."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -26,14 +27,18 @@ class IndicatorScoreView(View):
     """Share in per cent of the set, exact decimal to four places."""
     target: str | None
     value: str | None
-    """In the indicator's unit, half up to two decimals."""
+    """In the indicator's unit, half up to the indicator's decimals."""
     numerator: int | None
     denominator: int | None
     sample: int
     min_sample: int
     points: str | None
     no_score: str | None
-    """no_denominator | below_minimum_sample | source_not_synced."""
+    """no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late."""
+    level: Literal["person", "site", "department", "company"]
+    """Whose rows they are: the person's own, or those of the nearest unit above that has any."""
+    unit_of: str
+    """That unit's id."""
     curve: list[CurvePointView]
     rule_version: str
     watermark_ms: int | None
@@ -61,17 +66,22 @@ class ScorecardView(View):
 
 
 class SourceRowView(View):
-    """One row behind a number: a day record or a parcel."""
+    """One row behind a number."""
 
-    kind: Literal["attendance_day", "shipment"]
+    kind: str
+    """The fact: attendance_day, shipment, ticket ..."""
+    source: str
+    """Where it came from: a business system by its id, edge for parcels that only scanners saw, attendance."""
     key: str
-    """Date, or tracking number."""
+    """Date of a day record, tracking number of a parcel, else the key in its source."""
     at_ms: int | None
-    """Due instant of a parcel."""
+    """Instant by which it counts: of a parcel when it was due."""
+    on: date | None
+    """Day by which it counts, where that is all there is."""
     counts: bool
     """In the numerator."""
     status: str
-    """Day status, or on_time | late | open | delivered_late."""
+    """Day status; of a parcel and its promise on_time | late | delivered_late; else counted | not_counted."""
     delivered_ms: int | None = None
     refs: list[int] = Field(default=[])
     """Ids of punches or scans behind it."""

@@ -461,10 +461,7 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "names_of_people": (lambda c, s: _keys(people_queries.names_of_people(c, s)), ["e2"]),
     "employee_of_user": (lambda c, s: people_queries.employee_of_user(c, s, "g1", "3"), None),
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
-    "source_rows": (
-        lambda c, s: score_queries.source_rows(c, s, "e3", "2026-03", "att_punctuality_rate", limit=9),
-        None,
-    ),
+    "lineage_of": (lambda c, s: score_queries.lineage_of(c, s, "e3", "2026-03", "att_punctuality_rate"), None),
 }
 """Every query that serves people, asked about or beyond the one person in scope, and the ids in its answer."""
 

@@ -15,16 +15,16 @@ async def score(world: World) -> None:
     """Store the scores of the text above."""
     query = {"first": "2026-03-01", "last": "2026-03-31", "from_ms": 0, "to_ms": 4_000_000_000_000, "cut_ms": CUT_MS}
     kept = {
-        "rule_version": "score-1/2015-01-01",
+        "rule_version": "score-2/2015-01-01",
         "weight_sets": ["default/2015-01-01"],
         "watermarks": {"cut_ms": CUT_MS},
     }
     punctual = {"weight": [60, 100], "numerator": 17, "denominator": 20, "value": "85/1", "input_hash": "ab" * 32}
     on_time = {"weight": [40, 100], "numerator": 0, "denominator": 0, "value": None, "input_hash": "cd" * 32}
     async with world.db.writing() as connection:
-        for name, fact, numbers, points, reason in (
-            ("att_punctuality_rate", "attendance_day", punctual, 33_333_333, None),
-            ("log_on_time_delivery_rate", "shipment", on_time, None, "no_denominator"),
+        for name, numbers, points, reason in (
+            ("att_punctuality_rate", punctual, 33_333_333, None),
+            ("log_on_time_delivery_rate", on_time, None, "no_denominator"),
         ):
             await connection.execute(
                 tables.scores.insert().values(
@@ -34,7 +34,7 @@ async def score(world: World) -> None:
                     sample=numbers["denominator"],
                     score_micro=points,
                     no_score=reason,
-                    lineage={**kept, **numbers, "query": {"fact": fact, **query}},
+                    lineage={**kept, **numbers, "query": {"level": "person", "unit": "e2", **query}},
                     computed_ms=NOW_MS,
                 )
             )

@@ -9,11 +9,13 @@ from sqlalchemy import select
 
 from server.access.scope import Scope
 from server.services.attendance import compute_touched
+from server.services.behind import rows_behind
 from server.services.company import load_company, read_company
 from server.services.scoring import score_touched
 from server.store import score_queries
+from server.store.behind_queries import RowBehind
 from server.store.database import Database
-from server.store.score_queries import ScorecardRow, SourceRow
+from server.store.score_queries import ScorecardRow
 from server.store.tables import scorecards, shipments
 from shared.scan import ScanKind
 from tests.server.services.world import add_fleet, at, load, punch, scan
@@ -54,12 +56,10 @@ async def counted(db: Database, indicator: str, employee: str = "e1") -> tuple[i
 
 async def sources(
     db: Database, indicator: str, scope: Scope = ALL, limit: int = 50, offset: int = 0
-) -> tuple[int, list[SourceRow]] | None:
+) -> tuple[int, list[RowBehind]] | None:
     """Rows behind an indicator of e1 in March."""
     async with db.reading() as connection:
-        return await score_queries.source_rows(
-            connection, scope, "e1", "2026-03", indicator, limit=limit, offset=offset
-        )
+        return await rows_behind(connection, scope, "e1", "2026-03", indicator, limit=limit, offset=offset)
 
 
 async def month_of_e1(db: Database) -> None:
@@ -142,7 +142,7 @@ async def test_parcels_alone_are_enough_but_days_alone_are_not(db: Database) -> 
         ({"cancelled_at": "2026-03-01T10:00:00+08:00", "picked_up_at": "2026-03-01T11:00:00+08:00"}, (0, 0)),
         ({"cancelled_at": "2026-03-01T10:00:00+08:00", "picked_up_at": "2026-03-01T09:00:00+08:00"}, (0, 1)),
         ({"promised_on": "2026-04-15"}, (0, 0)),
-        ({"courier": None}, (0, 0)),
+        ({"courier": None}, (0, 1)),  # nobody's parcel is one of its site, whose value stands for who has none
     ],
 )
 async def test_only_parcels_that_were_due_count(
@@ -261,7 +261,7 @@ async def test_lineage_keeps_versions_weights_and_watermarks(db: Database) -> No
     found = await card(db)
     assert found is not None
     lineage = found.scores[0].lineage
-    assert (lineage.rule_version, lineage.weight_sets) == ("score-1/2015-01-01", ("courier/2015-01-01",))
+    assert (lineage.rule_version, lineage.weight_sets) == ("score-2/2015-01-01", ("courier/2015-01-01",))
     assert (lineage.weight, lineage.value) == ((31 * 70, 31 * 100), "50/1")
     assert lineage.watermarks["cut_ms"] == at("2026-04-01 00:00")
     assert len(lineage.input_hash) == 64

@@ -5745,7 +5745,7 @@ export interface components {
             target: string | null;
             /**
              * Value
-             * @description In the indicator's unit, half up to two decimals.
+             * @description In the indicator's unit, half up to the indicator's decimals.
              */
             value: string | null;
             /** Numerator */
@@ -5760,9 +5760,20 @@ export interface components {
             points: string | null;
             /**
              * No Score
-             * @description no_denominator | below_minimum_sample | source_not_synced.
+             * @description no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late.
              */
             no_score: string | null;
+            /**
+             * Level
+             * @description Whose rows they are: the person's own, or those of the nearest unit above that has any.
+             * @enum {string}
+             */
+            level: "person" | "site" | "department" | "company";
+            /**
+             * Unit Of
+             * @description That unit's id.
+             */
+            unit_of: string;
             /** Curve */
             curve: components["schemas"]["CurvePointView"][];
             /** Rule Version */
@@ -8395,24 +8406,34 @@ export interface components {
         };
         /**
          * SourceRowView
-         * @description One row behind a number: a day record or a parcel.
+         * @description One row behind a number.
          */
         SourceRowView: {
             /**
              * Kind
-             * @enum {string}
+             * @description The fact: attendance_day, shipment, ticket ...
              */
-            kind: "attendance_day" | "shipment";
+            kind: string;
+            /**
+             * Source
+             * @description Where it came from: a business system by its id, edge for parcels that only scanners saw, attendance.
+             */
+            source: string;
             /**
              * Key
-             * @description Date, or tracking number.
+             * @description Date of a day record, tracking number of a parcel, else the key in its source.
              */
             key: string;
             /**
              * At Ms
-             * @description Due instant of a parcel.
+             * @description Instant by which it counts: of a parcel when it was due.
              */
             at_ms: number | null;
+            /**
+             * On
+             * @description Day by which it counts, where that is all there is.
+             */
+            on: string | null;
             /**
              * Counts
              * @description In the numerator.
@@ -8420,7 +8441,7 @@ export interface components {
             counts: boolean;
             /**
              * Status
-             * @description Day status, or on_time | late | open | delivered_late.
+             * @description Day status; of a parcel and its promise on_time | late | delivered_late; else counted | not_counted.
              */
             status: string;
             /** Delivered Ms */

@@ -1,0 +1,60 @@
+"""From a score to the rows that made it."""
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.access.scope import Scope
+from server.scoring.catalogue import default_catalogue
+from server.scoring.family import listed_parts
+from server.scoring.lineage import SourceQuery
+from server.scoring.part import read_part
+from server.scoring.plain import When
+from server.scoring.window import Days
+from server.store import behind_queries, score_queries
+from server.store.behind_queries import RowBehind
+from server.store.company_zone import company_zone
+from server.store.counted_facts import DERIVED, shapes
+
+
+async def rows_behind(
+    connection: AsyncConnection,
+    scope: Scope,
+    employee: str,
+    period: str,
+    indicator: str,
+    *,
+    limit: int,
+    offset: int = 0,
+) -> tuple[int, list[RowBehind]] | None:
+    """How many rows a score was counted from, and a page of them; None without such a score in scope.
+
+    Rows of other people, where the value is a unit's, are listed only for those who may see that unit. Rows with pay
+    are never listed.
+    """
+    lineage = await score_queries.lineage_of(connection, scope, employee, period, indicator)
+    definition = None if lineage is None else default_catalogue().version(indicator, lineage.rule_version)
+    if lineage is None or definition is None:
+        return None
+    query = lineage.query
+    if not sees_rows(scope, query, employee):
+        return 0, []
+    parts = [read_part(part, shapes()) for part in listed_parts(definition) if part.fact not in DERIVED]
+    when = when_of(query, await company_zone(connection))
+    return await behind_queries.rows_behind(
+        connection, parts, query.level, query.unit, when, limit=limit, offset=offset
+    )
+
+
+def when_of(query: SourceQuery, zone: ZoneInfo) -> When:
+    """The period of a score as it was counted."""
+    return When(Days(query.first, query.last), zone, query.cut_ms)
+
+
+def sees_rows(scope: Scope, query: SourceQuery, employee: str) -> bool:
+    """Whether the viewer may see the rows of whoever the value belongs to."""
+    if scope.everyone:
+        return True
+    if query.level == "person":
+        return query.unit == employee
+    return query.level == "department" and query.unit in scope.departments

@@ -1,0 +1,102 @@
+"""What was observed for people: their own rows, or those of the nearest unit above that has any."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.scoring.family import observe, parts_of
+from server.scoring.indicator import Indicator, Level
+from server.scoring.part import Counted, Part, read_part
+from server.scoring.plain import When, count
+from server.scoring.scorecard import NoScore, Observed
+from server.services.derived_rows import derived_rows
+from server.store import counting
+from server.store.counted_facts import DERIVED, shapes
+from server.store.counted_rows import units_of
+from server.store.score_queries import Post
+
+LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
+Unit: TypeAlias = tuple[Level, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An observation and whose it is."""
+
+    observed: Observed
+    reason: NoScore | None
+    level: Level
+    unit: str
+
+
+async def observe_people(
+    connection: AsyncConnection, posts: Mapping[str, Post], indicators: Collection[Indicator], when: When
+) -> dict[tuple[str, str], Seen]:
+    """By person and indicator; nothing found anywhere above a person is an observation of nothing, their own."""
+    found: dict[tuple[str, str], Seen] = {}
+    open_ = [(person, indicator) for person in sorted(posts) for indicator in indicators]
+    for level in LEVELS:
+        here = [(person, one) for person, one in open_ if LEVELS.index(one.level) <= LEVELS.index(level)]
+        wanted = {one.id: one for _, one in here}.values()
+        if not wanted:
+            continue
+        units = {unit for person, _ in here for unit in _units(posts[person], person, level)}
+        values = await _observe(connection, wanted, level, units, when)
+        for person, indicator in here:
+            for unit in _units(posts[person], person, level):
+                observed, reason = values.get((indicator.id, unit), (Observed(), None))
+                if observed.denominator:
+                    found[person, indicator.id] = Seen(observed, reason, level, unit)
+                    break
+        open_ = [(person, one) for person, one in open_ if (person, one.id) not in found]
+    for person, indicator in open_:
+        found[person, indicator.id] = Seen(Observed(), "no_denominator", "person", person)
+    return found
+
+
+def _units(post: Post, person: str, level: Level) -> Sequence[str]:
+    """Units of a person at a level, the nearest first."""
+    match level:
+        case "person":
+            return (person,)
+        case "site":
+            return (post.site,)
+        case "department":
+            return post.departments
+        case "company":
+            return (counting.COMPANY,)
+
+
+async def _observe(
+    connection: AsyncConnection, indicators: Iterable[Indicator], level: Level, units: Collection[str], when: When
+) -> dict[tuple[str, str], tuple[Observed, NoScore | None]]:
+    indicators = list(indicators)
+    parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
+    counted = await count_parts(connection, parts, level, units, when)
+    return {
+        (indicator.id, unit): observe(
+            indicator, {part: counted[part].get(unit, Counted()) for part in parts_of(indicator)}
+        )
+        for indicator in indicators
+        for unit in _with_rows(indicator, counted)
+    }
+
+
+def _with_rows(indicator: Indicator, counted: counting.Found) -> Iterator[str]:
+    yield from dict.fromkeys(unit for part in parts_of(indicator) for unit in counted[part])
+
+
+async def count_parts(
+    connection: AsyncConnection, parts: Iterable[Part], level: Level, units: Collection[str] | None, when: When
+) -> counting.Found:
+    """Count parts in the database, and in Python where a field is worked out here."""
+    wanted = [read_part(part, shapes()) for part in parts]
+    found = await counting.count(connection, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)
+    for part in wanted:
+        if part.part.fact in DERIVED:
+            rows = await derived_rows(connection, part.part.fact, when)
+            by_unit = count(part, rows, await units_of(connection, level), when)
+            found[part.part] = {unit: n for unit, n in by_unit.items() if n.rows and (units is None or unit in units)}
+    return found

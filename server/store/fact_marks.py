@@ -1,0 +1,47 @@
+"""Which facts have changed: counters beside the watermarks of those who follow the feed, moved with the rows."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.facts.resolve.rules import RULES
+from server.store.tables import followers
+from server.store.upsert import insert_into
+
+_FACT = "fact:"
+_SCORED = "sweep:fact:"
+_ABOUT_FACTS = followers.c.name.like(f"{_FACT}%") | followers.c.name.like(f"{_SCORED}%")
+
+
+def following(facts: Collection[str]) -> set[str]:
+    """These facts and all whose rows may change with them."""
+    found = set(facts)
+    while more := {rule.fact for rule in RULES for cause in rule.causes if cause.fact in found} - found:
+        found |= more
+    return found
+
+
+async def move(connection: AsyncConnection, facts: Collection[str]) -> None:
+    """Say that rows of these facts, and of those that follow from them, changed; in the transaction of the rows."""
+    rows = [{"name": f"{_FACT}{fact}", "feed_id": 1} for fact in sorted(following(facts))]
+    statement = insert_into(connection, followers).values(rows)
+    changed = {"feed_id": followers.c.feed_id + 1}
+    await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+
+async def changed(connection: AsyncConnection) -> dict[str, int]:
+    """Facts that changed since they were scored, each with its counter."""
+    rows = await connection.execute(select(followers.c.name, followers.c.feed_id).where(_ABOUT_FACTS))
+    counters = {row.name: row.feed_id for row in rows}
+    facts = (name.removeprefix(_FACT) for name in counters if name.startswith(_FACT))
+    return {fact: counters[_FACT + fact] for fact in facts if counters.get(_SCORED + fact) != counters[_FACT + fact]}
+
+
+async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]]) -> None:
+    """Remember up to which counter facts have been taken into scores."""
+    rows = [{"name": f"{_SCORED}{fact}", "feed_id": counter} for fact, counter in sorted(counters)]
+    if rows:
+        statement = insert_into(connection, followers).values(rows)
+        changed = {"feed_id": statement.excluded.feed_id}
+        await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))

@@ -1,0 +1,128 @@
+"""Counting in a database is counting in plain Python, bit for bit, for every part of every indicator that ships."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Boolean, Date, Double, Table, delete, insert
+
+from server.scoring.catalogue import default_catalogue
+from server.scoring.family import check_parts, parts_of
+from server.scoring.indicator import Level
+from server.scoring.part import read_part
+from server.scoring.plain import When, count
+from server.scoring.window import days_of
+from server.store import counting
+from server.store.counted_facts import DERIVED, shapes
+from server.store.counted_rows import counted_rows, units_of
+from server.store.database import Database
+from server.store.fact_tables import FACT_TABLES
+from server.store.tables import departments, employees, sites
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOW = datetime(2026, 6, 20, 3, tzinfo=UTC)
+WHEN = When(days_of("2026-06"), SHANGHAI, int(NOW.timestamp() * 1000))
+PEOPLE = ("ann", "bob", "cid")
+LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
+COUNTED = [
+    indicator
+    for indicator in default_catalogue().indicators
+    if not any(part.fact in DERIVED or part.fact == "attendance_day" for part in parts_of(indicator))
+]
+
+
+def test_every_field_of_every_indicator_is_there() -> None:
+    indicators = default_catalogue().indicators
+    for indicator in indicators:
+        check_parts(indicator, shapes())
+    assert len({indicator.id for indicator in indicators}) == 49
+
+
+async def people(db: Database) -> None:
+    async with db.writing() as connection:
+        await connection.execute(
+            insert(sites), [{"id": s, "name_zh": s, "name_en": s, "zone": "Asia/Shanghai"} for s in ("north", "south")]
+        )
+        tree = {"top": None, "sales": "top", "east": "sales", "care": "top"}
+        for name, parent in tree.items():
+            await connection.execute(insert(departments).values(id=name, parent=parent, name_zh=name, name_en=name))
+        for name, department, site in (("ann", "east", "north"), ("bob", "sales", "south"), ("cid", "care", "south")):
+            values = {"id": name, "name": name, "department": department, "site": site, "position": ""}
+            await connection.execute(insert(employees).values(**values, joined_on=date(2020, 1, 1)))
+
+
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "employee": PEOPLE,
+    "org_key": ("east", "care", "south", "elsewhere"),
+    "site_key": ("north", "south"),
+    "period": ("2026-05", "2026-06"),
+    "cost_class": ("delivery_carrier", "delivery_fleet", "other"),
+    "account_class": ("current_asset", "current_liability", "revenue"),
+    "purpose": ("employee_satisfaction", "user_feedback", "collaboration"),
+    "kind": ("page_view", "product_view", "cart", "order", "paid", "invited"),
+}
+INSTANTS = [
+    int((datetime(2026, 5, 31, 15, tzinfo=UTC) + timedelta(hours=hours)).timestamp() * 1000)
+    for hours in (-24 * 40, -24 * 20, -1, 0, 1, 2, 24 * 3, 24 * 10, 24 * 19 + 11, 24 * 19 + 13, 24 * 30)
+]
+DAYS = [date(2026, 5, 31) + timedelta(days=days) for days in (-40, -20, 0, 1, 2, 10, 19, 20, 30)]
+
+
+_BY_TYPE: Mapping[Any, Any] = {Boolean: (True, False), Date: DAYS, Double: (1.0, 2.5, 3.125, 4.6, 5.0)}
+
+
+def value(name: str, column: Any, choose: Any) -> Any:
+    if column.nullable and choose(st.integers(0, 4)) == 0:
+        return None
+    return choose(_values(name, column))
+
+
+def _values(name: str, column: Any) -> st.SearchStrategy[Any]:
+    if name in ("owner", "touched_by", "designer", "subject", "trainer", "recruiter") or name.endswith("_courier"):
+        return st.sampled_from(PEOPLE)
+    if name == "status":
+        return st.sampled_from(("open", "deleted", "cancelled", "solved", "inbound", "delivered"))
+    if isinstance(column.type, BigInteger):
+        return st.sampled_from(INSTANTS) if name.endswith("_ms") else st.integers(0, 2_500)
+    for kind, values in _BY_TYPE.items():
+        if isinstance(column.type, kind):
+            return st.sampled_from(values)
+    return st.sampled_from(WORDS.get(name, ("k1", "k2", "k3")))
+
+
+def made(table: Table, number: int, choose: Any) -> dict[str, Any]:
+    row = {name: value(name, column, choose) for name, column in table.c.items()}
+    fixed = {"source_key": f"{number:02}", "source": "s", "payload_hash": b"", "run": 1, "deleted": number % 7 == 6}
+    sealed = {"sealed": b""} if "sealed" in row else {}
+    return {**row, **fixed, **sealed}
+
+
+FACTS_COUNTED = sorted({part.fact for indicator in COUNTED for part in parts_of(indicator)})
+
+
+@pytest.mark.parametrize("fact", FACTS_COUNTED)
+@settings(
+    max_examples=15, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+async def test_databases_count_like_plain_python(db: Database, fact: str, data: st.DataObject) -> None:
+    async with db.writing() as connection:
+        for table in (FACT_TABLES[fact], employees, departments, sites):
+            await connection.execute(delete(table))
+    await people(db)
+    rows = [made(FACT_TABLES[fact], number, data.draw) for number in range(data.draw(st.integers(1, 12)))]
+    async with db.writing() as connection:
+        await connection.execute(insert(FACT_TABLES[fact]), rows)
+    wanted = {part for indicator in COUNTED for part in parts_of(indicator) if part.fact == fact}
+    parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
+    level = data.draw(st.sampled_from(LEVELS))
+    async with db.reading() as connection:
+        found = await counting.count(connection, parts, level, None, WHEN)
+        plain, units = await counted_rows(connection, fact, WHEN), await units_of(connection, level)
+    for part in parts:
+        expected = {unit: counted for unit, counted in count(part, plain, units, WHEN).items() if counted.rows}
+        assert found[part.part] == expected, part.part
