@@ -57,7 +57,8 @@ def _curve(one: Indicator) -> str:
 def _sets() -> Iterator[str]:
     yield "\n| set | for | weights |\n|---|---|---|\n"
     for one in default_catalogue().sets:
-        whom = f"position {one.position}" if one.position else "everybody else"
+        whom = one.department or "everybody else"
+        whom += f", position {one.position}" if one.position else ""
         yield f"| `{one.id}` | {whom} | {', '.join(f'`{name}` {weight}' for name, weight in one.weights.items())} |\n"
 
 

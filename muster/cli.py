@@ -37,6 +37,7 @@ PARTS = (
         "server",
         "Business systems: source files, mappings.",
     ),
+    Part("score", "server.cli.scores", "server", "Scores: compute, explain, set targets, check definitions."),
     Part("attendance", "server.cli.attendance", "server", "The attendance rules, tried on a file of cases."),
 )
 

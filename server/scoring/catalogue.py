@@ -30,14 +30,23 @@ class _Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     set: tuple[WeightSet, ...]
 
 
+def read_indicators(toml: bytes) -> tuple[Indicator, ...]:
+    """Checked definitions of a TOML document; DataError says what is wrong where."""
+    try:
+        found = msgspec.toml.decode(toml, type=_Indicators, strict=True).indicator
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"indicators: {error}", "catalogue") from error
+    check_indicators(found)
+    return found
+
+
 def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
     """A checked catalogue from two TOML documents; DataError says what is wrong where."""
+    found = read_indicators(indicators)
     try:
-        found = msgspec.toml.decode(indicators, type=_Indicators, strict=True).indicator
         weights = msgspec.toml.decode(sets, type=_Sets, strict=True).set
     except (msgspec.MsgspecError, ValueError) as error:
-        raise DataError(f"indicators or weights: {error}", "catalogue") from error
-    check_indicators(found)
+        raise DataError(f"weights: {error}", "catalogue") from error
     check_sets(weights, {indicator.id for indicator in found})
     return Catalogue(found, weights)
 

@@ -35,6 +35,8 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     denominator: int
     value: str | None
     """Exact, as ``numerator/denominator`` in lowest terms, in the indicator's unit."""
+    target: str | None = None
+    """What it was measured against, an exact decimal."""
     watermarks: dict[str, int]
     """How far each source had come: followers of the feed by name, and ``cut_ms``."""
     query: SourceQuery

@@ -16,11 +16,13 @@ Weight = Annotated[int, msgspec.Meta(ge=0, le=FULL)]
 
 
 class WeightSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of the weights of a post; without ``position`` it is for everybody who has no other."""
+    """One version of the weights of a department or of a post in it; with neither it is for all others."""
 
     id: Id
     name_zh: str
     name_en: str
+    department: str | None = None
+    """Id of the department; those below it have it too, unless they have their own."""
     position: str | None = None
     weights: dict[Id, Weight]
     source: str
@@ -42,21 +44,35 @@ class PeriodWeights:
     """Weight sets that took part, in order of their days."""
 
 
-def set_on(sets: Iterable[WeightSet], position: str, day: date) -> WeightSet:
-    """The weights of a post on a day; a set of the post replaces the general one. DataError when there is none."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What decides a person's weights."""
+
+    position: str
+    departments: tuple[str, ...] = ()
+    """The person's own and all above it, the nearest first."""
+
+
+def set_on(sets: Iterable[WeightSet], place: Place, day: date) -> WeightSet:
+    """The weights of a post on a day (KS-6): those of the nearest department that has any, replaced by its post's.
+
+    DataError when there are none.
+    """
     started = [candidate for candidate in sets if candidate.starts <= day]
-    own = [candidate for candidate in started if candidate.position == position]
-    general = [candidate for candidate in started if candidate.position is None]
-    found = max(own or general, key=lambda candidate: candidate.starts, default=None)
-    if found is None:
-        raise DataError(f"no weights for {position!r} on {day}; add a set without position", "no_weights")
-    return found
+    for department in (*place.departments, None):
+        here = [candidate for candidate in started if candidate.department == department]
+        own = [candidate for candidate in here if candidate.position == place.position]
+        general = [candidate for candidate in here if candidate.position is None]
+        found = max(own or general, key=lambda candidate: candidate.starts, default=None)
+        if found is not None:
+            return found
+    raise DataError(f"no weights for {place.position!r} on {day}; add a set without position", "no_weights")
 
 
-def period_weights(sets: Sequence[WeightSet], position: str, first: date, last: date) -> PeriodWeights:
-    """Weights of a post from ``first`` to ``last``, both inclusive."""
+def period_weights(sets: Sequence[WeightSet], place: Place, first: date, last: date) -> PeriodWeights:
+    """Weights of a post from ``first`` to ``last``, both inclusive: the mean of the daily weights (KS-7)."""
     days = (last - first).days + 1
-    daily = [set_on(sets, position, first + timedelta(days=number)) for number in range(days)]
+    daily = [set_on(sets, place, first + timedelta(days=number)) for number in range(days)]
     weights: dict[str, int] = {}
     for day in daily:
         for indicator, weight in day.weights.items():
@@ -67,13 +83,14 @@ def period_weights(sets: Sequence[WeightSet], position: str, first: date, last: 
 def check_sets(sets: Iterable[WeightSet], indicators: Iterable[str]) -> None:
     """DataError when a set does not add up to 100 or names an indicator that does not exist."""
     known = set(indicators)
-    seen: set[tuple[str | None, date]] = set()
+    seen: set[tuple[str | None, str | None, date]] = set()
     for weight_set in sets:
         total = sum(weight_set.weights.values())
         if total != FULL:
             raise DataError(f"weights {weight_set.version}: they add up to {total}, expected {FULL}", "weights_sum")
         if unknown := set(weight_set.weights) - known:
             raise DataError(f"weights {weight_set.version}: no indicator {min(unknown)}", "weights_indicator")
-        if (weight_set.position, weight_set.starts) in seen:
+        key = weight_set.department, weight_set.position, weight_set.starts
+        if key in seen:
             raise DataError(f"weights {weight_set.version}: another set starts on that day", "weights_twice")
-        seen.add((weight_set.position, weight_set.starts))
+        seen.add(key)

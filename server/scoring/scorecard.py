@@ -40,6 +40,8 @@ class IndicatorScore:
     observed: Observed
     points: MicroPoints | None
     no_score: NoScore | None
+    target: str | None = None
+    """What it was measured against."""
 
     @property
     def value(self) -> Fraction | None:
@@ -65,20 +67,24 @@ class Total:
 def score_indicator(
     indicator: Indicator, observed: Observed, reason: NoScore | None = None, target: str | None = None
 ) -> IndicatorScore:
-    """Points for what was counted, against the person's own target where there is one.
+    """Points for what was counted, against ``target`` or without one that of the definition.
 
     ``reason`` says why there can be none, whatever was counted.
     """
+    target = target or indicator.target
+    reason = reason or _reason(indicator, observed, target)
     if reason is not None:
-        return IndicatorScore(indicator, observed, None, reason)
-    if not observed.denominator:
-        return IndicatorScore(indicator, observed, None, "no_denominator")
-    if observed.sample < indicator.min_sample:
-        return IndicatorScore(indicator, observed, None, "below_minimum_sample")
-    if indicator.target_needed and target is None and indicator.target is None:
-        return IndicatorScore(indicator, observed, None, "no_target")
+        return IndicatorScore(indicator, observed, None, reason, target)
     value = indicator.value(observed.numerator, observed.denominator)
-    return IndicatorScore(indicator, observed, indicator.line_to(target or indicator.target).score(value), None)
+    return IndicatorScore(indicator, observed, indicator.line_to(target).score(value), None, target)
+
+
+def _reason(indicator: Indicator, observed: Observed, target: str | None) -> NoScore | None:
+    if not observed.denominator:
+        return "no_denominator"
+    if observed.sample < indicator.min_sample:
+        return "below_minimum_sample"
+    return "no_target" if indicator.target_needed and target is None else None
 
 
 def total(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Total:
@@ -101,5 +107,6 @@ def input_hash(score: IndicatorScore, employee: str, period: str) -> str:
     """SHA-256 over everything the score was made of, hexadecimal: same inputs, same hash (KS-16)."""
     definition = msgspec.to_builtins(score.indicator)
     seen = (score.observed.numerator, score.observed.denominator, score.observed.sample)
-    canonical = msgspec.json.encode([score.indicator.rule_version, employee, period, seen, definition], order="sorted")
+    inputs = [score.indicator.rule_version, employee, period, seen, definition, score.target]
+    canonical = msgspec.json.encode(inputs, order="sorted")
     return hashlib.sha256(canonical).hexdigest()

@@ -13,13 +13,14 @@ from server.scoring.family import facts_needed, parts_of
 from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
-from server.scoring.scheme import PeriodWeights, period_weights
+from server.scoring.scheme import PeriodWeights, Place, period_weights
 from server.scoring.scorecard import IndicatorScore, NoScore, Total, input_hash, score_indicator, total
+from server.scoring.target import EVERYBODY, Targets
 from server.scoring.window import Days, days_of
 from server.services.observing import Seen, observe_people
 from server.services.parcels import cards_of
 from server.services.sources import unusable_facts
-from server.store import change_queries, fact_marks, parcel_queries, score_queries, sweep_queries
+from server.store import change_queries, fact_marks, parcel_queries, score_queries, sweep_queries, target_queries
 from server.store.company_zone import company_zone
 from server.store.database import Database
 from server.store.score_queries import Card, Post, ScoreRow, TouchedCard
@@ -59,7 +60,11 @@ async def _compute(
     catalogue = default_catalogue()
     zone = await company_zone(connection)
     posts = await score_queries.posts(connection, {card.employee for card in waiting})
-    known = _Known(await score_queries.watermarks(connection), await unusable_facts(connection, now_ms))
+    known = _Known(
+        await score_queries.watermarks(connection),
+        await unusable_facts(connection, now_ms),
+        await target_queries.targets(connection),
+    )
     groups: dict[str, list[str]] = {}
     for card in waiting:
         if card.employee in posts:
@@ -75,7 +80,10 @@ async def _compute(
             seen = await observe_people(connection, group, definitions, when)
             for person in group:
                 own = {one: seen[person, one.id] for one in definitions}
-                found[person, period] = _card((person, period), weights[person], when, own, known=known, now_ms=now_ms)
+                place = (person, *posts[person].departments, EVERYBODY)
+                found[person, period] = _card(
+                    (person, period), weights[person], when, own, units=place, known=known, now_ms=now_ms
+                )
     return found
 
 
@@ -86,6 +94,8 @@ class _Known:
     marks: Mapping[str, int]
     unusable: Mapping[str, NoScore]
     """Facts that nothing can be scored by, each with the reason."""
+
+    targets: Targets
 
     def reason(self, indicator: Indicator) -> NoScore | None:
         """Why there can be no score, whatever was counted."""
@@ -115,13 +125,15 @@ def _card(
     when: When,
     seen: Mapping[Indicator, Seen],
     *,
+    units: Sequence[str],
     known: _Known,
     now_ms: WallMs,
 ) -> tuple[Total, list[ScoreRow]]:
     assert weights is not None  # noqa: S101  (cards without weights were left out)
     rows = []
     for indicator, own in seen.items():
-        score = score_indicator(indicator, own.observed, known.reason(indicator) or own.reason)
+        target = known.targets.of(indicator.id, units, when.days.last) or indicator.target
+        score = score_indicator(indicator, own.observed, known.reason(indicator) or own.reason, target)
         lineage = _lineage(score, card, weights, when, own=own, known=known)
         rows.append(ScoreRow(indicator.id, score.observed.sample, score.points, score.no_score, lineage, now_ms))
     return total(weights, {row.indicator: row.points for row in rows}), rows
@@ -137,6 +149,7 @@ def _lineage(
         weight=(weights.weights[indicator.id], weights.denominator),
         numerator=observed.numerator,
         denominator=observed.denominator,
+        target=score.target,
         value=None if score.value is None else f"{score.value.numerator}/{score.value.denominator}",
         watermarks={**known.watermarks(indicator), "cut_ms": when.cut_ms},
         query=SourceQuery(
@@ -155,7 +168,8 @@ def _lineage(
 def _weights(catalogue: Catalogue, post: Post, days: Days) -> PeriodWeights | None:
     """Mean weights over the days a person was in the post; None when there were none in this period (KS-7)."""
     first, last = max(days.first, post.joined_on), min(days.last, post.left_on or days.last)
-    return period_weights(catalogue.sets, post.position, first, last) if first <= last else None
+    place = Place(post.position, post.departments)
+    return period_weights(catalogue.sets, place, first, last) if first <= last else None
 
 
 def _midnight(day: date, zone: ZoneInfo) -> WallMs:

@@ -172,6 +172,14 @@ async def replace_cards(
     await connection.execute(scorecards.insert(), heads)
 
 
+async def cards_since(connection: AsyncConnection, period: str) -> list[Card]:
+    """Scorecards of a period and all after it."""
+    rows = await connection.execute(
+        select(scorecards.c.employee, scorecards.c.period).where(scorecards.c.period >= period)
+    )
+    return [(row.employee, row.period) for row in rows]
+
+
 # --- who may see them -----------------------------------------------------------------------------------------------
 
 

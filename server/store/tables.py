@@ -414,6 +414,18 @@ scores = Table(
     PrimaryKeyConstraint("employee", "period", "indicator"),
 )
 
+indicator_targets = Table(
+    "indicator_targets",
+    metadata,
+    Column("indicator", Text, nullable=False),
+    Column("unit", Text, nullable=False),  # employee, department, or '' for everybody
+    Column("starts", Date, nullable=False),
+    Column("target", Text, nullable=False),  # exact decimal in the indicator's unit
+    Column("set_by", Text, nullable=False),
+    Column("set_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("indicator", "unit", "starts"),
+)
+
 scorecards = Table(
     "scorecards",
     metadata,

@@ -100,7 +100,7 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
         unit=definition.unit,
         better=definition.better,
         weight=decimal_text(Fraction(100 * weight, whole), WEIGHT_PLACES),
-        target=definition.target,
+        target=lineage.target or definition.target,
         value=None if lineage.value is None else decimal_text(Fraction(lineage.value), definition.places),
         numerator=lineage.numerator,
         denominator=lineage.denominator,
@@ -110,7 +110,7 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
         no_score=row.no_score,
         level=lineage.query.level,
         unit_of=lineage.query.unit,
-        curve=list(_corners(definition)),
+        curve=list(_corners(definition, lineage.target)),
         rule_version=lineage.rule_version,
         watermark_ms=lineage.watermarks.get("cut_ms"),
         input_hash=lineage.input_hash,
@@ -118,9 +118,9 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
     )
 
 
-def _corners(definition: Indicator) -> Iterator[CurvePointView]:
+def _corners(definition: Indicator, target: str | None) -> Iterator[CurvePointView]:
     """Corners of the curve over the value itself; a curve over value / target is stretched by the target."""
-    line = definition.line_to(definition.target or "1")
+    line = definition.line_to(target or definition.target or "1")
     stretch = line.target or Fraction(1) if line.kind.startswith("ratio") else Fraction(1)
     points = line.points or ((Fraction(0), Fraction(0)), (line.cap / 100, line.cap))
     for value, worth in points:

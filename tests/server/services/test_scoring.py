@@ -261,7 +261,7 @@ async def test_lineage_keeps_versions_weights_and_watermarks(db: Database) -> No
     found = await card(db)
     assert found is not None
     lineage = found.scores[0].lineage
-    assert (lineage.rule_version, lineage.weight_sets) == ("score-2/2015-01-01", ("courier/2015-01-01",))
+    assert (lineage.rule_version, lineage.weight_sets) == ("score-2/2015-01-01", ("courier_alone/2015-01-01",))
     assert (lineage.weight, lineage.value) == ((31 * 70, 31 * 100), "50/1")
     assert lineage.watermarks["cut_ms"] == at("2026-04-01 00:00")
     assert len(lineage.input_hash) == 64

@@ -1,0 +1,231 @@
+"""``muster score``: compute scores, explain one, set targets, check definitions."""
+
+import csv
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
+from server.scoring.target import EVERYBODY, Target
+from server.store.database import Database
+from shared.errors import DataError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Scores: compute, explain, set targets, check definitions."
+)
+
+PeriodOption = Annotated[str, typer.Option("--period", help="Month, as 2026-11.", metavar="YYYY-MM")]
+POINTS = ("employee", "name", "department", "status", "total", "grade", "coverage_pct")
+PARTS = ("indicator", "name", "weight_pct", "value", "target", "points", "sample", "whose", "why_none")
+TARGETS = ("indicator", "unit", "starts", "target")
+
+
+@app.callback()
+def _group() -> None:
+    """Scores: compute, explain, set targets, check definitions."""
+
+
+@app.command("run")
+def run(
+    *,
+    period: PeriodOption,
+    department: Annotated[str | None, typer.Option(help="Only this department and those below it.")] = None,
+    employee: Annotated[list[str] | None, typer.Option(help="Only this person; repeat it.")] = None,
+    config: ConfigOption = CONFIG,
+    json_: JsonOption = False,
+) -> None:
+    """Compute the scores of a month again from everything that is stored, and print the totals, best first.
+
+    muster score run --period 2026-11 --department logistics
+    """
+    with errors():
+        rows = in_database(config, lambda db: _run(db, period, department, tuple(employee or ())))
+        show(rows, json_, POINTS)
+
+
+@app.command("explain")
+def explain(
+    employee: Annotated[str, typer.Argument(help="Id of the person.")],
+    *,
+    period: PeriodOption,
+    config: ConfigOption = CONFIG,
+    json_: JsonOption = False,
+) -> None:
+    """Print what a person's score was made of: value, target, points, and whose value it is.
+
+    muster score explain e1001 --period 2026-11
+    """
+    show(in_database(config, lambda db: _explain(db, employee, period)), json_, PARTS)
+
+
+@app.command("targets")
+def targets(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV with the heads indicator,unit,starts,target. Without it targets are listed.", metavar="[FILE]"
+        ),
+    ] = None,
+    *,
+    config: ConfigOption = CONFIG,
+    json_: JsonOption = False,
+) -> None:
+    """List the targets of people and departments, or set those of a file.
+
+    ``unit`` is the id of a person or a department, empty for everybody; ``target`` is in the indicator's unit.
+
+    muster score targets targets.csv
+    """
+    with errors():
+        rows = () if file is None else read_targets(file)
+        known = in_database(config, lambda db: _targets(db, rows))
+        facts = [
+            {"indicator": t.indicator, "unit": t.unit, "starts": t.starts.isoformat(), "target": t.target}
+            for t in known
+        ]
+        show(facts, json_, TARGETS)
+
+
+@app.command("check")
+def check(file: Annotated[Path, typer.Argument(help="TOML with [[indicator]] tables.")]) -> None:
+    """Check definitions of indicators: every fault with the field and the reason. Nothing is changed.
+
+    muster score check indicators.toml
+    """
+    from server.scoring.catalogue import read_indicators
+    from server.scoring.family import check_parts
+    from server.store.counted_facts import shapes
+
+    with errors():
+        found = read_indicators(file.read_bytes())
+        for indicator in found:
+            check_parts(indicator, shapes())
+    out.print(f"{len(found)} indicators, no faults")
+
+
+def read_targets(file: Path) -> list[Target]:
+    """Targets of a CSV file; DataError names the line and what is wrong there."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: {error}", "targets_file") from error
+    return [_target(row, number) for number, row in enumerate(rows, start=2)]
+
+
+def _target(row: dict[str, str], number: int) -> Target:
+    from server.scoring.catalogue import default_catalogue
+
+    missing = [name for name in TARGETS if row.get(name) is None]
+    if missing:
+        raise DataError(f"line {number}: no column {', '.join(missing)}", "targets_column")
+    if row["indicator"] not in {one.id for one in default_catalogue().indicators}:
+        raise DataError(f"line {number}: no indicator {row['indicator']!r}", "targets_indicator")
+    try:
+        starts, target = date.fromisoformat(row["starts"]), Fraction(row["target"])
+    except ValueError as error:
+        raise DataError(f"line {number}: {error}; expected 2026-01-31 and a number", "targets_value") from error
+    if target <= 0 or "/" in row["target"]:
+        raise DataError(f"line {number}: a target is a decimal above 0", "targets_value")
+    return Target(row["indicator"], row["unit"] or EVERYBODY, starts, row["target"])
+
+
+async def _targets(db: Database, rows: list[Target] | tuple[()]) -> list[Target]:
+    from server.services.targets import set_targets
+    from server.store import target_queries
+    from server.store.log_queries import Entry
+
+    if rows:
+        await set_targets(db, rows, Entry(now_ms(), ACTOR, "scores.targets", "", detail={"targets": len(rows)}))
+    async with db.reading() as connection:
+        return await target_queries.target_rows(connection)
+
+
+async def _run(
+    db: Database, period: str, department: str | None, people: tuple[str, ...]
+) -> list[dict[str, str | int | None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from server.access.scope import Scope
+    from server.scoring.numbers import decimal_text
+    from server.scoring.scorecard import grade
+    from server.scoring.window import days_of
+    from server.services.scoring import score_touched
+    from server.store import score_queries
+
+    days_of(period)
+    async with db.reading() as connection:
+        posts = await score_queries.everybody(connection)
+    wanted = [
+        person
+        for person, post in posts.items()
+        if (department is None or department in post.departments) and (not people or person in people)
+    ]
+    if not wanted:
+        raise DataError("nobody: expected a department or person that is there", "nobody")
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, [(person, period) for person in wanted])
+    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task("", total=len(wanted))
+        while done := await score_touched(db, now_ms()):
+            progress.advance(bar, done)
+    cards = []
+    async with db.reading() as connection:
+        for person in wanted:
+            card = await score_queries.scorecard(connection, Scope.system(), person, period)
+            if card is not None:
+                cards.append(card)
+    cards.sort(key=lambda card: (-(card.total if card.total is not None else -1), card.employee))
+    return [
+        {
+            "employee": card.employee,
+            "name": card.name,
+            "department": card.department,
+            "status": card.status,
+            "total": None if card.total is None else decimal_text(Fraction(card.total, 100)),
+            "grade": None if card.total is None else grade(card.total),
+            "coverage_pct": decimal_text(100 * Fraction(*card.coverage)),
+        }
+        for card in cards
+    ]
+
+
+async def _explain(db: Database, employee: str, period: str) -> list[dict[str, str | int | None]]:
+    from server.access.scope import Scope
+    from server.scoring.catalogue import default_catalogue
+    from server.scoring.numbers import MICRO, decimal_text
+    from server.store import score_queries
+
+    async with db.reading() as connection:
+        card = await score_queries.scorecard(connection, Scope.system(), employee, period)
+    if card is None:
+        raise DataError(
+            f"{employee} has no score in {period}; `muster score run --period {period}` computes it", "no_score"
+        )
+    rows: list[dict[str, str | int | None]] = []
+    for score in card.scores:
+        definition = default_catalogue().version(score.indicator, score.lineage.rule_version)
+        lineage, query = score.lineage, score.lineage.query
+        places = definition.places if definition else 2
+        rows.append(
+            {
+                "indicator": score.indicator,
+                "name": definition.name_zh if definition else None,
+                "weight_pct": decimal_text(100 * Fraction(*lineage.weight), 4),
+                "value": None if lineage.value is None else decimal_text(Fraction(lineage.value), places),
+                "numerator": lineage.numerator,
+                "denominator": lineage.denominator,
+                "target": lineage.target,
+                "points": None if score.points is None else decimal_text(Fraction(score.points, MICRO)),
+                "sample": score.sample,
+                "whose": query.level if query.level in ("person", "company") else f"{query.level} {query.unit}",
+                "why_none": score.no_score,
+                "rule_version": lineage.rule_version,
+                "input_hash": lineage.input_hash,
+            }
+        )
+    return rows
