@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from muster.business.company import Business, make_business
+from muster.business.connect import add_secret, answering, connect, go_on, push_all
 from muster.demo.life import Life
 from muster.demo.plan import gateways
 from muster.demo.screen import Screen
@@ -67,6 +69,7 @@ async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress
     sample = make_sample(from_ms(now_ms).astimezone(ZoneInfo(ZONE)).date(), options.seed)
     password = f"muster-{secrets.token_hex(3)}"
     installation = own_installation(folder, ZONE, options.http_port)
+    secret = add_secret(installation.server_settings)
     push_port = free_port()
     life = Life(sample, ZONE, folder, push_port, Ledger())
     company = sample_company(sample, password, ZONE)
@@ -83,12 +86,34 @@ async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress
             with screen.step("three gateways"):
                 await installation.start_gateways()
             screen.address(installation.url, sample, DEMO_LOGINS, password)
-            async with _database(installation) as db:
-                return await _Show(installation, life, db, options, screen).until(stop)
+            business = make_business(sample.people, sample.day, options.seed)
+            async with _database(installation) as db, answering(business, free_port()) as answers_url:
+                systems = _Systems(installation, db, business, answers_url, secret)
+                return await _Show(installation, life, systems, options, screen).until(stop)
         finally:
             await life.stop()
             with screen.step("stopping"):
                 await installation.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Systems:
+    """The business systems, connected while everything runs."""
+
+    installation: Installation
+    db: Database
+    business: Business
+    answers_url: str
+    secret: str
+
+    async def live(self, screen: Screen) -> None:
+        """Connect, send the history, and go on with what happens, until cancelled."""
+        config = load_config(self.installation.server_settings)
+        start = time.monotonic()
+        await connect(self.db, config, self.business, self.answers_url, self.installation.folder)
+        await push_all(self.installation.url, self.secret, self.business, screen.sent)
+        screen.done("business systems connected, their history read", time.monotonic() - start)
+        await go_on(self.installation.url, self.secret, self.business)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +122,7 @@ class _Show:
 
     installation: Installation
     life: Life
-    db: Database
+    systems: _Systems
     options: Options
     screen: Screen
 
@@ -108,23 +133,28 @@ class _Show:
             [self.life.dock.serial, self.life.deliveries.serial],
             self.installation.gateway_ids,
         )
+        db = self.systems.db
         living = asyncio.create_task(self.life.live(self.options.day_s))
+        trading = asyncio.create_task(self.systems.live(self.screen))
         try:
             with self.screen.counting() as count:
                 end = None if self.options.seconds is None else time.monotonic() + self.options.seconds
                 while not stop.is_set() and (end is None or time.monotonic() < end):
                     self.installation.check()
-                    if living.done():
-                        living.result()
-                    count(await look(self.db, self.life.ledger, sources))
+                    for task in (living, trading):
+                        if task.done():
+                            task.result()
+                    count(await look(db, self.life.ledger, sources))
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), LOOK_S)
-                living.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await living
-                return await drain(self.db, self.life.ledger, sources, PATIENCE_S, count)
+                for task in (living, trading):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+                return await drain(db, self.life.ledger, sources, PATIENCE_S, count)
         finally:
             living.cancel()
+            trading.cancel()
 
 
 @asynccontextmanager

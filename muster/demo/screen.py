@@ -20,6 +20,7 @@ class Screen:
         self._console = console
         self._began = time.monotonic()
         self._scored = False
+        self._sent: tuple[int, int] | None = None
 
     def say(self, text: str) -> None:
         """One line."""
@@ -31,7 +32,11 @@ class Screen:
         start = time.monotonic()
         with self._console.status(what):
             yield
-        self._console.print(f"[green]✓[/green] {what} [dim]{time.monotonic() - start:.1f} s[/dim]", highlight=False)
+        self.done(what, time.monotonic() - start)
+
+    def done(self, what: str, seconds: float) -> None:
+        """Say that something is done, and how long it took."""
+        self._console.print(f"[green]✓[/green] {what} [dim]{seconds:.1f} s[/dim]", highlight=False)
 
     def address(self, url: str, sample: Sample, logins: Sequence[tuple[str, str]], password: str) -> None:
         """Where to look, who may, and what to try."""
@@ -51,6 +56,10 @@ class Screen:
             soft_wrap=True,
         )
 
+    def sent(self, rows: int, of: int) -> None:
+        """How many rows the business systems have sent; the bar follows with the next count."""
+        self._sent = rows, of
+
     @contextmanager
     def counting(self) -> Iterator[Callable[[drain.Progress], None]]:
         """A function that shows each count it is given."""
@@ -58,6 +67,7 @@ class Screen:
         with Progress(*columns, console=self._console, disable=not self._console.is_terminal) as bars:
             arrived = bars.add_task("stored or repeated", total=None)
             computed = bars.add_task("results computed", total=None)
+            business = bars.add_task("business rows", total=None)
             most = 1
 
             def show(now: drain.Progress) -> None:
@@ -66,6 +76,8 @@ class Screen:
                 most = max(most, now.results_waiting)
                 bars.update(arrived, total=tally.emitted, completed=tally.stored + tally.repeats + tally.quarantined)
                 bars.update(computed, total=most, completed=most - now.results_waiting)
+                if self._sent is not None:
+                    bars.update(business, completed=self._sent[0], total=self._sent[1])
                 if tally.scorecards and not self._scored:
                     self._scored = True
                     seconds = time.monotonic() - self._began

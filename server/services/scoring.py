@@ -210,29 +210,42 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
 
 
 async def _follow_facts(db: Database, now_ms: WallMs) -> None:
-    """Touch this month's and last month's scores of everybody who is scored by a fact that changed."""
+    """Touch this month's and last month's scores of everybody who is scored by a fact that changed.
+
+    A fact changes with its rows, and when its source goes away or is back: then its scores go and come.
+    """
     async with db.reading() as connection:
         changed = await fact_marks.changed(connection)
+        unusable = set(await unusable_facts(connection, now_ms))
+        turned = unusable ^ await fact_marks.known_unusable(connection)
+        if not changed and not turned:
+            return
         zone = await company_zone(connection)
-        people = await score_queries.everybody(connection) if changed else {}
-    if not changed:
-        return
+        people = await score_queries.everybody(connection)
+        there = set(await score_queries.cards_since(connection, f"{_last_month(now_ms, zone).first:%Y-%m}"))
     today = from_ms(now_ms).astimezone(zone).date()
-    months = [days_of(f"{day:%Y-%m}") for day in (today, today.replace(day=1) - timedelta(days=1))]
     catalogue = default_catalogue()
-    cards = {
-        (person, f"{days.first:%Y-%m}")
-        for days in months
-        for person, post in people.items()
-        if (weights := _weights(catalogue, post, days)) is not None
-        and _reads(catalogue, weights, days.last) & changed.keys()
-    }
+    cards: set[Card] = set()
+    for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
+        for person, post in people.items():
+            card, weights = (person, f"{days.first:%Y-%m}"), _weights(catalogue, post, days)
+            reads = set() if weights is None else _reads(catalogue, weights, days.last)
+            if reads & changed.keys() or (card in there and reads & turned):
+                cards.add(card)
     async with db.writing() as connection:
         await score_queries.touch_scores(connection, cards)
         await fact_marks.scored(connection, changed.items())
+        if turned:
+            await fact_marks.note_unusable(connection, unusable)
+
+
+def _last_month(now_ms: WallMs, zone: ZoneInfo) -> Days:
+    today = from_ms(now_ms).astimezone(zone).date()
+    return days_of(f"{today.replace(day=1) - timedelta(days=1):%Y-%m}")
 
 
 def _reads(catalogue: Catalogue, weights: PeriodWeights, day: date) -> set[str]:
-    """Facts that a set of indicators counts."""
-    definitions = (in_force(catalogue.indicators, name, day) for name in weights.weights)
-    return {part.fact for one in definitions if one is not None for part in parts_of(one)}
+    """Facts that a set of indicators counts or needs."""
+    definitions = [one for name in weights.weights if (one := in_force(catalogue.indicators, name, day)) is not None]
+    counted = {part.fact for one in definitions for part in parts_of(one)}
+    return counted.union(*(facts_needed(one) for one in definitions))

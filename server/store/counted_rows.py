@@ -33,9 +33,8 @@ async def units_of(connection: AsyncConnection, level: Level) -> UnitOf:
             yield str(found)
             found = above[found]
 
-    def site(row: Row, person: Value) -> Iterable[str]:
-        named = (row.get("site_key"), row["org_key"])
-        known = next((name for name in named if name in places), people[person].site if person in people else None)
+    def site(row: Row, _person: Value) -> Iterable[str]:
+        known = next((name for name in (row.get("site_key"), row["org_key"]) if name in places), None)
         return [] if known is None else [str(known)]
 
     ways: Mapping[Level, Callable[[Row, Value], Iterable[str]]] = {

@@ -200,11 +200,12 @@ class _Pass:
             case "company":
                 return literal(COMPANY, Text()), rows
             case "site":
-                joined = rows.outerjoin(employees, employees.c.id == person)
+                joined = rows
                 named = [(site, fields[name]) for name, site in _SITES.items() if name in fields]
                 for site, key in named:
                     joined = joined.outerjoin(site, site.c.id == key)
-                return func.coalesce(*(site.c.id for site, _ in named), employees.c.site), joined
+                known = [site.c.id for site, _ in named]
+                return known[0] if len(known) == 1 else func.coalesce(*known), joined
             case "department":
                 joined = rows.outerjoin(employees, employees.c.id == person)
                 joined = joined.outerjoin(_NAMED, _NAMED.c.id == fields["org_key"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.facts.resolve.rules import RULES
@@ -11,6 +11,7 @@ from server.store.upsert import insert_into
 
 _FACT = "fact:"
 _SCORED = "sweep:fact:"
+_UNUSABLE = "sweep:unusable:"
 _ABOUT_FACTS = followers.c.name.like(f"{_FACT}%") | followers.c.name.like(f"{_SCORED}%")
 
 
@@ -45,3 +46,17 @@ async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]
         statement = insert_into(connection, followers).values(rows)
         changed = {"feed_id": statement.excluded.feed_id}
         await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+
+async def known_unusable(connection: AsyncConnection) -> set[str]:
+    """Facts that nothing could be scored by when scores were computed last."""
+    rows = await connection.scalars(select(followers.c.name).where(followers.c.name.like(f"{_UNUSABLE}%")))
+    return {name.removeprefix(_UNUSABLE) for name in rows}
+
+
+async def note_unusable(connection: AsyncConnection, facts: Collection[str]) -> None:
+    """Remember these facts instead of those before."""
+    await connection.execute(delete(followers).where(followers.c.name.like(f"{_UNUSABLE}%")))
+    if facts:
+        rows = [{"name": f"{_UNUSABLE}{fact}", "feed_id": 0} for fact in sorted(facts)]
+        await connection.execute(followers.insert(), rows)

@@ -1,0 +1,87 @@
+"""Everything that the business systems of the sample company hold, for one seed and one last day."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from muster.business.delivery import Delivery, make_delivery
+from muster.business.desk import make_tickets
+from muster.business.media import make_followers, make_posts
+from muster.business.rows import Rows, Span
+from muster.business.trade import Trade, make_trade
+from muster.business.visits import make_campaigns, make_days, make_funnel
+from muster.business.works import Work, make_works
+from muster.sample.people import Person
+
+MONTHS_BEFORE = 3
+"""Whole months of history before the one that runs: a quarter, and what repurchase looks back on."""
+FAULTY: Mapping[str, dict[str, object]] = {
+    "sales_order": {
+        "source_key": "SO-BAD-1",
+        "order_no": "SO-BAD-1",
+        "status": "open",
+        "currency": "CNY",
+        "amount_gross_minor": "twelve",
+    },
+    "ticket": {"source_key": "T-BAD-1", "created_at": "2026-13-01T00:00:00Z", "status": "solved"},
+    "shipment": {"source_key": "YTO|BAD", "tracking_no": "BAD", "status": "lost on the moon"},
+}
+"""One row of each that waits for a person: a word for an amount, a month that is not, a status nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What each system holds."""
+
+    span: Span
+    trade: Trade
+    delivery: Delivery
+    tickets: Rows
+    funnel: Rows
+    days: Rows
+    campaigns: Rows
+    posts: Rows
+    followers: dict[str, int]
+    works: list[Work]
+
+    def pushed(self) -> Iterator[tuple[str, str, Rows]]:
+        """Source, fact and rows of the systems that send by themselves."""
+        trade, delivery = self.trade, self.delivery
+        yield "crm", "customer_owner", trade.owners
+        yield "crm", "deal", trade.deals
+        yield "shop", "customer", trade.customers
+        yield "media", "content_post", self.posts
+        yield "shop", "sales_order", [*trade.orders, dict(FAULTY["sales_order"])]
+        yield "shop", "sales_order_line", trade.lines
+        yield "shop", "refund", trade.refunds
+        yield "carrier_push", "shipment", [*delivery.shipments, dict(FAULTY["shipment"])]
+        yield "carrier_push", "damage_report", delivery.damage
+        yield "carrier_push", "shipment_event", delivery.events
+        yield "carrier_push", "route_stop", delivery.stops
+        yield "desk", "ticket", [*self.tickets, dict(FAULTY["ticket"])]
+        yield "desk", "complaint", delivery.complaints
+        yield "site", "web_day", self.days
+        yield "site", "campaign_event", self.campaigns
+        yield "site", "funnel_event", self.funnel
+
+
+def make_business(people: Sequence[Person], last: date, seed: int) -> Business:
+    """The history of whole months before that of ``last``, and of that one up to it."""
+    first = last.replace(day=1)
+    for _ in range(MONTHS_BEFORE):
+        first = date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
+    span = Span(first, last, people, seed)
+    posts, works = make_posts(span), make_works(span)
+    trade = make_trade(span, sorted({str(row["post_key"]) for row in posts}))
+    return Business(
+        span=span,
+        trade=trade,
+        delivery=make_delivery(span, trade.sales),
+        tickets=make_tickets(span),
+        funnel=make_funnel(span, sorted({work.page for work in works})),
+        days=make_days(span),
+        campaigns=make_campaigns(span),
+        posts=posts,
+        followers=make_followers(span),
+        works=works,
+    )

@@ -1,0 +1,210 @@
+"""Connects the business systems of the sample company: sources with the presets that ship, people, targets, rows."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import itertools
+import json
+import random
+import secrets
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+import yaml
+
+from muster.business.answers import KEY, systems
+from muster.business.books import write_books
+from muster.business.company import Business
+from muster.business.live import LIVE_S, live_rows
+from muster.business.papers import write_papers
+from muster.business.rows import ZONE, Rows
+from server.config import ServerConfig
+from server.connectors.presets import preset_text
+from server.scoring.target import EVERYBODY, Target
+from server.services.sources import put_source
+from server.services.targets import set_targets
+from server.store import link_queries
+from server.store.database import Database
+from server.store.link_queries import LinkRow
+from server.store.log_queries import Entry
+from shared.clock import system_clocks
+
+HOST = "127.0.0.1"
+SECRET = "business"  # noqa: S105  (the name of its file)
+BATCH = 1_000
+CALLS_A_MINUTE = 6_000
+"""All is on this machine; no vendor's limit has to be kept."""
+_SENDERS = {
+    "shop": ("sales_order", "sales_order_line", "refund", "customer"),
+    "crm": ("customer_owner", "deal"),
+    "desk": ("ticket", "complaint"),
+    "site": ("web_day", "campaign_event", "funnel_event"),
+    "media": ("content_post",),
+}
+_TARGETS = (
+    ("biz_sales_amount", "55000"),
+    ("biz_new_customers", "20"),
+    ("nm_reads", "70000"),
+    ("nm_conversions", "60"),
+    ("dsg_page_conversion_rate", "6"),
+)
+
+
+def add_secret(settings: Path) -> str:
+    """Make the secret that the senders sign with, beside the settings of the server that is to start."""
+    folder = settings.parent / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    secret = secrets.token_urlsafe(24)
+    for name, value in ((SECRET, secret), (KEY, KEY)):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(value)
+    return secret
+
+
+async def connect(db: Database, config: ServerConfig, business: Business, answers_url: str, folder: Path) -> None:
+    """Write what is read from files and databases, then set up sources, people and targets."""
+    books = folder / "books.db"
+    await asyncio.to_thread(write_books, books, business.span, business.trade.sales)
+    await asyncio.to_thread(write_papers, config.files, business.span, business.works)
+    texts = {**dict(_senders()), **dict(_presets(books, answers_url))}
+    for name, text in texts.items():
+        await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
+    await _link(db, sorted(texts), [one.id for one in business.span.people], business.span.first)
+    targets = [Target(indicator, EVERYBODY, business.span.first, target) for indicator, target in _TARGETS]
+    await set_targets(db, targets, _entry("scores.targets"))
+
+
+async def push_all(url: str, secret: str, business: Business, tell: Callable[[int, int], None]) -> None:
+    """Send the whole history, batch by batch; ``tell`` is given how many rows of how many are there."""
+    pushed = list(business.pushed())
+    total, sent = sum(len(rows) for _, _, rows in pushed), 0
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+        for source, fact, rows in pushed:
+            for start in range(0, len(rows), BATCH):
+                await push(client, secret, source, fact, rows[start : start + BATCH])
+                sent += len(rows[start : start + BATCH])
+                tell(sent, total)
+
+
+async def push(client: httpx.AsyncClient, secret: str, source: str, fact: str, rows: Rows) -> dict[str, Any]:
+    """Send rows as docs/howto/push-data.md says."""
+    body = json.dumps({"batch_id": str(uuid.uuid4()), "rows": rows}).encode()
+    at, nonce = str(int(time.time())), uuid.uuid4().hex
+    signature = hmac.new(secret.encode(), f"{at}.{nonce}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Timestamp": at,
+        "X-Nonce": nonce,
+        "X-Signature": f"v1={signature}",
+    }
+    answer = await client.post(f"/api/v1/ingest/{source}/{fact}", content=body, headers=headers)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@asynccontextmanager
+async def answering(business: Business, port: int) -> AsyncIterator[str]:
+    """The systems that are asked over HTTP, as long as the block lasts; gives their address."""
+    app = systems(business.works, business.days, business.followers)
+    server = uvicorn.Server(uvicorn.Config(app, HOST, port, log_level="error", lifespan="off"))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the demo has its own
+    running = asyncio.create_task(server._serve())  # noqa: SLF001  (serve() would take the signals)
+    try:
+        while not server.started and not running.done():  # noqa: ASYNC110  (uvicorn has no event for it)
+            await asyncio.sleep(0.01)
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+def _senders() -> list[tuple[str, str]]:
+    return [*((name, _sender(name, facts)) for name, facts in _SENDERS.items()), ("carrier_push", _carrier())]
+
+
+def _sender(name: str, facts: Sequence[str]) -> str:
+    push_ = {"secrets": [f"${{secret:{SECRET}}}"], "facts": list(facts)}
+    head = {"source": name, "kind": "webhook", "timezone": "Asia/Shanghai"}
+    return _text({**head, "limits": {"requests_per_minute": CALLS_A_MINUTE}, "push": push_})
+
+
+def _carrier() -> str:
+    source = yaml.safe_load(preset_text("carrier_push"))
+    source["push"]["secrets"] = [f"${{secret:{SECRET}}}"]
+    source["limits"]["requests_per_minute"] = CALLS_A_MINUTE
+    return _text(source)
+
+
+def _presets(books: Path, answers_url: str) -> list[tuple[str, str]]:
+    return [
+        *((name, _over_sql(name, books)) for name in ("finance_sql", "recruit_sql", "contracts_sql")),
+        *((name, _over_http(name, answers_url)) for name in ("web_matomo", "design_redmine", "media_wechat")),
+        *((name, preset_text(name)) for name in ("training_file", "survey_file")),
+    ]
+
+
+def _over_sql(name: str, books: Path) -> str:
+    source = yaml.safe_load(preset_text(name))
+    source |= {"base_url": f"sqlite:///{books}"}
+    source.pop("auth")
+    if name == "contracts_sql":
+        stream = source["streams"][0]
+        stream["call"]["sql"] = stream["call"]["sql"].replace("pay_grade from", "pay_grade, pay_min, pay_max, pay from")
+        pay = {"pay_min_minor": "pay_min", "pay_max_minor": "pay_max", "pay_minor": "pay"}
+        stream["map"] |= {field: {"path": path, "as": "money_minor"} for field, path in pay.items()}
+    return _text(source)
+
+
+def _over_http(name: str, url: str) -> str:
+    source = yaml.safe_load(preset_text(name))
+    source["base_url"] = url
+    source["limits"]["requests_per_minute"] = CALLS_A_MINUTE
+    auth = source["auth"]
+    if "token" in auth:
+        auth["token"] = f"${{secret:{KEY}}}"
+    else:
+        auth["body"] |= {"appid": f"${{secret:{KEY}}}", "secret": f"${{secret:{KEY}}}"}
+    return _text(source)
+
+
+def _text(source: dict[str, Any]) -> str:
+    return yaml.safe_dump(source, allow_unicode=True, sort_keys=False, width=200)
+
+
+async def _link(db: Database, sources: Sequence[str], people: Sequence[str], since: date) -> None:
+    """Every system knows our people by their own numbers; whoever else it names stays unmatched."""
+    first = since - timedelta(days=2_000)
+    for source in sources:
+        async with db.writing() as connection:
+            for person in people:
+                await link_queries.put_link(connection, LinkRow(source, person, first, None, person))
+
+
+def _entry(action: str) -> Entry:
+    return Entry(system_clocks().wall_ms(), "demo", action, "")
+
+
+async def go_on(url: str, secret: str, business: Business) -> None:
+    """New orders, tickets and parcels every second, until cancelled; whatever is not taken is sent again."""
+    pick = random.Random(business.span.seed)  # noqa: S311  (a made-up company)
+    people = business.span
+    sellers, agents = people.of("business", "sales_rep"), people.of("customer_service")
+    couriers = people.of("logistics", "courier")
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        for number in itertools.count(1):
+            now = datetime.now(ZONE)
+            rows = live_rows(now, number, pick, sellers=sellers, agents=agents, couriers=couriers)
+            for source, fact, row in rows:
+                with contextlib.suppress(httpx.HTTPError):
+                    await push(client, secret, source, fact, [row])
+            await asyncio.sleep(LIVE_S)
