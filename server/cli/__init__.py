@@ -15,6 +15,7 @@ from server.cli import (
     process,
     quarantine,
     sites,
+    stations,
     terminals,
     users,
 )
@@ -25,6 +26,7 @@ for command in (init.init, process.run, process.migrate, process.openapi):
 for name, group in (
     ("gateways", gateways.commands),
     ("terminals", terminals.commands),
+    ("stations", stations.commands),
     ("sites", sites.commands),
     ("users", users.commands),
     ("clients", clients.commands),

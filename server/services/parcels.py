@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.clock import judge_clock
+from server.services.scan_facts import store_scans
 from server.store import parcel_queries, score_queries
 from server.store.parcel_queries import DueParcel, Milestone, ScanRow
 from shared.clock import WallMs, from_ms
@@ -29,7 +30,7 @@ async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_
     Scans whose clock was reset or runs ahead change nothing (as AR-3 and AR-4 do with punches).
     """
     parcels: dict[str, tuple[str | None, dict[Milestone, WallMs]]] = {}
-    rows = await parcel_queries.scan_rows(connection, scan_ids)
+    rows = [row for row in await parcel_queries.scan_rows(connection, scan_ids) if _has_clock(row)]
     for scan in sorted(filter(_counts, rows), key=lambda row: (row.at_ms, row.id)):
         _, times = parcels.setdefault(scan.code, (scan.site, {}))
         times.setdefault(MILESTONES[scan.kind], scan.at_ms)
@@ -37,6 +38,7 @@ async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_
         await parcel_queries.note_milestones(connection, parcels)
         due = await parcel_queries.due_parcels(connection, sorted(parcels))
         await score_queries.touch_scores(connection, cards_of(due, now_ms))
+    await store_scans(connection, rows, now_ms)
 
 
 def cards_of(parcels: Iterable[DueParcel], now_ms: WallMs) -> set[tuple[str, str]]:
@@ -50,4 +52,8 @@ def local_month(parcel: DueParcel) -> str:
 
 
 def _counts(scan: ScanRow) -> bool:
-    return scan.kind in MILESTONES and judge_clock(scan.at_ms, None, scan.received_ms).held is None
+    return scan.kind in MILESTONES
+
+
+def _has_clock(scan: ScanRow) -> bool:
+    return judge_clock(scan.at_ms, None, scan.received_ms).held is None

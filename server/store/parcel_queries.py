@@ -28,6 +28,7 @@ class ScanRow:
     at_ms: WallMs
     received_ms: WallMs
     site: str | None
+    station: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,15 @@ class DueParcel:
 
 async def scan_rows(connection: AsyncConnection, ids: Sequence[int]) -> list[ScanRow]:
     """These scans."""
-    columns = (scans.c.id, scans.c.code, scans.c.kind, scans.c.at_ms, scans.c.received_ms, terminals.c.site)
+    columns = (
+        scans.c.id,
+        scans.c.code,
+        scans.c.kind,
+        scans.c.at_ms,
+        scans.c.received_ms,
+        terminals.c.site,
+        scans.c.station,
+    )
     joined = scans.outerjoin(terminals, terminals.c.serial == scans.c.station)
     found: list[ScanRow] = []
     for start in range(0, len(ids), ROWS):

@@ -66,6 +66,15 @@ terminals = Table(
     Column("log_second", BigInteger),
 )
 
+stations = Table(  # scanners whose place on the way of a parcel somebody has set
+    "stations",
+    metadata,
+    Column("serial", Text, ForeignKey("terminals.serial"), primary_key=True),
+    Column("role", Text, nullable=False),  # sorting | loading | returns
+    Column("responsibility", Text, nullable=False),
+    Column("review", Boolean, nullable=False),
+)
+
 assignments = Table(
     "assignments",
     metadata,
