@@ -125,7 +125,8 @@ def _read(source: Source, saved: Saved) -> tuple[Stream, Page]:
 def _candidates(source: Source, wanted: str | None) -> Sequence[Stream]:
     if wanted is None:
         return source.streams
-    streams = [stream for stream in source.streams if wanted in (stream.id, stream.fact)]
+    named = [stream for stream in source.streams if stream.id == wanted]
+    streams = named or [stream for stream in source.streams if stream.fact == wanted]
     if not streams:
         there = ", ".join(stream.id for stream in source.streams)
         raise ConfigError(f"{source.source} has no stream {wanted!r}; it has {there}")
