@@ -5,7 +5,7 @@ ARGS ?=
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check bench lock web clean services
+.PHONY: help setup demo test test-long test-peers check bench lock web clean services
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: setup web services ## Run every test that takes seconds (ARGS='-k name' ru
 
 test-long: setup web services ## Run the tests that take minutes
 	@$(BIN)/pytest --long $(ARGS)
+
+test-peers: setup ## Read real business systems with our presets; installs them into .peers
+	@PYTHON=$(PYTHON) deploy/install-test-peers
+	@MUSTER_PEERS=$${MUSTER_PEERS:-$(CURDIR)/.peers} $(BIN)/pytest -n 2 --dist loadfile --peers tests/peers $(ARGS)
 
 check: setup web ## Formatting, lint, types, import rules, and the same for the pages
 	@$(BIN)/ruff format --check .
