@@ -2,8 +2,8 @@
 
     python tryton_company.py TRYTOND_CONF DATABASE
 
-Runs in Tryton's own environment. Prices are in CNY without tax: a vase is 12.50, a lid 10.00. A sale of three vases and two
-lids stays a draft, to be copied.
+Runs in Tryton's own environment. Prices are in CNY without tax: a vase is 12.50, a lid 10.00. A sale of three vases and
+two lids stays a draft, to be copied.
 """
 
 import sys
