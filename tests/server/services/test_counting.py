@@ -106,7 +106,7 @@ FACTS_COUNTED = sorted({part.fact for indicator in COUNTED for part in parts_of(
 
 @pytest.mark.parametrize("fact", FACTS_COUNTED)
 @settings(
-    max_examples=15, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 async def test_databases_count_like_plain_python(db: Database, fact: str, data: st.DataObject) -> None:
