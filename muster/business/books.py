@@ -1,7 +1,7 @@
 """The books of finance, and recruitment and contracts of HR, as views of one SQLite file."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,12 +35,12 @@ create table muster_contract (contract_id integer primary key, person, starts_on
 _CHANGED = "2024-01-01 00:00:00"
 
 
-def write_books(path: Path, span: Span, sales: Sequence[Sale]) -> None:
-    """Make the file anew."""
+def write_books(path: Path, span: Span, sales: Sequence[Sale], scanned: Mapping[tuple[str, date], int]) -> None:
+    """Make the file anew; ``scanned`` parcels of a site and day, beside those of the sales, cost as much."""
     path.unlink(missing_ok=True)
     with sqlite3.connect(path) as books:
         books.executescript(_VIEWS)
-        _ledger(books, span, sales)
+        _ledger(books, span, sales, scanned)
         _budgets(books, span)
         _invoices(books, span)
         _statements(books, span)
@@ -54,16 +54,18 @@ def _put(books: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]
         books.executemany(f"insert into {table} values ({marks})", rows)  # noqa: S608  (our own names)
 
 
-def _ledger(books: sqlite3.Connection, span: Span, sales: Sequence[Sale]) -> None:
+def _ledger(
+    books: sqlite3.Connection, span: Span, sales: Sequence[Sale], scanned: Mapping[tuple[str, date], int]
+) -> None:
     by_day: dict[date, list[Sale]] = {}
     for sale in sales:
         by_day.setdefault(sale.paid.date(), []).append(sale)
     rows: list[tuple[object, ...]] = []
     for day in span.days():
         net = sum(sale.net_minor for sale in by_day.get(day, [])) / 100
-        share = len(by_day.get(day, [])) / len(EVERY_DEPOT)
         entries: list[tuple[object, ...]] = [("6001", "revenue", None, "business", 0, net)]
         for site in EVERY_DEPOT:
+            share = len(by_day.get(day, [])) / len(EVERY_DEPOT) + scanned.get((site, day), 0)
             entries += [
                 ("6601", "cost", "delivery_carrier", site, round(share * PARCEL_YUAN, 2), 0),
                 ("6602", "cost", "delivery_packaging", site, round(share * 0.55, 2), 0),

@@ -1,5 +1,6 @@
 """Everything that the business systems of the sample company hold, for one seed and one last day."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from muster.business.rows import Rows, Span
 from muster.business.trade import Trade, make_trade
 from muster.business.visits import make_campaigns, make_days, make_funnel
 from muster.business.works import Work, make_works
+from muster.sample.parcels import Parcel
 from muster.sample.people import Person
 
 MONTHS_BEFORE = 3
@@ -43,6 +45,8 @@ class Business:
     posts: Rows
     followers: dict[str, int]
     works: list[Work]
+    scanned: Mapping[tuple[str, date], int]
+    """Parcels of a depot and day that its own scanners delivered."""
 
     def pushed(self) -> Iterator[tuple[str, str, Rows]]:
         """Source, fact and rows of the systems that send by themselves."""
@@ -65,8 +69,8 @@ class Business:
         yield "site", "funnel_event", self.funnel
 
 
-def make_business(people: Sequence[Person], last: date, seed: int) -> Business:
-    """The history of whole months before that of ``last``, and of that one up to it."""
+def make_business(people: Sequence[Person], last: date, seed: int, parcels: Sequence[Parcel] = ()) -> Business:
+    """The history of whole months before that of ``last``, and of that one up to it; ``parcels`` were scanned."""
     first = last.replace(day=1)
     for _ in range(MONTHS_BEFORE):
         first = date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
@@ -84,4 +88,5 @@ def make_business(people: Sequence[Person], last: date, seed: int) -> Business:
         posts=posts,
         followers=make_followers(span),
         works=works,
+        scanned=Counter((one.depot, one.delivered.date()) for one in parcels if one.delivered is not None),
     )

@@ -73,7 +73,7 @@ def add_secret(settings: Path) -> str:
 async def connect(db: Database, config: ServerConfig, business: Business, answers_url: str, folder: Path) -> None:
     """Write what is read from files and databases, then set up sources, people and targets."""
     books = folder / "books.db"
-    await asyncio.to_thread(write_books, books, business.span, business.trade.sales)
+    await asyncio.to_thread(write_books, books, business.span, business.trade.sales, business.scanned)
     await asyncio.to_thread(write_papers, config.files, business.span, business.works)
     texts = {**dict(_senders()), **dict(_presets(books, answers_url))}
     for name, text in texts.items():

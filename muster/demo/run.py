@@ -86,7 +86,7 @@ async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress
             with screen.step("three gateways"):
                 await installation.start_gateways()
             screen.address(installation.url, sample, DEMO_LOGINS, password)
-            business = make_business(sample.people, sample.day, options.seed)
+            business = make_business(sample.people, sample.day, options.seed, sample.parcels)
             async with _database(installation) as db, answering(business, free_port()) as answers_url:
                 systems = _Systems(installation, db, business, answers_url, secret)
                 return await _Show(installation, life, systems, options, screen).until(stop)

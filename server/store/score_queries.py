@@ -16,13 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.scoring.lineage import Lineage
 from server.store.scope_filter import visible
-from server.store.tables import departments, employees, followers, scorecards, scores, touched_scores
+from server.store.tables import departments, employees, followers, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
 ROWS = 5_000
 """Rows of one statement: PostgreSQL takes at most 32,767 values."""
 
+UnitNames: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]
+"""Chinese and English name by level and id."""
 Card: TypeAlias = tuple[str, str]
 """Employee and period (YYYY-MM)."""
 
@@ -210,6 +212,15 @@ async def scorecard(
         computed_ms=card.computed_ms,
         scores=tuple(rows),
     )
+
+
+async def unit_names(connection: AsyncConnection) -> UnitNames:
+    """Names of all sites and departments: who is scored by a unit's value is told whose it is."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for level, table in (("site", sites), ("department", departments)):
+        for row in await connection.execute(select(table.c.id, table.c.name_zh, table.c.name_en)):
+            found[level, row.id] = row.name_zh, row.name_en
+    return found
 
 
 async def lineage_of(

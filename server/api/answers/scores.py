@@ -15,7 +15,7 @@ from server.scoring.scorecard import grade
 from server.services.behind import rows_behind
 from server.store import change_queries, page_queries, score_queries
 from server.store.page_queries import PersonRow
-from server.store.score_queries import ScorecardRow, ScoreRow
+from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
 from shared.clock import from_ms
 
 WEIGHT_PLACES = 4
@@ -30,7 +30,7 @@ async def scorecard(context: Context, scope: Scope, employee: str, period: str |
         version = await change_queries.newest_change(connection, f"employee:{employee}")
         card = await score_queries.scorecard(connection, scope, employee, period)
         if card is not None:
-            return _card(card, version)
+            return _card(card, version, await score_queries.unit_names(connection))
         newest = await score_queries.scorecard(connection, scope, employee)
     this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
     return _nothing(person, period or this_month, newest.periods if newest else (), version)
@@ -49,7 +49,7 @@ async def source_rows(
     return SourceRowsView(indicator=indicator, period=period, total=total, rows=views)
 
 
-def _card(card: ScorecardRow, version: int) -> ScorecardView:
+def _card(card: ScorecardRow, version: int, names: UnitNames) -> ScorecardView:
     part, whole = card.coverage
     return ScorecardView(
         employee=card.employee,
@@ -61,7 +61,7 @@ def _card(card: ScorecardRow, version: int) -> ScorecardView:
         total=None if card.total is None else decimal_text(Fraction(card.total, CENTI)),
         grade=None if card.total is None else grade(card.total),
         coverage_pct=decimal_text(Fraction(100 * part, whole) if whole else Fraction(0)),
-        indicators=list(_indicators(card)),
+        indicators=list(_indicators(card, names)),
         version=version,
     )
 
@@ -82,17 +82,18 @@ def _nothing(person: PersonRow, period: str, periods: tuple[str, ...], version: 
     )
 
 
-def _indicators(card: ScorecardRow) -> Iterator[IndicatorScoreView]:
+def _indicators(card: ScorecardRow, names: UnitNames) -> Iterator[IndicatorScoreView]:
     """One view a row; a definition that is no longer in the catalogue has no names to show and is left out."""
     for row in card.scores:
         definition = default_catalogue().version(row.indicator, row.lineage.rule_version)
         if definition is not None:
-            yield _indicator(row, definition)
+            yield _indicator(row, definition, names)
 
 
-def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
+def _indicator(row: ScoreRow, definition: Indicator, names: UnitNames) -> IndicatorScoreView:
     lineage = row.lineage
     weight, whole = lineage.weight
+    name_zh, name_en = names.get((lineage.query.level, lineage.query.unit), (None, None))
     return IndicatorScoreView(
         id=row.indicator,
         name_zh=definition.name_zh,
@@ -110,6 +111,8 @@ def _indicator(row: ScoreRow, definition: Indicator) -> IndicatorScoreView:
         no_score=row.no_score,
         level=lineage.query.level,
         unit_of=lineage.query.unit,
+        unit_name_zh=name_zh,
+        unit_name_en=name_en,
         curve=list(_corners(definition, lineage.target)),
         rule_version=lineage.rule_version,
         watermark_ms=lineage.watermarks.get("cut_ms"),

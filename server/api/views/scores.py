@@ -39,6 +39,9 @@ class IndicatorScoreView(View):
     """Whose rows they are: the person's own, or those of the nearest unit above that has any."""
     unit_of: str
     """That unit's id."""
+    unit_name_zh: str | None
+    """Its name, of a site or department."""
+    unit_name_en: str | None
     curve: list[CurvePointView]
     rule_version: str
     watermark_ms: int | None

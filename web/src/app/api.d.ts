@@ -5774,6 +5774,13 @@ export interface components {
              * @description That unit's id.
              */
             unit_of: string;
+            /**
+             * Unit Name Zh
+             * @description Its name, of a site or department.
+             */
+            unit_name_zh: string | null;
+            /** Unit Name En */
+            unit_name_en: string | null;
             /** Curve */
             curve: components["schemas"]["CurvePointView"][];
             /** Rule Version */

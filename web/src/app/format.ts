@@ -67,7 +67,9 @@ export function decimal(text: string): string {
 
 /** A value with its unit: percent and number units are kept apart from words. */
 export function withUnit(value: string, unit: string): string {
-  return unit === "%" ? `${decimal(value)}%` : `${decimal(value)} ${unit}`.trim();
+  if (unit === "%") return `${decimal(value)}%`;
+  const word = i18n.t.score.units[unit] ?? unit;
+  return word.startsWith("/") ? `${decimal(value)}${word}` : `${decimal(value)} ${word}`.trim();
 }
 
 /** 120.5 MB */
