@@ -35,7 +35,7 @@ class Reader:
     folder: Path
 
     async def connect(self, preset: str, url: str, *, page_size: int | None = None, user: str = "admin") -> None:
-        """Add the preset as an administrator would, with its address; pages may be made small."""
+        """Add the preset as an administrator would, with its address if it has one; pages may be made small."""
         text = re.sub(r"(?m)^base_url: .*", f"base_url: {url}", preset_text(preset))
         text = re.sub(r"requests_per_minute: \d+", "requests_per_minute: 60000", text)
         text = text.replace("${secret:", "${env:")
