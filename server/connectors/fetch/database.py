@@ -1,6 +1,7 @@
 """Rows of a database: the query of the file, page by page, in transactions that are read only and never long."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,11 @@ from server.connectors.reply import Page
 from server.connectors.source_file import Source, Stream
 from shared.errors import ConfigError
 
+GRACE_S = 2.0
+"""How much longer than the database itself we wait for it to give up."""
+_STEPS = 10_000
+"""Instructions of SQLite between two looks at the clock."""
+
 
 class DatabaseAsker:
     """Asks one database; its driver works in a thread."""
@@ -30,8 +36,17 @@ class DatabaseAsker:
         await asyncio.to_thread(self._engine.dispose)
 
     async def ask(self, stream: Stream, values: Values) -> Page:
-        """Rows of one page, as dictionaries."""
-        return await asyncio.to_thread(self._rows, stream, _bound(self._source, stream, values))
+        """Rows of one page, as dictionaries; LaterError ``timeout`` where they take longer than ``timeout_s``."""
+        limit_s = self._source.limits.timeout_s
+        asked = asyncio.to_thread(self._rows, stream, _bound(self._source, stream, values))
+        try:
+            # The database stops first, where its driver can be told to; else only we stop waiting.
+            async with asyncio.timeout(limit_s + GRACE_S):
+                return await asked
+        except TimeoutError as error:
+            raise LaterError(
+                f"no rows within {limit_s} s: add an index, or ask for fewer with size", "timeout"
+            ) from error
 
     def _rows(self, stream: Stream, values: Mapping[str, Any]) -> Page:
         statement = text(stream.call.sql or "")
@@ -44,6 +59,8 @@ class DatabaseAsker:
                 connection.rollback()
         except DBAPIError as error:
             told = self._secrets.mask(str(error.orig))[:300]
+            if _is_timeout(error.orig):
+                raise LaterError(f"no rows within {self._source.limits.timeout_s} s: {told}", "timeout") from error
             if error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "InterfaceError"):
                 raise LaterError(f"the database can not be asked: {told}", "unreachable") from error
             raise ReplyError(f"the query is refused: {told}", "refused", retry=False) from error
@@ -67,9 +84,37 @@ def _engine(source: Source, secrets: Secrets) -> Engine:
         raise ConfigError(f"{source.source}: no driver for base_url ({told}); install it beside the server") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+        event.listen(engine, "checkout", lambda connection, *_: _stop_after(connection, source.limits.timeout_s))
     else:
+        if engine.dialect.name in _LIMITS:
+            limit = _LIMITS[engine.dialect.name].format(round(source.limits.timeout_s * 1000))
+            event.listen(engine, "connect", lambda connection, _: _say(connection, limit))
         engine = engine.execution_options(postgresql_readonly=True)
     return engine
+
+
+_LIMITS = {
+    "postgresql": "SET statement_timeout = {}",
+    "mysql": "SET SESSION max_execution_time = {}",
+}
+"""How a database is told to give a query up, in milliseconds."""
+
+
+def _say(connection: Any, statement: str) -> None:
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    cursor.close()
+    connection.commit()
+
+
+def _stop_after(connection: Any, limit_s: float) -> None:
+    end = time.monotonic() + limit_s
+    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+
+
+def _is_timeout(error: BaseException | None) -> bool:
+    told = str(error).lower()
+    return told == "interrupted" or "statement timeout" in told or "maximum statement execution time" in told
 
 
 def _bound(source: Source, stream: Stream, values: Values) -> dict[str, Any]:

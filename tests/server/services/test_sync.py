@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from server.connectors.fetch.client import LaterError
+from server.connectors.fetch.database import DatabaseAsker
 from server.connectors.fetch.opening import opened
 from server.connectors.fetch.secrets import Secrets
+from server.connectors.source_file import read_source
 from server.services import sources
 from server.services.replay import replay
 from server.services.sync import LEASE_MS, Job, Order, Run, run_source, run_stream
@@ -453,6 +456,20 @@ streams:
       amount_gross_minor: {path: total, as: money_minor}
       order_date: {path: day, as: date}
 """
+
+
+async def test_a_query_that_takes_too_long_is_given_up_and_tried_later(db: Database, tmp_path: Path) -> None:
+    endless = "with recursive n(id) as (select 1 union all select id + 1 from n) select max(id) as id from n"
+    with sqlite3.connect(tmp_path / "erp.db"):
+        pass
+    text = ERP.replace("FILE", str(tmp_path / "erp.db")).replace("streams:", "limits: {timeout_s: 0.05}\nstreams:")
+    asker = DatabaseAsker(read_source(text, "erp.yaml"), Secrets(environ={}))
+    stream = read_source(text, "erp.yaml").streams[0]
+    slow = stream.model_copy(update={"call": stream.call.model_copy(update={"sql": endless})})
+    with pytest.raises(LaterError) as refused:
+        await asker.ask(slow, {})
+    assert refused.value.code == "timeout"
+    await asker.close()
 
 
 async def test_rows_of_a_database_are_read_by_key_and_only_read(db: Database, tmp_path: Path) -> None:
