@@ -17,8 +17,7 @@ from server.connectors.push.errors import SignatureError, TooLargeError
 from server.connectors.push.hooks import HookCall, HookSecrets, Taken, Vendor, take, wecom_echo
 from server.connectors.reply import read_reply
 from server.connectors.source_file import Hook, Source, Stream
-from server.crypto.envelope import Place
-from server.services.sealing import has_pay, open_bytes, seal_bytes
+from server.services.sealing import has_pay, hook_place, open_bytes, seal_bytes
 from server.services.sent import Sender, store_sent
 from server.services.sources import load_source
 from server.store import push_queries, source_queries
@@ -111,13 +110,8 @@ async def _sealed(connection: AsyncConnection, source: Source, body: bytes, at_m
     """A body that may carry pay is kept encrypted."""
     for stream in source.streams:
         if has_pay(stream.fact):
-            return await seal_bytes(connection, stream.fact, body, _place(source.source, at_ms))
+            return await seal_bytes(connection, stream.fact, body, hook_place(source.source, at_ms))
     return body
-
-
-def _place(source: str, at_ms: WallMs) -> Place:
-    """The number of a call is not known before it is kept."""
-    return Place("hook_bodies", "body", (source, at_ms))
 
 
 async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
@@ -127,7 +121,7 @@ async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
             return  # another process was faster
         await source_queries.hold(connection, body.source)
         row, source = await load_source(connection, body.source)
-        plain = await open_bytes(connection, body.body, _place(body.source, body.received_ms))
+        plain = await open_bytes(connection, body.body, hook_place(body.source, body.received_ms))
         found = [read for stream in source.streams if (read := _read(source, stream, plain)) is not None]
         fitting = [read for read in found if any(isinstance(one, Mapped) for one in read[2])] or found[:1]
         if not fitting:

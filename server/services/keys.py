@@ -19,6 +19,7 @@ from server.fleet.broker_files import replace_file
 from server.services.sealing import (
     count_uses,
     fact_place,
+    hook_place,
     is_older,
     opened,
     page_place,
@@ -29,7 +30,7 @@ from server.services.sealing import (
 from server.store import key_queries, log_queries
 from server.store.database import Database
 from server.store.database import masters_of as masters_in
-from server.store.key_queries import DataKeyRow
+from server.store.key_queries import DataKeyRow, Kept
 from server.store.log_queries import Entry
 from shared.clock import WallMs
 from shared.errors import ConfigError
@@ -112,14 +113,15 @@ async def renew(db: Database, suite: Suite, entry: Entry) -> int:
 async def reseal(db: Database, progress: Callable[[int], None] = lambda _done: None) -> int:
     """Seal what older data keys have sealed by the newest one, a batch a transaction; how many values that were.
 
-    It can be broken off and repeated. Other bodies (vendors' calls, uploaded files) stay as they are: old keys go on
-    opening them.
+    It can be broken off and repeated.
     """
     done = 0
     for fact in SEALED:
         done = await _reseal_facts(db, fact, done, progress)
     done = await _reseal_waiting(db, done, progress)
-    return await _reseal_pages(db, done, progress)
+    for kept in key_queries.BODIES:
+        done = await _reseal_bodies(db, kept, done, progress)
+    return done
 
 
 async def _reseal_facts(db: Database, fact: str, done: int, progress: Callable[[int], None]) -> int:
@@ -158,18 +160,20 @@ async def _reseal_waiting(db: Database, done: int, progress: Callable[[int], Non
         progress(done)
 
 
-async def _reseal_pages(db: Database, done: int, progress: Callable[[int], None]) -> int:
+async def _reseal_bodies(db: Database, kept: Kept, done: int, progress: Callable[[int], None]) -> int:
     after = 0
     while True:
         async with db.writing() as connection:
             sealer = await required_sealer(connection)
-            pages = await key_queries.page_bodies(connection, after, 20)
-            if not pages:
+            bodies = await key_queries.bodies(connection, kept, after, 20)
+            if not bodies:
                 return done
-            for after, body in pages:
-                if is_sealed(body) and is_older(sealer, body):
-                    place = page_place(after)
-                    await key_queries.set_page_body(connection, after, sealer.seal(sealer.open(body, place), place))
+            for one in bodies:
+                after = one.number
+                if is_sealed(one.body) and is_older(sealer, one.body):
+                    place = page_place(after) if one.received_ms is None else hook_place(one.source, one.received_ms)
+                    value = sealer.seal(sealer.open(one.body, place), place)
+                    await key_queries.set_body(connection, kept, after, value)
                     done += 1
             await count_uses(connection, sealer)
         progress(done)

@@ -193,6 +193,11 @@ def page_place(number: int) -> Place:
     return Place("raw_pages", "body", (number,))
 
 
+def hook_place(source: str, at_ms: WallMs) -> Place:
+    """Where a vendor's call belongs: its number is not known before it is kept."""
+    return Place("hook_bodies", "body", (source, at_ms))
+
+
 def waiting_place(source: str, stream: str, digest: bytes) -> Place:
     """Where a waiting raw row belongs."""
     return Place("fact_quarantine", "raw", (source, stream, digest))

@@ -1,15 +1,16 @@
 """Data keys as they are stored, and the sealed values that have to move to a new one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, func, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.facts.catalogue import SEALED
 from server.store.fact_tables import FACT_TABLES
 from server.store.key_tables import data_keys
-from server.store.source_tables import fact_quarantine, raw_pages, source_streams
+from server.store.source_tables import fact_quarantine, hook_bodies, raw_pages, source_streams
 from shared.clock import WallMs
 
 
@@ -25,6 +26,10 @@ class DataKeyRow:
     uses: int
     created_ms: WallMs
     retired_ms: WallMs | None
+
+
+Kept: TypeAlias = Literal["page", "call"]
+"""What a body is: a page that was read, or a vendor's call."""
 
 
 class SealedRow(NamedTuple):
@@ -89,19 +94,35 @@ async def set_waiting_raw(connection: AsyncConnection, number: int, raw: Any) ->
     await connection.execute(update(fact_quarantine).where(fact_quarantine.c.id == number).values(raw=raw))
 
 
-async def page_bodies(connection: AsyncConnection, after: int, limit: int) -> list[tuple[int, bytes]]:
-    """Bodies of raw pages of streams with pay, by number after that."""
-    table, streams = raw_pages, source_streams
-    joined = table.join(streams, (streams.c.source == table.c.source) & (streams.c.stream == table.c.stream))
-    which = select(table.c.id, table.c.body).select_from(joined)
-    which = which.where(streams.c.fact.in_(list(SEALED)), table.c.id > after).order_by(table.c.id)
-    which = which.limit(limit).with_for_update(of=table)
-    return [(row.id, row.body) for row in await connection.execute(which)]
+@dataclass(frozen=True, slots=True)
+class BodyRow:
+    """A kept page or a vendor's call that may carry pay."""
+
+    number: int
+    source: str
+    body: bytes
+    received_ms: WallMs | None
+    """Of a call; none: a page."""
 
 
-async def set_page_body(connection: AsyncConnection, number: int, body: bytes) -> None:
-    """The same page under another key."""
-    await connection.execute(update(raw_pages).where(raw_pages.c.id == number).values(body=body))
+BODIES: Mapping[Kept, Table] = {"page": raw_pages, "call": hook_bodies}
+"""Bodies that are kept encrypted where their source tells of pay."""
+
+
+async def bodies(connection: AsyncConnection, kept: Kept, after: int, limit: int) -> list[BodyRow]:
+    """Bodies of sources with pay, by number after that."""
+    paying = select(source_streams.c.source).where(source_streams.c.fact.in_(list(SEALED)))
+    table = BODIES[kept]
+    received = table.c.received_ms if kept == "call" else null()
+    which = select(table.c.id, table.c.source, table.c.body, received)
+    which = which.where(table.c.source.in_(paying), table.c.id > after).order_by(table.c.id).limit(limit)
+    return [BodyRow(*row) for row in await connection.execute(which.with_for_update(of=table))]
+
+
+async def set_body(connection: AsyncConnection, kept: Kept, number: int, body: bytes) -> None:
+    """The same body under another key."""
+    table = BODIES[kept]
+    await connection.execute(update(table).where(table.c.id == number).values(body=body))
 
 
 async def count_sealed(connection: AsyncConnection, fact: str) -> int:

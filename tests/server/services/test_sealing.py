@@ -34,7 +34,7 @@ from server.store.fact_rows import unsealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
 from server.store.schema import metadata
-from server.store.source_tables import fact_quarantine, push_replies, raw_pages
+from server.store.source_tables import fact_quarantine, hook_bodies, push_replies, raw_pages
 from shared.clock import system_clocks
 from shared.errors import ConfigError, DataError, RetryableError
 
@@ -256,6 +256,24 @@ async def test_sec25_key_rotation_keeps_everything_readable(db: Database, vault:
     assert page[1][0] == rows[0]
     # 5 + 1 sealed facts and waiting, 1 page by the first; 1 + 1 page, then 7 again, then a page by the other.
     assert [row.uses for row in found] == [7, 0, 1 + 1 + 7 + 1]
+
+
+async def test_sec25_a_vendors_call_that_waits_is_sealed_anew(db: Database) -> None:
+    await keys.ensure_keys(db, "intl", ENTRY)
+    await sources.put_source(db, TEXT, "oa.yaml", ENTRY)
+    place = sealing.hook_place("oa", 7)
+    async with db.writing() as connection:
+        body = await sealing.seal_bytes(connection, "labour_contract", b"a call", place)
+        row = {"source": "oa", "vendor": "wecom", "body": body, "received_ms": 7}
+        await connection.execute(hook_bodies.insert().values(row))
+    await keys.renew(db, "sm", ENTRY)
+    assert await keys.reseal(db) == 1
+    async with db.reading() as connection:
+        kept = await connection.scalar(select(hook_bodies.c.body))
+        assert kept is not None
+        assert kept[1] == 2, "SM4 by now"
+        assert await sealing.open_bytes(connection, kept, place) == b"a call"
+    assert await keys.reseal(db) == 0
 
 
 async def test_a_rotation_broken_off_goes_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
