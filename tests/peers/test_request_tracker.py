@@ -72,3 +72,23 @@ async def test_a_refused_token_is_tried_once(reader: Reader, request_tracker: Sy
         await reader.connect(PRESET, proxy.url)
         run = await reader.run(PRESET, "ticket", "1-14-0123456789abcdef0123456789abcdef")
     assert (run.state, run.error, len(asked)) == ("failed", "auth_failed", 1)
+
+
+async def test_a_ticket_that_changes_between_pages_hides_no_other(
+    reader: Reader, request_tracker: System, rt: Rest, token: str
+) -> None:
+    made = [ticket(rt) for _ in range(4)]
+    first = rt("GET", "/tickets?query=id>0&orderby=id&per_page=1")["items"][0]["id"]
+    pages: list[Call] = []
+
+    def change_the_first(call: Call) -> None:
+        pages.append(call)
+        if len(pages) == 2:
+            rt("PUT", f"/ticket/{first}", {"Priority": "7"})
+
+    with between(request_tracker, change_the_first) as proxy:
+        await reader.connect(PRESET, proxy.url, page_size=2)
+        run = await reader.run(PRESET, "ticket", token)
+    assert (run.state, run.counts.waiting) == ("ok", 0)
+    assert {*made, first} <= set(await reader.rows(PRESET, "ticket"))
+    assert len(await reader.rows(PRESET, "ticket")) == rt("GET", "/tickets?query=id>0")["total"]
