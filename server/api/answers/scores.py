@@ -1,24 +1,43 @@
 """Scorecards with everything that made each number, and the rows behind it. Numbers become text here, once rounded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.api.context import Context
 from server.api.paging import Page
-from server.api.views.scores import CurvePointView, IndicatorScoreView, ScorecardView, SourceRowsView, SourceRowView
+from server.api.views.scores import (
+    CurvePointView,
+    IndicatorScoreView,
+    ProgressView,
+    ScorecardView,
+    SourceRowsView,
+    SourceRowView,
+)
+from server.attendance.calendar import PLAIN
 from server.scoring.catalogue import default_catalogue
 from server.scoring.indicator import Indicator
+from server.scoring.lineage import Lineage
 from server.scoring.numbers import CENTI, MICRO, decimal_text
+from server.scoring.progress import progress, rating_text
 from server.scoring.scorecard import grade
+from server.scoring.window import days_of
 from server.services.behind import rows_behind
 from server.store import change_queries, page_queries, score_queries
+from server.store.calendar_queries import calendars_of_sites
 from server.store.page_queries import PersonRow
 from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
 from shared.clock import from_ms
 
 WEIGHT_PLACES = 4
+FLOWS = frozenset({"sum", "count", "distinct"})
+"""Families that grow through the month; of ``distinct`` those with a target of one's own."""
+RATING = "1-5"
 
 
 async def scorecard(context: Context, scope: Scope, employee: str, period: str | None) -> ScorecardView:
@@ -30,7 +49,8 @@ async def scorecard(context: Context, scope: Scope, employee: str, period: str |
         version = await change_queries.newest_change(connection, f"employee:{employee}")
         card = await score_queries.scorecard(connection, scope, employee, period)
         if card is not None:
-            return _card(card, version, await score_queries.unit_names(connection))
+            about = await _about(connection, context, card.period)
+            return _card(card, version, about)
         newest = await score_queries.scorecard(connection, scope, employee)
     this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
     return _nothing(person, period or this_month, newest.periods if newest else (), version)
@@ -49,7 +69,28 @@ async def source_rows(
     return SourceRowsView(indicator=indicator, period=period, total=total, rows=views)
 
 
-def _card(card: ScorecardRow, version: int, names: UnitNames) -> ScorecardView:
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a card is shown with."""
+
+    names: UnitNames
+    working_days: Sequence[date]
+    """Of the month, by the company's calendar."""
+    today: date
+
+
+async def _about(connection: AsyncConnection, context: Context, period: str) -> _About:
+    calendars, days = await calendars_of_sites(connection), days_of(period)
+    calendar = calendars[min(calendars)] if calendars else PLAIN
+    all_days = (days.first + timedelta(days=number) for number in range(days.number))
+    return _About(
+        await score_queries.unit_names(connection),
+        [day for day in all_days if calendar.type_of(day) == "workday"],
+        from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date(),
+    )
+
+
+def _card(card: ScorecardRow, version: int, about: _About) -> ScorecardView:
     part, whole = card.coverage
     return ScorecardView(
         employee=card.employee,
@@ -61,7 +102,7 @@ def _card(card: ScorecardRow, version: int, names: UnitNames) -> ScorecardView:
         total=None if card.total is None else decimal_text(Fraction(card.total, CENTI)),
         grade=None if card.total is None else grade(card.total),
         coverage_pct=decimal_text(Fraction(100 * part, whole) if whole else Fraction(0)),
-        indicators=list(_indicators(card, names)),
+        indicators=list(_indicators(card, about)),
         version=version,
     )
 
@@ -82,18 +123,18 @@ def _nothing(person: PersonRow, period: str, periods: tuple[str, ...], version: 
     )
 
 
-def _indicators(card: ScorecardRow, names: UnitNames) -> Iterator[IndicatorScoreView]:
+def _indicators(card: ScorecardRow, about: _About) -> Iterator[IndicatorScoreView]:
     """One view a row; a definition that is no longer in the catalogue has no names to show and is left out."""
     for row in card.scores:
         definition = default_catalogue().version(row.indicator, row.lineage.rule_version)
         if definition is not None:
-            yield _indicator(row, definition, names)
+            yield _indicator(row, definition, about)
 
 
-def _indicator(row: ScoreRow, definition: Indicator, names: UnitNames) -> IndicatorScoreView:
+def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> IndicatorScoreView:
     lineage = row.lineage
     weight, whole = lineage.weight
-    name_zh, name_en = names.get((lineage.query.level, lineage.query.unit), (None, None))
+    name_zh, name_en = about.names.get((lineage.query.level, lineage.query.unit), (None, None))
     return IndicatorScoreView(
         id=row.indicator,
         name_zh=definition.name_zh,
@@ -108,6 +149,8 @@ def _indicator(row: ScoreRow, definition: Indicator, names: UnitNames) -> Indica
         sample=row.sample,
         min_sample=definition.min_sample,
         points=None if row.points is None else decimal_text(Fraction(row.points, MICRO)),
+        progress=_progress(lineage, definition, about),
+        rating=None if lineage.value is None or definition.unit != RATING else rating_text(Fraction(lineage.value)),
         no_score=row.no_score,
         level=lineage.query.level,
         unit_of=lineage.query.unit,
@@ -119,6 +162,20 @@ def _indicator(row: ScoreRow, definition: Indicator, names: UnitNames) -> Indica
         input_hash=lineage.input_hash,
         computed_ms=row.computed_ms,
     )
+
+
+def _progress(lineage: Lineage, definition: Indicator, about: _About) -> ProgressView | None:
+    target = lineage.target or definition.target
+    if (
+        definition.family not in FLOWS
+        or not definition.target_needed
+        or definition.denominator
+        or lineage.value is None
+        or target is None
+    ):
+        return None
+    found = progress(Fraction(lineage.value), Fraction(target), about.working_days, about.today)
+    return None if found is None else ProgressView.model_validate(found)
 
 
 def _corners(definition: Indicator, target: str | None) -> Iterator[CurvePointView]:

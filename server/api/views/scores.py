@@ -15,6 +15,16 @@ class CurvePointView(View):
     points: str
 
 
+class ProgressView(View):
+    """How far a sum or count is on the way to its target."""
+
+    completion_pct: int
+    """Whole per cent, rounded down."""
+    pace: Literal["ahead", "behind", "on_track"]
+    expected_pct: str
+    """Working days that are over, of all in the month, in per cent."""
+
+
 class IndicatorScoreView(View):
     """One indicator of one person in one period, with everything that made it."""
 
@@ -33,6 +43,10 @@ class IndicatorScoreView(View):
     sample: int
     min_sample: int
     points: str | None
+    progress: ProgressView | None
+    """Of a sum or count with a target."""
+    rating: str | None
+    """A mean of ratings out of five, with one decimal."""
     no_score: str | None
     """no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late."""
     level: Literal["person", "site", "department", "company"]

@@ -89,3 +89,37 @@ async def test_sec18_scores_and_their_rows_stay_within_the_scope(world: World) -
 async def test_a_month_that_is_none_is_refused(world: World) -> None:
     for period in ("2026-13", "2026", "x"):
         assert (await world.get("employee", f"/api/scores/me?period={period}")).status_code == 422
+
+
+async def test_ks14_progress_and_ratings_are_told_in_words(world: World) -> None:
+    """X27: 800,000 of 1,000,000 is 80 %; no working day of March is over on Monday the 2nd. X28: 4.75 reads 4.8."""
+    await score(world)
+    query = {"first": "2026-03-01", "last": "2026-03-31", "from_ms": 0, "to_ms": 4_000_000_000_000, "cut_ms": CUT_MS}
+    async with world.db.writing() as connection:
+        for name, value, target in (
+            ("biz_sales_amount", "800000/1", "1000000"),
+            ("cs_satisfaction_score", "19/4", "4.6"),
+        ):
+            lineage = {
+                "rule_version": "score-2/2015-01-01",
+                "weight_sets": ["sales_rep/2015-01-01"],
+                "watermarks": {"cut_ms": CUT_MS},
+                "weight": [30, 100],
+                "numerator": 1,
+                "denominator": 1,
+                "value": value,
+                "target": target,
+                "input_hash": "ef" * 32,
+                "query": {"level": "person", "unit": "e2", **query},
+            }
+            row = {"employee": "e2", "period": "2026-03", "indicator": name, "sample": 1, "score_micro": 80_000_000}
+            await connection.execute(
+                tables.scores.insert().values(**row, no_score=None, lineage=lineage, computed_ms=NOW_MS)
+            )
+    answer = ScorecardView.model_validate((await world.get("employee", "/api/scores/me")).json())
+    found = {one.id: one for one in answer.indicators}
+    sales, satisfaction = found["biz_sales_amount"], found["cs_satisfaction_score"]
+    assert sales.progress is not None
+    assert (sales.progress.completion_pct, sales.progress.pace, sales.progress.expected_pct) == (80, "ahead", "0.0")
+    assert (satisfaction.rating, satisfaction.progress, sales.rating) == ("4.8", None, None)
+    assert found["att_punctuality_rate"].progress is None

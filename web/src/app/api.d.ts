@@ -4053,7 +4053,7 @@ export interface components {
         ConfirmationsView: {
             /** Total */
             total: number;
-            progress: components["schemas"]["ProgressView"];
+            progress: components["schemas"]["server__api__views__closing__ProgressView"];
             /** Rows */
             rows: components["schemas"]["ConfirmationView"][];
         };
@@ -5758,6 +5758,13 @@ export interface components {
             min_sample: number;
             /** Points */
             points: string | null;
+            /** @description Of a sum or count with a target. */
+            progress: components["schemas"]["server__api__views__scores__ProgressView"] | null;
+            /**
+             * Rating
+             * @description A mean of ratings out of five, with one decimal.
+             */
+            rating: string | null;
             /**
              * No Score
              * @description no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late.
@@ -6196,7 +6203,7 @@ export interface components {
              * @description Closings that were opened again, newest first.
              */
             history: components["schemas"]["ClosingView"][];
-            confirmations: components["schemas"]["ProgressView"];
+            confirmations: components["schemas"]["server__api__views__closing__ProgressView"];
             /**
              * Adjustments Of
              * @description What is known by now about the records of this month, posted to others.
@@ -7182,27 +7189,6 @@ export interface components {
             params: {
                 [key: string]: string | number;
             };
-        };
-        /**
-         * ProgressView
-         * @description How many people have confirmed.
-         */
-        ProgressView: {
-            /** People */
-            people: number;
-            /** Not Asked */
-            not_asked: number;
-            /** Asked */
-            asked: number;
-            /** Confirmed */
-            confirmed: number;
-            /** Objected */
-            objected: number;
-            /**
-             * Outdated
-             * @description Confirmed numbers that are others by now.
-             */
-            outdated: number;
         };
         /**
          * PunchView
@@ -9032,6 +9018,27 @@ export interface components {
             moved_rest: number;
         };
         /**
+         * ProgressView
+         * @description How many people have confirmed.
+         */
+        server__api__views__closing__ProgressView: {
+            /** People */
+            people: number;
+            /** Not Asked */
+            not_asked: number;
+            /** Asked */
+            asked: number;
+            /** Confirmed */
+            confirmed: number;
+            /** Objected */
+            objected: number;
+            /**
+             * Outdated
+             * @description Confirmed numbers that are others by now.
+             */
+            outdated: number;
+        };
+        /**
          * ContractBody
          * @description A contract entered by hand; one of that person and first day is replaced.
          */
@@ -9146,6 +9153,27 @@ export interface components {
         server__api__views__requests__AskedView: {
             /** Id */
             id: number;
+        };
+        /**
+         * ProgressView
+         * @description How far a sum or count is on the way to its target.
+         */
+        server__api__views__scores__ProgressView: {
+            /**
+             * Completion Pct
+             * @description Whole per cent, rounded down.
+             */
+            completion_pct: number;
+            /**
+             * Pace
+             * @enum {string}
+             */
+            pace: "ahead" | "behind" | "on_track";
+            /**
+             * Expected Pct
+             * @description Working days that are over, of all in the month, in per cent.
+             */
+            expected_pct: string;
         };
     };
     responses: never;

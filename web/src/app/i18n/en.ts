@@ -337,6 +337,13 @@ export const en: Dictionary = {
       "reads": "reads",
       "orders/leads": "orders or leads",
     },
+    completed: (name, pct) => `${name}: ${pct} % of this month's target`,
+    rated: (name, rating) => `${name}: ${rating}/5`,
+    pace: {
+      ahead: (pct) => `Ahead of the pace (${pct} % of working days are over)`,
+      behind: (pct) => `Behind the pace (${pct} % of working days are over)`,
+      on_track: (pct) => `On track (${pct} % of working days are over)`,
+    },
     noScore: {
       no_denominator: "Nothing to count in this period yet; left out of the total",
       below_minimum_sample: "The sample is still too small; left out of the total",

@@ -342,6 +342,13 @@ export const zh = {
       "reads": "次",
       "orders/leads": "单",
     } as Record<string, string>,
+    completed: (name: string, pct: string) => `本月${name}已完成${pct}%`,
+    rated: (name: string, rating: string) => `${name}评分${rating}/5`,
+    pace: {
+      ahead: (pct: string) => `快于进度（工作日已过 ${pct}%）`,
+      behind: (pct: string) => `慢于进度（工作日已过 ${pct}%）`,
+      on_track: (pct: string) => `与进度相当（工作日已过 ${pct}%）`,
+    },
     noScore: {
       no_denominator: "本期还没有可计算的数据，不计入总分",
       below_minimum_sample: "样本还不够，暂不计分，不计入总分",
