@@ -64,6 +64,14 @@ class Total:
         return "insufficient_data" if self.centi is None else "scored"
 
 
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A total before it is rounded, in points; None while the coverage is below 60 %."""
+
+    points: Fraction | None
+    coverage: Fraction
+
+
 def score_indicator(
     indicator: Indicator, observed: Observed, reason: NoScore | None = None, target: str | None = None
 ) -> IndicatorScore:
@@ -87,15 +95,25 @@ def _reason(indicator: Indicator, observed: Observed, target: str | None) -> NoS
     return "no_target" if indicator.target_needed and target is None else None
 
 
-def total(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Total:
+def weighted_mean(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Mean:
     """Weighted mean of the points; indicators without points give their weight to the others (KS-3)."""
     scored = {name: weight for name, weight in weights.weights.items() if points.get(name) is not None}
     whole, part = sum(weights.weights.values()), sum(scored.values())
     coverage = Fraction(part, whole) if whole else Fraction(0)
     if not part or coverage < ENOUGH_COVERAGE:
-        return Total(None, coverage)
+        return Mean(None, coverage)
     weighted = sum(weight * (points[name] or 0) for name, weight in scored.items())
-    return Total(half_up(Fraction(weighted * CENTI, part * MICRO)), coverage)
+    return Mean(Fraction(weighted, part * MICRO), coverage)
+
+
+def published(mean: Mean) -> Total:
+    """The total as it is published: rounded half up to hundredths, here and nowhere before (KS-1)."""
+    return Total(None if mean.points is None else half_up(mean.points * CENTI), mean.coverage)
+
+
+def total(weights: PeriodWeights, points: Mapping[str, MicroPoints | None]) -> Total:
+    """Published weighted mean of the points of one post."""
+    return published(weighted_mean(weights, points))
 
 
 def grade(centi: CentiPoints) -> Grade:
