@@ -42,6 +42,7 @@ from server.api.routes import (
     session,
     shadow,
     shifts,
+    sources,
 )
 from server.api.views.base import ErrorView
 from server.config import ServerConfig
@@ -52,7 +53,7 @@ from shared.clock import Clocks, system_clocks
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
     notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, fact_review, ingest,
-    identity_links, logs, health, live, document,
+    identity_links, sources, logs, health, live, document,
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ OWN_HEADER: Final = b"x-muster"
 """A page of another site can not send it without asking us first, and we never say yes."""
 LARGEST_BODY: Final = 64 * 1024
 LARGEST_FILE: Final = 10 * 1024 * 1024
-FILES: Final = re.compile(r"/api/imports|/api/requests/[^/]{1,20}/files")
+FILES: Final = re.compile(r"/api/imports|/api/source-check|/api/requests/[^/]{1,20}/files")
 """Where files come in, as they are; the route reads them after it knows who sends them."""
 SIGNED: Final = re.compile(r"/api/v1/(ingest|hooks)/[^/]{1,60}/[^/]{1,60}")
 """Where programs and vendors call: the signature over the body says who it is, and no cookie is looked at."""

@@ -26,6 +26,20 @@ class Saved:
     stream: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A row as it came, and where what it became stands."""
+
+    file: str
+    row: int
+    """Counted from 1; several of one row where a map takes it apart."""
+    raw: Any
+    """None where it may hold what is masked."""
+    fits: bool
+    at: int
+    """Place in ``rows`` where it fits, else in ``quarantine``."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of the rows and of the replies."""
@@ -33,6 +47,8 @@ class Outcome:
     rows: list[dict[str, Any]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    origins: list["Origin"] = field(default_factory=list)
+    """What each of the rows and of those in quarantine came from, in the order in which they came."""
     hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Fields that are masked, by fact."""
 
@@ -79,6 +95,9 @@ def _refuse_repeated(stream: Stream, page: Page, saved: Saved, seen: dict[tuple[
 def _map(source: Source, stream: Stream, page: Page, saved: Saved, outcome: Outcome) -> None:
     hidden = outcome.hidden.get(stream.fact, ())
     for one in map_rows(source, stream, page.rows):
+        fits = isinstance(one, Mapped)
+        at = len(outcome.rows if fits else outcome.quarantine)
+        outcome.origins.append(Origin(saved.name, one.number, None if hidden else one.raw, fits, at))
         if isinstance(one, Mapped):
             fields = one.row.model_dump(mode="json", exclude_none=True)
             fields |= {name: MASK for name in fields if name in hidden}

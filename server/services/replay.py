@@ -1,6 +1,7 @@
 """Raw pages that are kept, mapped again by the map of today; the source is not asked."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from server.connectors.mapping import map_rows
 from server.connectors.source_file import Stream
@@ -29,9 +30,8 @@ async def replay(
         row, source = await load_source(connection, name)
         there = await source_queries.count_pages(connection, name, stream.id)
         started = {"source": name, "stream": stream.id, "kind": "replay", "map_version": row.map_version}
-        run = await source_queries.begin_run(
-            connection, {**started, "actor": entry.actor, "started_ms": clocks.wall_ms()}
-        )
+        started |= {"actor": entry.actor, "started_ms": clocks.wall_ms(), "detail": {"of": there}}
+        run = await source_queries.begin_run(connection, started)
         await push_queries.wait_again(connection, name)
         await log_queries.append(connection, entry)
     counts, done, after = Counts(), 0, 0
@@ -44,10 +44,9 @@ async def replay(
         async with db.writing() as connection:
             arrival = Arrival(name, stream, source.zone, run, clocks.wall_ms(), revives=False)
             counts += await store_page(connection, arrival, map_rows(source, stream, rows))
+            await source_queries.set_run(connection, run, {"pages": done + 1, **asdict(counts)})
         done += 1
         progress(done, there)
     async with db.writing() as connection:
-        outcome = {"state": "ok", "ended_ms": clocks.wall_ms(), "pages": done, "waiting": counts.waiting}
-        rows_ = {"added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged}
-        await source_queries.set_run(connection, run, {**outcome, **rows_})
+        await source_queries.set_run(connection, run, {"state": "ok", "ended_ms": clocks.wall_ms()})
     return counts

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +42,14 @@ class StreamState:
         return lag_ms is None or lag_ms > seconds(self.stream.stale_after) * 1000
 
 
+Standing: TypeAlias = Literal[
+    "disabled", "auth_failed", "down", "running", "failed", "rejected", "partial", "stale", "new", "ok"
+]
+"""How a source does, in one word; what needs a person most comes first."""
+_OWN_STATES: tuple[Standing, ...] = ("auth_failed", "down")
+_RUN_STATES: tuple[Standing, ...] = ("running", "failed", "rejected", "partial")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A source with its streams."""
@@ -48,6 +57,24 @@ class SourceState:
     source: Source
     row: SourceRow
     streams: tuple[StreamState, ...]
+
+    def standing(self, now_ms: WallMs) -> Standing:
+        """How it does: by its own state, then by the worst of its streams' newest runs, then by their age.
+
+        A source that sends by itself is never stale: whether there was anything to send nobody can tell.
+        """
+        if self.row.disabled:
+            return "disabled"
+        for known in _OWN_STATES:
+            if self.row.state == known:
+                return known
+        newest = {stream.newest.state for stream in self.streams if stream.newest is not None}
+        for known in _RUN_STATES:
+            if known in newest:
+                return known
+        if self.source.kind == "webhook" or not any(stream.stale(now_ms) for stream in self.streams):
+            return "ok" if newest else "new"
+        return "stale" if newest else "new"
 
 
 async def put_source(db: Database, text: str, name: str, entry: Entry) -> SourceRow:

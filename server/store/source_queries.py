@@ -15,6 +15,8 @@ from shared.clock import WallMs
 
 OnBody: TypeAlias = Callable[[int, bytes], bytes]
 """By the number of a page and its body: the body sealed, or opened."""
+_OWN_KINDS = ("replay", "review")
+"""Runs in which a source takes no part: they say nothing about how it does."""
 _OUTCOME = ("ended_ms", "state", "pages", "added", "changed", "unchanged", "waiting", "deleted", "error", "detail")
 
 
@@ -42,6 +44,8 @@ class StreamRow:
     last_ok_ms: WallMs | None
     next_ms: WallMs
     compared_ms: WallMs | None
+    asked: Mapping[str, Any] | None
+    """What a person wants done with it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +163,37 @@ async def set_run(connection: AsyncConnection, run: int, outcome: Mapping[str, A
 
 
 async def runs(
-    connection: AsyncConnection, name: str | None = None, *, limit: int = 50, offset: int = 0
+    connection: AsyncConnection, name: str | None = None, stream: str | None = None, *, limit: int = 50, offset: int = 0
 ) -> tuple[int, list[RunRow]]:
-    """How many runs there are, of one source or of all, and a page of them, newest first."""
+    """How many runs there are, of one source or stream or of all, and a page of them, newest first."""
     columns = [sync_runs.c[column] for column in RunRow.__slots__]
-    wanted = [] if name is None else [sync_runs.c.source == name]
+    named = ((sync_runs.c.source, name), (sync_runs.c.stream, stream))
+    wanted = [column == value for column, value in named if value is not None]
     total = await connection.scalar(select(func.count()).select_from(sync_runs).where(*wanted))
     which = select(*columns).where(*wanted).order_by(sync_runs.c.id.desc()).limit(limit).offset(offset)
     return total or 0, [RunRow(*row) for row in await connection.execute(which)]
 
 
 async def newest_runs(connection: AsyncConnection) -> dict[tuple[str, str], RunRow]:
-    """The newest run of each stream."""
-    newest = select(func.max(sync_runs.c.id)).group_by(sync_runs.c.source, sync_runs.c.stream)
+    """The newest run of each stream in which its source took part."""
+    own = sync_runs.c.kind.not_in(_OWN_KINDS)
+    newest = select(func.max(sync_runs.c.id)).where(own).group_by(sync_runs.c.source, sync_runs.c.stream)
     columns = [sync_runs.c[column] for column in RunRow.__slots__]
     rows = await connection.execute(select(*columns).where(sync_runs.c.id.in_(newest)))
     return {(row.source, row.stream): RunRow(*row) for row in rows}
+
+
+async def last_runs(connection: AsyncConnection, names: Sequence[str], each: int) -> dict[str, list[RunRow]]:
+    """So many runs of each of these sources in which it took part, oldest first."""
+    columns = [sync_runs.c[column] for column in RunRow.__slots__]
+    place = func.row_number().over(partition_by=sync_runs.c.source, order_by=sync_runs.c.id.desc()).label("place")
+    which = select(*columns, place).where(sync_runs.c.source.in_(list(names)), sync_runs.c.kind.not_in(_OWN_KINDS))
+    numbered = which.subquery()
+    wanted = select(*(numbered.c[column] for column in RunRow.__slots__)).where(numbered.c.place <= each)
+    found: dict[str, list[RunRow]] = {}
+    for row in await connection.execute(wanted.order_by(numbered.c.id)):
+        found.setdefault(row.source, []).append(RunRow(*row))
+    return found
 
 
 async def close_broken_runs(connection: AsyncConnection, name: str, at_ms: WallMs) -> None:

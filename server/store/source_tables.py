@@ -44,6 +44,7 @@ source_streams = Table(
     Column("last_ok_ms", BigInteger),
     Column("next_ms", BigInteger, nullable=False),  # when it is due; 0: at once
     Column("compared_ms", BigInteger),  # last full comparison
+    Column("asked", JSON(none_as_null=True)),  # what a person wants done with it now
     PrimaryKeyConstraint("source", "stream"),
 )
 
