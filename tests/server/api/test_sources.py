@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ streams:
     key: id
     map: {{stage: {{path: stage, values: {{won: won}}}}}}
 """
+MUSTER = Path(sys.executable).parent / "muster"
 SECRET = "k-4711-not-to-be-seen"
 
 
@@ -196,10 +196,13 @@ async def test_a_map_is_checked_as_the_command_does_it(world: World, tmp_path: P
     text = FILE.format(url="http://127.0.0.1:1")
     (tmp_path / "shop.yaml").write_text(text)
     (tmp_path / "orders.json").write_text(json.dumps(ORDERS))
-    command = [Path(sys.executable).parent / "muster", "connectors", "map", "--source", "shop.yaml", "orders.json"]
-    done = await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, check=False)
+    words = ("connectors", "map", "--source", "shop.yaml", "orders.json")
+    command = await asyncio.create_subprocess_exec(
+        MUSTER, *words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    printed, _ = await command.communicate()
     found = await check(world, source=text)
-    assert {name: found[name] for name in ("rows", "quarantine", "errors")} == json.loads(done.stdout)
+    assert {name: found[name] for name in ("rows", "quarantine", "errors")} == json.loads(printed)
     assert [(row["raw"], row["fits"], row["at"]) for row in found["origins"]] == [
         (ORDERS[0], True, 0),
         (ORDERS[1], False, 0),

@@ -2842,6 +2842,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Source List
+         * @description Every source: how it does, how fresh it is, when it is due, what went wrong last.
+         */
+        get: operations["source_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Source
+         * @description One of them, with its streams.
+         */
+        get: operations["source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{source}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Source Runs
+         * @description Its runs, or those of one stream, newest first.
+         */
+        get: operations["source_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{source}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Source Now
+         * @description Have it read now by the process that runs sources, as soon as nobody else does; does not wait for it.
+         */
+        post: operations["run_source_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{source}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Source
+         * @description Have the kept pages mapped again by the map of today; the system is not asked, and nobody waits.
+         */
+        post: operations["replay_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source-presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Source Presets
+         * @description Every preset with its streams.
+         */
+        get: operations["source_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source-presets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Source Preset
+         * @description A preset as a file.
+         */
+        get: operations["source_preset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Source
+         * @description What a map makes of saved replies: rows, quarantine, errors. Nobody is asked, nothing is stored.
+         */
+        post: operations["check_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -3848,6 +4008,31 @@ export interface components {
             warnings: string[];
             /** Chain */
             chain: components["schemas"]["ChainStepView"][];
+        };
+        /**
+         * CheckedMapView
+         * @description ``rows``, ``quarantine`` and ``errors`` are what ``muster connectors map`` prints.
+         */
+        CheckedMapView: {
+            /** Rows */
+            rows: {
+                [key: string]: unknown;
+            }[];
+            /** Quarantine */
+            quarantine: {
+                [key: string]: unknown;
+            }[];
+            /** Errors */
+            errors: {
+                [key: string]: unknown;
+            }[];
+            /** Origins */
+            origins: components["schemas"]["OriginView"][];
+            /**
+             * Problems
+             * @description What is wrong with the source file; then nothing was mapped.
+             */
+            problems: components["schemas"]["MapProblemView"][];
         };
         /**
          * CheckedView
@@ -6094,6 +6279,18 @@ export interface components {
             note: string;
         };
         /**
+         * MapProblemView
+         * @description A fault of a source file.
+         */
+        MapProblemView: {
+            /** Line */
+            line: number;
+            /** Where */
+            where: string;
+            /** Fact */
+            fact: string;
+        };
+        /**
          * MappingBody
          * @description What the columns mean, and how to go about it.
          */
@@ -6523,6 +6720,14 @@ export interface components {
             corrections_days: number;
         };
         /**
+         * OrderedView
+         * @description Streams that are going to be worked on; the source tells how that goes.
+         */
+        OrderedView: {
+            /** Streams */
+            streams: string[];
+        };
+        /**
          * OrganisationView
          * @description What people can be put into.
          */
@@ -6540,6 +6745,28 @@ export interface components {
             groups: string[];
             /** Calendars */
             calendars: components["schemas"]["NameView"][];
+        };
+        /**
+         * OriginView
+         * @description A row as it came, and where what it became stands.
+         */
+        OriginView: {
+            /** File */
+            file: string;
+            /** Row */
+            row: number;
+            /**
+             * Raw
+             * @description Null where it may hold pay.
+             */
+            raw: unknown;
+            /** Fits */
+            fits: boolean;
+            /**
+             * At
+             * @description Place in ``rows`` where it fits, else in ``quarantine``.
+             */
+            at: number;
         };
         /**
          * OutcomeView
@@ -6645,6 +6872,20 @@ export interface components {
         OwnQuestionsView: {
             /** Rows */
             rows: components["schemas"]["OwnQuestionView"][];
+        };
+        /**
+         * PastRunView
+         * @description A bar of the small plot.
+         */
+        PastRunView: {
+            /** Started Ms */
+            started_ms: number;
+            /** Stream */
+            stream: string;
+            /** State */
+            state: string;
+            /** Rows */
+            rows: number;
         };
         /**
          * PatchBody
@@ -7177,6 +7418,36 @@ export interface components {
             position: string;
         };
         /**
+         * PresetTextView
+         * @description A preset as a file, to be copied and changed; secrets are references.
+         */
+        PresetTextView: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * PresetView
+         * @description A preset and its streams.
+         */
+        PresetView: {
+            /** Name */
+            name: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Streams */
+            streams: string[];
+        };
+        /**
+         * PresetsView
+         * @description Every preset, by name.
+         */
+        PresetsView: {
+            /** Rows */
+            rows: components["schemas"]["PresetView"][];
+        };
+        /**
          * ProblemView
          * @description What is wrong with which field.
          */
@@ -7398,6 +7669,14 @@ export interface components {
             expiry_days: number;
             /** Probation Days */
             probation_days: number;
+        };
+        /**
+         * ReplayBody
+         * @description Of one stream, or of all.
+         */
+        ReplayBody: {
+            /** Stream */
+            stream?: string | null;
         };
         /**
          * ReportView
@@ -7656,6 +7935,82 @@ export interface components {
             parameters: {
                 [key: string]: string;
             };
+        };
+        /**
+         * RunBody
+         * @description What is to be done: with one stream, or with all.
+         */
+        RunBody: {
+            /** Stream */
+            stream?: string | null;
+            /**
+             * Whole
+             * @description Read everything, and mark what is gone.
+             * @default false
+             */
+            whole: boolean;
+            /**
+             * Confirmed
+             * @description More than a fifth of the rows may be gone.
+             * @default false
+             */
+            confirmed: boolean;
+        };
+        /**
+         * RunView
+         * @description A run and what became of its rows.
+         */
+        RunView: {
+            /** Id */
+            id: number;
+            /** Stream */
+            stream: string;
+            /** Kind */
+            kind: string;
+            /** State */
+            state: string;
+            /** Actor */
+            actor: string;
+            /** Map Version */
+            map_version: number;
+            /** Started Ms */
+            started_ms: number;
+            /** Ended Ms */
+            ended_ms: number | null;
+            /** Pages */
+            pages: number;
+            /**
+             * Of
+             * @description Pages there are, where that is known before.
+             */
+            of: number | null;
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Waiting */
+            waiting: number;
+            /** Deleted */
+            deleted: number;
+            /** Error */
+            error: string | null;
+            /**
+             * Message
+             * @description For IT, as the commands print it; secrets are masked.
+             */
+            message: string;
+        };
+        /**
+         * RunsView
+         * @description A page of runs, newest first.
+         */
+        RunsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["RunView"][];
         };
         /**
          * SandboxAdjustmentView
@@ -8461,6 +8816,106 @@ export interface components {
             rows: components["schemas"]["SourceRowView"][];
         };
         /**
+         * SourceStreamView
+         * @description A stream and how far it has been read.
+         */
+        SourceStreamView: {
+            /** Stream */
+            stream: string;
+            /** Fact */
+            fact: string;
+            /** Every */
+            every: string;
+            /**
+             * Watermark Ms
+             * @description Up to when its events are known.
+             */
+            watermark_ms: number | null;
+            /**
+             * Last Ok Ms
+             * @description When it was read whole last.
+             */
+            last_ok_ms: number | null;
+            /**
+             * Lag Ms
+             * @description How long ago that is.
+             */
+            lag_ms: number | null;
+            /**
+             * Stale
+             * @description Nothing may be scored by it.
+             */
+            stale: boolean;
+            /**
+             * Next Ms
+             * @description When it is due; null: at once, or never where it sends by itself.
+             */
+            next_ms: number | null;
+            asked: components["schemas"]["server__api__views__sources__AskedView"] | null;
+            newest: components["schemas"]["RunView"] | null;
+        };
+        /**
+         * SourceView
+         * @description A business system.
+         */
+        SourceView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Kind */
+            kind: string;
+            /** Zone */
+            zone: string;
+            /** Standing */
+            standing: string;
+            /**
+             * Failures
+             * @description Runs in a row that did not end well.
+             */
+            failures: number;
+            /** Map Version */
+            map_version: number;
+            /**
+             * Watermark Ms
+             * @description Of the stream that is behind most.
+             */
+            watermark_ms: number | null;
+            /** Lag Ms */
+            lag_ms: number | null;
+            /** Next Ms */
+            next_ms: number | null;
+            /**
+             * Busy
+             * @description Something is running or asked for: look again soon.
+             */
+            busy: boolean;
+            /** Streams */
+            streams: components["schemas"]["SourceStreamView"][];
+            /**
+             * History
+             * @description The last runs, oldest first.
+             */
+            history: components["schemas"]["PastRunView"][];
+            /**
+             * Errors
+             * @description Of the streams' newest runs those that did not end well.
+             */
+            errors: components["schemas"]["RunView"][];
+        };
+        /**
+         * SourcesView
+         * @description Every source, by id.
+         */
+        SourcesView: {
+            /** Now Ms */
+            now_ms: number;
+            /** Rows */
+            rows: components["schemas"]["SourceView"][];
+        };
+        /**
          * SplitBody
          * @description One record, and how much of its pending time is absence.
          */
@@ -9174,6 +9629,21 @@ export interface components {
              * @description Working days that are over, of all in the month, in per cent.
              */
             expected_pct: string;
+        };
+        /**
+         * AskedView
+         * @description What a person wants done with a stream and what is not begun or not through yet.
+         */
+        server__api__views__sources__AskedView: {
+            /**
+             * Work
+             * @enum {string}
+             */
+            work: "run" | "whole" | "replay";
+            /** Actor */
+            actor: string;
+            /** At Ms */
+            at_ms: number;
         };
     };
     responses: never;
@@ -14397,6 +14867,287 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LinkedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    source_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    source_runs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                stream?: string | null;
+            };
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    run_source_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    replay_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    source_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    source_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetTextView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Preset */
+                    preset?: string | null;
+                    /**
+                     * Source
+                     * @description A source file.
+                     */
+                    source?: string | null;
+                    /** Samples */
+                    samples: {
+                        /** Name */
+                        name: string;
+                        /**
+                         * Stream
+                         * @description None: the stream whose rows fit best.
+                         */
+                        stream?: string | null;
+                        /**
+                         * Body
+                         * Format: base64
+                         */
+                        body: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedMapView"];
                 };
             };
             /** @description What went wrong, as a code. */
