@@ -8,7 +8,7 @@ from muster.business.delivery import CARRIER
 from muster.business.rows import z
 from muster.business.trade import CUSTOMERS
 
-LIVE_S = 2.0
+LIVE_S = 4.0
 
 
 def live_rows(

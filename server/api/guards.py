@@ -111,6 +111,7 @@ public = Depends(Public())
 signed = Depends(Signed())
 SignedInDep = Annotated[Viewer, Depends(SignedIn())]
 OwnReader = Annotated[Viewer, Depends(Requires("me.read"))]
+ScoresReader = Annotated[Viewer, Depends(Requires("scores.read"))]
 TodayReader = Annotated[Viewer, Depends(Requires("today.read"))]
 PeopleReader = Annotated[Viewer, Depends(Requires("people.read"))]
 PeopleMapper = Annotated[Viewer, Depends(Requires("people.map"))]

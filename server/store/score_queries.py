@@ -10,12 +10,12 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, delete, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.lineage import Lineage
-from server.store.scope_filter import visible
+from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, followers, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
 from shared.clock import WallMs
@@ -221,6 +221,52 @@ async def unit_names(connection: AsyncConnection) -> UnitNames:
         for row in await connection.execute(select(table.c.id, table.c.name_zh, table.c.name_en)):
             found[level, row.id] = row.name_zh, row.name_en
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A person's place in a month; ``total`` in hundredths of a point, None while data is insufficient."""
+
+    rank: int | None
+    employee: str
+    name: str
+    department: str
+    position: str
+    total: int | None
+    coverage: tuple[int, int]
+
+
+async def months_with_scores(connection: AsyncConnection, scope: Scope) -> list[str]:
+    """Months with scorecards in scope, newest first."""
+    joined = scorecards.join(employees, employees.c.id == scorecards.c.employee)
+    months = select(scorecards.c.period).select_from(joined).where(visible(scope)).distinct()
+    return list(await connection.scalars(months.order_by(scorecards.c.period.desc())))
+
+
+async def ranking(connection: AsyncConnection, scope: Scope, period: str, narrow: Narrow) -> list[Ranked]:
+    """Everybody in scope with a scorecard of the month, best first; those without a total last."""
+    card, person = scorecards.c, employees.c
+    order = [card.total_centi.is_(None), card.total_centi.desc()]  # databases disagree on where nothing sorts
+    place = func.rank().over(order_by=order)
+    columns = (card.employee, person.name, person.department, person.position, card.total_centi)
+    wanted = (
+        select(place.label("place"), *columns, card.coverage_num, card.coverage_den)
+        .select_from(scorecards.join(employees, person.id == card.employee))
+        .where(card.period == period, *narrowed(scope, narrow))
+        .order_by(*order, card.employee)
+    )
+    return [
+        Ranked(
+            row.place if row.total_centi is not None else None,
+            row.employee,
+            row.name,
+            row.department,
+            row.position,
+            row.total_centi,
+            (row.coverage_num, row.coverage_den),
+        )
+        for row in await connection.execute(wanted)
+    ]
 
 
 async def lineage_of(

@@ -13,6 +13,7 @@ SCREENS = {
     "day": ("employee", "/me/day"),
     "score": ("employee", "/me/score"),
     "other-score": ("manager", "/people/{agent}/score"),
+    "scores": ("hr", "/scores"),
     "devices": ("it", "/devices"),
     "people": ("hr", "/people"),
     "unmatched": ("hr", "/people/unmatched"),

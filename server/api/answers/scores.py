@@ -14,8 +14,8 @@ from server.api.paging import Page
 from server.api.views.scores import (
     CurvePointView,
     IndicatorScoreView,
-    ProgressView,
     ScorecardView,
+    ScoreProgressView,
     SourceRowsView,
     SourceRowView,
 )
@@ -164,7 +164,7 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
     )
 
 
-def _progress(lineage: Lineage, definition: Indicator, about: _About) -> ProgressView | None:
+def _progress(lineage: Lineage, definition: Indicator, about: _About) -> ScoreProgressView | None:
     target = lineage.target or definition.target
     if (
         definition.family not in FLOWS
@@ -175,7 +175,7 @@ def _progress(lineage: Lineage, definition: Indicator, about: _About) -> Progres
     ):
         return None
     found = progress(Fraction(lineage.value), Fraction(target), about.working_days, about.today)
-    return None if found is None else ProgressView.model_validate(found)
+    return None if found is None else ScoreProgressView.model_validate(found)
 
 
 def _corners(definition: Indicator, target: str | None) -> Iterator[CurvePointView]:

@@ -4,16 +4,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from server.api.answers import scores
+from server.api.answers import ranking, scores
 from server.api.context import ContextDep
-from server.api.guards import OwnReader, whom
+from server.api.guards import OwnReader, ScoresReader, whom
 from server.api.paging import PageDep
 from server.api.views.base import Id
-from server.api.views.scores import ScorecardView, SourceRowsView
+from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsView
 
 router = APIRouter(prefix="/api/scores", tags=["scores"])
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+
+
+@router.get("")
+async def score_ranking(
+    *,
+    viewer: ScoresReader,
+    context: ContextDep,
+    period: Annotated[str | None, Query(pattern=MONTH)] = None,
+    department: Id | None = None,
+    page: PageDep,
+) -> ScoreRankingView:
+    """Everybody's score of a month in scope, best first, with how many have each grade."""
+    return await ranking.ranking(context, viewer, period, department, page=page)
 
 
 @router.get("/{employee}")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from server.api.views.base import View
+from server.api.views.base import NameView, View
 
 
 class CurvePointView(View):
@@ -15,7 +15,7 @@ class CurvePointView(View):
     points: str
 
 
-class ProgressView(View):
+class ScoreProgressView(View):
     """How far a sum or count is on the way to its target."""
 
     completion_pct: int
@@ -43,7 +43,7 @@ class IndicatorScoreView(View):
     sample: int
     min_sample: int
     points: str | None
-    progress: ProgressView | None
+    progress: ScoreProgressView | None
     """Of a sum or count with a target."""
     rating: str | None
     """A mean of ratings out of five, with one decimal."""
@@ -111,3 +111,32 @@ class SourceRowsView(View):
     period: str
     total: int
     rows: list[SourceRowView]
+
+
+class RankedView(View):
+    """One person in the ranking of a month."""
+
+    rank: int | None
+    """From 1, equal totals share one; none without a total."""
+    employee: str
+    name: str
+    department: str
+    position: str
+    total: str | None
+    grade: Literal["S", "A", "B", "C", "D"] | None
+    coverage_pct: str
+
+
+class ScoreRankingView(View):
+    """Scores of a month in scope, best first."""
+
+    period: str
+    """YYYY-MM."""
+    periods: list[str]
+    """Months with scores in scope, newest first."""
+    total: int
+    """People with a scorecard in the month and department asked for."""
+    grades: dict[str, int]
+    """How many have each grade, and ``none``: not enough data for a total."""
+    rows: list[RankedView]
+    departments: list[NameView]

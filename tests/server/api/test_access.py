@@ -370,6 +370,7 @@ NEEDS = {
     "/api/today": "today.read",
     f"/api/days/me/{DAY}": "me.read",
     f"/api/days/e3/{DAY}": "today.read",
+    "/api/scores": "scores.read",
     "/api/scores/e3": "scores.read",
     "/api/devices": "devices.read",
     "/api/employees": "people.read",
@@ -461,6 +462,8 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "names_of_people": (lambda c, s: _keys(people_queries.names_of_people(c, s)), ["e2"]),
     "employee_of_user": (lambda c, s: people_queries.employee_of_user(c, s, "g1", "3"), None),
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
+    "months_with_scores": (score_queries.months_with_scores, []),
+    "ranking": (lambda c, s: score_queries.ranking(c, s, "2026-03", Narrow()), []),
     "lineage_of": (lambda c, s: score_queries.lineage_of(c, s, "e3", "2026-03", "att_punctuality_rate"), None),
 }
 """Every query that serves people, asked about or beyond the one person in scope, and the ids in its answer."""

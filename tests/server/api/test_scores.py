@@ -4,7 +4,7 @@ e2 was normal on 17 of 20 days: 85 %. The curve of punctuality rises from 80 % =
 5/15 of 100 = 33.33. Its weight is 60 of 100, the other indicator has no parcels: coverage 60 %, total 33.33, grade D.
 """
 
-from server.api.views.scores import ScorecardView, SourceRowsView
+from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsView
 from server.store import tables
 from tests.server.api.company import DAY, NOW_MS, World
 
@@ -123,3 +123,46 @@ async def test_ks14_progress_and_ratings_are_told_in_words(world: World) -> None
     assert (sales.progress.completion_pct, sales.progress.pace, sales.progress.expected_pct) == (80, "ahead", "0.0")
     assert (satisfaction.rating, satisfaction.progress, sales.rating) == ("4.8", None, None)
     assert found["att_punctuality_rate"].progress is None
+
+
+async def ranked(world: World) -> None:
+    """March of four people: 110.00 and 82.00, one below and one equal to it, and one without a total."""
+    async with world.db.writing() as connection:
+        for employee, total in (("e1", 82_00), ("e2", 110_00), ("e3", 82_00), ("e4", None)):
+            status = "scored" if total else "insufficient_data"
+            card = {"employee": employee, "period": "2026-03", "status": status, "total_centi": total}
+            values = {**card, "coverage_num": 3, "coverage_den": 4, "computed_ms": NOW_MS}
+            await connection.execute(tables.scorecards.insert().values(**values))
+
+
+async def test_the_ranking_is_best_first_with_how_many_have_each_grade(any_world: World) -> None:
+    await ranked(any_world)
+    answer = ScoreRankingView.model_validate((await any_world.get("hr", "/api/scores")).json())
+    assert (answer.period, answer.periods, answer.total) == ("2026-03", ["2026-03"], 4)
+    assert answer.grades == {"S": 1, "A": 0, "B": 0, "C": 2, "D": 0, "none": 1}
+    assert [(row.rank, row.employee, row.total, row.grade) for row in answer.rows] == [
+        (1, "e2", "110.00", "S"),
+        (2, "e1", "82.00", "C"),
+        (2, "e3", "82.00", "C"),
+        (None, "e4", None, None),
+    ]
+    assert {row.coverage_pct for row in answer.rows} == {"75.00"}
+
+
+async def test_a_page_and_a_department_of_the_ranking(world: World) -> None:
+    await ranked(world)
+    page = (await world.get("hr", "/api/scores?limit=2&offset=1")).json()
+    assert (page["total"], [row["employee"] for row in page["rows"]]) == (4, ["e1", "e3"])
+    below = (await world.get("hr", "/api/scores?department=ops")).json()
+    assert [row["employee"] for row in below["rows"]] == ["e2", "e1"], "those of ops-north are below ops"
+    nobody = (await world.get("hr", "/api/scores?period=2026-02")).json()
+    assert (nobody["rows"], nobody["periods"]) == ([], ["2026-03"])
+
+
+async def test_sec18_the_ranking_stays_within_the_scope(world: World) -> None:
+    await ranked(world)
+    seen = (await world.get("manager", "/api/scores")).json()
+    assert [row["employee"] for row in seen["rows"]] == ["e2", "e1"]
+    assert seen["grades"]["none"] == 0, "nobody outside is counted either"
+    for role in ("employee", "it"):
+        assert (await world.get(role, "/api/scores")).status_code == 403

@@ -1938,6 +1938,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Ranking
+         * @description Everybody's score of a month in scope, best first, with how many have each grade.
+         */
+        get: operations["score_ranking"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scores/{employee}": {
         parameters: {
             query?: never;
@@ -4238,7 +4258,7 @@ export interface components {
         ConfirmationsView: {
             /** Total */
             total: number;
-            progress: components["schemas"]["server__api__views__closing__ProgressView"];
+            progress: components["schemas"]["ProgressView"];
             /** Rows */
             rows: components["schemas"]["ConfirmationView"][];
         };
@@ -5944,7 +5964,7 @@ export interface components {
             /** Points */
             points: string | null;
             /** @description Of a sum or count with a target. */
-            progress: components["schemas"]["server__api__views__scores__ProgressView"] | null;
+            progress: components["schemas"]["ScoreProgressView"] | null;
             /**
              * Rating
              * @description A mean of ratings out of five, with one decimal.
@@ -6400,7 +6420,7 @@ export interface components {
              * @description Closings that were opened again, newest first.
              */
             history: components["schemas"]["ClosingView"][];
-            confirmations: components["schemas"]["server__api__views__closing__ProgressView"];
+            confirmations: components["schemas"]["ProgressView"];
             /**
              * Adjustments Of
              * @description What is known by now about the records of this month, posted to others.
@@ -7462,6 +7482,27 @@ export interface components {
             };
         };
         /**
+         * ProgressView
+         * @description How many people have confirmed.
+         */
+        ProgressView: {
+            /** People */
+            people: number;
+            /** Not Asked */
+            not_asked: number;
+            /** Asked */
+            asked: number;
+            /** Confirmed */
+            confirmed: number;
+            /** Objected */
+            objected: number;
+            /**
+             * Outdated
+             * @description Confirmed numbers that are others by now.
+             */
+            outdated: number;
+        };
+        /**
          * PunchView
          * @description One punch as the engine saw it.
          */
@@ -7568,6 +7609,31 @@ export interface components {
             days: components["schemas"]["DayBody"][];
             /** Note */
             note: string;
+        };
+        /**
+         * RankedView
+         * @description One person in the ranking of a month.
+         */
+        RankedView: {
+            /**
+             * Rank
+             * @description From 1, equal totals share one; none without a total.
+             */
+            rank: number | null;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string;
+            /** Total */
+            total: string | null;
+            /** Grade */
+            grade: ("S" | "A" | "B" | "C" | "D") | null;
+            /** Coverage Pct */
+            coverage_pct: string;
         };
         /**
          * ReasonBody
@@ -8275,6 +8341,59 @@ export interface components {
              * @description When it is due next; None while it is off.
              */
             next_ms: number | null;
+        };
+        /**
+         * ScoreProgressView
+         * @description How far a sum or count is on the way to its target.
+         */
+        ScoreProgressView: {
+            /**
+             * Completion Pct
+             * @description Whole per cent, rounded down.
+             */
+            completion_pct: number;
+            /**
+             * Pace
+             * @enum {string}
+             */
+            pace: "ahead" | "behind" | "on_track";
+            /**
+             * Expected Pct
+             * @description Working days that are over, of all in the month, in per cent.
+             */
+            expected_pct: string;
+        };
+        /**
+         * ScoreRankingView
+         * @description Scores of a month in scope, best first.
+         */
+        ScoreRankingView: {
+            /**
+             * Period
+             * @description YYYY-MM.
+             */
+            period: string;
+            /**
+             * Periods
+             * @description Months with scores in scope, newest first.
+             */
+            periods: string[];
+            /**
+             * Total
+             * @description People with a scorecard in the month and department asked for.
+             */
+            total: number;
+            /**
+             * Grades
+             * @description How many have each grade, and ``none``: not enough data for a total.
+             */
+            grades: {
+                [key: string]: number;
+            };
+            /** Rows */
+            rows: components["schemas"]["RankedView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
         };
         /**
          * ScorecardView
@@ -9473,27 +9592,6 @@ export interface components {
             moved_rest: number;
         };
         /**
-         * ProgressView
-         * @description How many people have confirmed.
-         */
-        server__api__views__closing__ProgressView: {
-            /** People */
-            people: number;
-            /** Not Asked */
-            not_asked: number;
-            /** Asked */
-            asked: number;
-            /** Confirmed */
-            confirmed: number;
-            /** Objected */
-            objected: number;
-            /**
-             * Outdated
-             * @description Confirmed numbers that are others by now.
-             */
-            outdated: number;
-        };
-        /**
          * ContractBody
          * @description A contract entered by hand; one of that person and first day is replaced.
          */
@@ -9608,27 +9706,6 @@ export interface components {
         server__api__views__requests__AskedView: {
             /** Id */
             id: number;
-        };
-        /**
-         * ProgressView
-         * @description How far a sum or count is on the way to its target.
-         */
-        server__api__views__scores__ProgressView: {
-            /**
-             * Completion Pct
-             * @description Whole per cent, rounded down.
-             */
-            completion_pct: number;
-            /**
-             * Pace
-             * @enum {string}
-             */
-            pace: "ahead" | "behind" | "on_track";
-            /**
-             * Expected Pct
-             * @description Working days that are over, of all in the month, in per cent.
-             */
-            expected_pct: string;
         };
         /**
          * AskedView
@@ -13136,6 +13213,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_ranking: {
+        parameters: {
+            query?: {
+                period?: string | null;
+                department?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreRankingView"];
+                };
             };
             /** @description What went wrong, as a code. */
             default: {

@@ -35,6 +35,7 @@ const routes: readonly Route[] = [
   { path: "/rosters", load: () => import("../pages/rosters/Rosters.svelte"), permission: "rosters.read", nav: "rosters", icon: "roster", menu: "work" },
   { path: "/closing", load: () => import("../pages/closing/Closing.svelte"), permission: "months.read", nav: "closing", icon: "lock", menu: "work" },
   { path: "/reports", load: () => import("../pages/reports/Reports.svelte"), permission: "reports.read", nav: "reports", icon: "report", menu: "work" },
+  { path: "/scores", load: () => import("../pages/scores/Ranking.svelte"), permission: "scores.read", nav: "scores", icon: "score", menu: "work" },
   { path: "/shifts", load: () => import("../pages/shifts/Shifts.svelte"), permission: "shifts.write", nav: "shifts", icon: "clock", menu: "setup" },
   { path: "/calendar", load: () => import("../pages/calendar/Calendar.svelte"), permission: "calendar.write", nav: "calendar", icon: "day", menu: "setup" },
   { path: "/leave", load: () => import("../pages/leave/LeaveSettings.svelte"), permission: "requests.settings", nav: "leave", icon: "person", menu: "setup" },

@@ -44,6 +44,7 @@ export const en: Dictionary = {
     score: "My score",
     devices: "Terminals and gateways",
     people: "Employees",
+    scores: "Scores",
     contracts: "Contracts",
     unmatched: "Unmatched users",
     quarantine: "Quarantine",

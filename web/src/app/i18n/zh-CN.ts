@@ -70,6 +70,7 @@ export const zh = {
     score: "我的绩效",
     devices: "终端与网关",
     people: "员工",
+    scores: "绩效排名",
     contracts: "劳动合同",
     unmatched: "未匹配用户",
     quarantine: "隔离区",

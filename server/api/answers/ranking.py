@@ -1,0 +1,56 @@
+"""The scores of a month side by side."""
+
+from collections import Counter
+from fractions import Fraction
+
+from server.access.departments import with_those_below
+from server.access.viewer import Viewer
+from server.api.answers.names import names
+from server.api.context import Context
+from server.api.paging import Page
+from server.api.views.scores import RankedView, ScoreRankingView
+from server.scoring.numbers import CENTI, decimal_text
+from server.scoring.scorecard import GRADES, grade
+from server.store import people_queries, score_queries, user_queries
+from server.store.scope_filter import ALL, Narrow
+from server.store.score_queries import Ranked
+from shared.clock import from_ms
+
+NONE = "none"
+
+
+async def ranking(
+    context: Context, viewer: Viewer, period: str | None, department: str | None, *, page: Page
+) -> ScoreRankingView:
+    """A page of the ranking of a month, the newest with scores without ``period``."""
+    async with context.db.reading() as connection:
+        months = await score_queries.months_with_scores(connection, viewer.scope)
+        this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
+        wanted = period or (months[0] if months else this_month)
+        parents = await user_queries.department_parents(connection)
+        narrow = ALL if department is None else Narrow(with_those_below({department}, parents))
+        rows = await score_queries.ranking(connection, viewer.scope, wanted, narrow)
+        departments = await people_queries.department_names(connection, viewer.scope)
+    counted = Counter(NONE if row.total is None else grade(row.total) for row in rows)
+    return ScoreRankingView(
+        period=wanted,
+        periods=months,
+        total=len(rows),
+        grades={letter: counted[letter] for letter in (*(letter for letter, _ in GRADES), NONE)},
+        rows=[_row(row) for row in rows[page.offset : page.offset + page.limit]],
+        departments=names(departments),
+    )
+
+
+def _row(row: Ranked) -> RankedView:
+    part, whole = row.coverage
+    return RankedView(
+        rank=row.rank,
+        employee=row.employee,
+        name=row.name,
+        department=row.department,
+        position=row.position,
+        total=None if row.total is None else decimal_text(Fraction(row.total, CENTI)),
+        grade=None if row.total is None else grade(row.total),
+        coverage_pct=decimal_text(Fraction(100 * part, whole) if whole else Fraction(0)),
+    )

@@ -1,0 +1,60 @@
+"""The ranking of scores, as HR, a manager and somebody without the right see it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.company import Company
+from tests.web.conftest import Visits
+from tests.web.looks import ready
+
+
+def test_hr_opens_a_score_from_the_ranking(visits: Visits) -> None:
+    visit = visits.open("hr", "/scores")
+    page = visit.page
+    ready(page)
+    table = page.get_by_role("table", name="绩效排名表")
+    first = table.get_by_role("row").nth(1)
+    name = first.get_by_role("link").inner_text()
+    expect(first.get_by_role("cell").first).to_have_text("1")
+    first.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    page.go_back()
+    expect(table).to_be_visible()
+    assert visit.errors == []
+
+
+def test_the_bars_count_everybody_in_the_table(visits: Visits) -> None:
+    page = visits.open("hr", "/scores").page
+    ready(page)
+    grades = page.get_by_role("region", name="等级分布")
+    bars = grades.get_by_role("listitem")
+    texts = [bars.nth(number).get_attribute("aria-label") or "" for number in range(bars.count())]
+    without = grades.get_by_text("数据不足")
+    if without.count():
+        texts.append(without.inner_text().split("·", maxsplit=1)[0])
+    total = page.get_by_role("search").get_by_text("共").inner_text()
+    assert sum(map(number_in, texts)) == number_in(total)
+
+
+def number_in(text: str) -> int:
+    """The number of people in a text such as ``S 级 3 人``."""
+    return int(re.sub(r"\D", "", text))
+
+
+def test_a_manager_ranks_their_own_department_alone(visits: Visits, company: Company) -> None:
+    page = visits.open("manager", "/scores").page
+    ready(page)
+    rows = page.get_by_role("table", name="绩效排名表").get_by_role("row")
+    own = {person.id for person in company.department}
+    seen = {rows.nth(number).locator(".note").inner_text() for number in range(1, rows.count())}
+    assert seen
+    assert seen <= own
+
+
+@pytest.mark.parametrize("role", ["employee", "it"])
+def test_others_find_no_ranking(role: str, visits: Visits) -> None:
+    page = visits.open(role, "/scores").page
+    expect(page.get_by_role("link", name="绩效排名")).to_have_count(0)
+    expect(page.get_by_role("table")).to_have_count(0)
