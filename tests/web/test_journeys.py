@@ -264,6 +264,8 @@ def test_a_new_installation_says_what_to_do_on_every_page(
         "/people": "还没有员工",
         "/people/unmatched": "所有终端用户都已匹配",
         "/admin/quarantine": "隔离区是空的",
+        "/sources": "还没有数据源",
+        "/scores": "这个月还没有绩效",
     }
     for path, words in pages.items():
         page = visits.open("administrator", path).page

@@ -55,6 +55,7 @@ const routes: readonly Route[] = [
   { path: "/people/:employee/day", load: () => import("../pages/me/Day.svelte"), permission: "today.read", nav: "day", icon: "day" },
   { path: "/people/:employee/score", load: () => import("../pages/me/Score.svelte"), permission: "scores.read", nav: "score", icon: "score" },
   { path: "/devices", load: () => import("../pages/devices/Devices.svelte"), permission: "devices.read", nav: "devices", icon: "devices", menu: "work" },
+  { path: "/sources", load: () => import("../pages/sources/Sources.svelte"), permission: "sources.read", nav: "sources", icon: "gateway", menu: "work" },
   { path: "/admin/quarantine", load: () => import("../pages/admin/Quarantine.svelte"), permission: "quarantine.read", nav: "quarantine", icon: "quarantine", menu: "admin" },
   { path: "/admin/operations", load: () => import("../pages/admin/Operations.svelte"), permission: "admin", nav: "operations", icon: "operations", menu: "admin" },
 ];

@@ -47,6 +47,7 @@ export const en: Dictionary = {
     scores: "Scores",
     contracts: "Contracts",
     unmatched: "Unmatched users",
+    sources: "Data sources",
     quarantine: "Quarantine",
     operations: "Operation log",
   },

@@ -73,6 +73,7 @@ export const zh = {
     scores: "绩效排名",
     contracts: "劳动合同",
     unmatched: "未匹配用户",
+    sources: "数据源",
     quarantine: "隔离区",
     operations: "操作日志",
   },
