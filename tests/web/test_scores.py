@@ -10,8 +10,8 @@ from tests.web.conftest import Visits
 from tests.web.looks import ready
 
 
-def test_hr_opens_a_score_from_the_ranking(visits: Visits) -> None:
-    visit = visits.open("hr", "/scores")
+def test_hr_opens_a_score_from_the_ranking(visits: Visits, company: Company) -> None:
+    visit = visits.open("hr", f"/scores?month={company.day:%Y-%m}")
     page = visit.page
     ready(page)
     table = page.get_by_role("table", name="绩效排名表")
