@@ -29,6 +29,11 @@ def numerator_of(indicator: Indicator) -> Parts:
     return (msgspec.structs.replace(whole, good=(*whole.good, *indicator.good), also=indicator.also),)
 
 
+def is_flow(indicator: Indicator) -> bool:
+    """Whether it adds up over the period, such as sales, and is no share or mean of anything."""
+    return indicator.family in ("sum", "count", "distinct") and not indicator.denominator
+
+
 def parts_of(indicator: Indicator) -> tuple[Part, ...]:
     """Everything that has to be counted for an indicator, each once."""
     wanted = (part for term in _terms(indicator) for option in alternatives(term) for part in option)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.family import observe, parts_of
+from server.scoring.family import is_flow, observe, parts_of
 from server.scoring.indicator import Indicator, Level
 from server.scoring.part import Counted, Part, read_part
 from server.scoring.plain import When, count
@@ -34,11 +34,15 @@ class Seen:
 async def observe_people(
     connection: AsyncConnection, posts: Mapping[str, Post], indicators: Collection[Indicator], when: When
 ) -> dict[tuple[str, str], Seen]:
-    """By person and indicator; nothing found anywhere above a person is an observation of nothing, their own."""
+    """By person and indicator; nothing found anywhere above a person is an observation of nothing, their own.
+
+    A rate of a unit above stands for whoever has none. A sum does not: against one person's target it would be
+    everybody's work.
+    """
     found: dict[tuple[str, str], Seen] = {}
     open_ = [(person, indicator) for person in sorted(posts) for indicator in indicators]
     for level in LEVELS:
-        here = [(person, one) for person, one in open_ if LEVELS.index(one.level) <= LEVELS.index(level)]
+        here = [(person, one) for person, one in open_ if _looks_at(one, level)]
         wanted = {one.id: one for _, one in here}.values()
         if not wanted:
             continue
@@ -54,6 +58,13 @@ async def observe_people(
     for person, indicator in open_:
         found[person, indicator.id] = Seen(Observed(), "no_denominator", "person", person)
     return found
+
+
+def _looks_at(indicator: Indicator, level: Level) -> bool:
+    """Whether people take an indicator's value from that level: its own, and for rates those above."""
+    if is_flow(indicator):
+        return indicator.level == level
+    return LEVELS.index(indicator.level) <= LEVELS.index(level)
 
 
 def _units(post: Post, person: str, level: Level) -> Sequence[str]:

@@ -94,7 +94,6 @@ class _Known:
     marks: Mapping[str, int]
     unusable: Mapping[str, NoScore]
     """Facts that nothing can be scored by, each with the reason."""
-
     targets: Targets
 
     def reason(self, indicator: Indicator) -> NoScore | None:

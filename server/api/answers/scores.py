@@ -21,6 +21,7 @@ from server.api.views.scores import (
 )
 from server.attendance.calendar import PLAIN
 from server.scoring.catalogue import default_catalogue
+from server.scoring.family import is_flow
 from server.scoring.indicator import Indicator
 from server.scoring.lineage import Lineage
 from server.scoring.numbers import CENTI, MICRO, decimal_text
@@ -35,8 +36,6 @@ from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
 from shared.clock import from_ms
 
 WEIGHT_PLACES = 4
-FLOWS = frozenset({"sum", "count", "distinct"})
-"""Families that grow through the month; of ``distinct`` those with a target of one's own."""
 RATING = "1-5"
 
 
@@ -166,13 +165,7 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
 
 def _progress(lineage: Lineage, definition: Indicator, about: _About) -> ScoreProgressView | None:
     target = lineage.target or definition.target
-    if (
-        definition.family not in FLOWS
-        or not definition.target_needed
-        or definition.denominator
-        or lineage.value is None
-        or target is None
-    ):
+    if not is_flow(definition) or lineage.value is None or target is None:
         return None
     found = progress(Fraction(lineage.value), Fraction(target), about.working_days, about.today)
     return None if found is None else ScoreProgressView.model_validate(found)

@@ -11,8 +11,9 @@ from server.scoring.target import Target
 from server.services.scoring import score_touched
 from server.services.sources import put_source
 from server.services.targets import set_targets
-from server.store import score_queries
+from server.store import link_queries, score_queries
 from server.store.database import Database
+from server.store.link_queries import LinkRow
 from server.store.log_queries import Entry
 from server.store.source_tables import source_streams
 from tests.server.services.test_attributes import at as moment
@@ -134,3 +135,56 @@ async def test_a_targets_own_unit_comes_first(desk: Database) -> None:
         assert card is not None
         found.append(next(s.lineage.target for s in card.scores if s.indicator == "cs_satisfaction_score"))
     assert found == ["4.7", "5"]
+
+
+SELLERS = {
+    "departments": [{"id": "business", "name_zh": "业务", "name_en": "Business"}],
+    "employees": [
+        {
+            "id": one,
+            "name": one,
+            "department": "business",
+            "site": "d1",
+            "position": "sales_rep",
+            "joined_on": "2026-01-01",
+        }
+        for one in ("e1", "e2")
+    ],
+}
+SHOP = """
+source: shop
+kind: webhook
+timezone: Asia/Shanghai
+push: {secrets: ["${env:X}"], facts: [sales_order]}
+"""
+
+
+async def test_what_others_sold_is_nobody_elses_sales_but_their_margin_stands_for_who_has_none(db: Database) -> None:
+    await load(db)
+    await load(db, json.dumps(SELLERS).encode())
+    await put_source(db, SHOP, "shop.yaml", entry())
+    await heard(db, NOON)
+    await set_targets(db, [Target("biz_sales_amount", "", day("2026-01-01"), "1000")], entry())
+    async with db.writing() as connection:
+        await link_queries.put_link(connection, LinkRow("shop", "k", day("2026-01-01"), None, "e1"))
+    order = {"source_key": "1", "order_no": "1", "status": "open", "currency": "CNY", "amount_gross_minor": 120_000}
+    order |= {
+        "amount_net_minor": 100_000,
+        "cost_minor": 80_000,
+        "paid_at": moment("2026-03-10 10:00"),
+        "employee_key": "k",
+    }
+    await put(db, "sales_order", order, source="shop")
+    await score_touched(db, at(NOON))
+    found = {}
+    async with db.reading() as connection:
+        for one in ("e1", "e2"):
+            card = await score_queries.scorecard(connection, Scope.system(), one, "2026-03")
+            assert card is not None
+            scores = {score.indicator: score for score in card.scores}
+            margin, sales = scores["biz_gross_margin_rate"], scores["biz_sales_amount"]
+            found[one] = sales.points, sales.no_score, margin.points, margin.lineage.query.level
+    assert found == {
+        "e1": (100_000_000, None, 100_000_000, "person"),
+        "e2": (None, "no_denominator", 100_000_000, "department"),
+    }
