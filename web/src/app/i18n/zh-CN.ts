@@ -345,7 +345,7 @@ export const zh = {
       "orders/leads": "单",
     } as Record<string, string>,
     completed: (name: string, pct: string) => `本月${name}已完成${pct}%`,
-    rated: (name: string, rating: string) => `${name}评分${rating}/5`,
+    rated: (name: string, rating: string) => `${name.replace(/评分$/, "")}评分${rating}/5`,
     pace: {
       ahead: (pct: string) => `快于进度（工作日已过 ${pct}%）`,
       behind: (pct: string) => `慢于进度（工作日已过 ${pct}%）`,
