@@ -32,7 +32,7 @@ def steps(told: dict[str, object]) -> dict[str, str]:
 
 async def test_discover_recognises_terminals_of_the_given_network_and_names_profiles(tmp_path: Path) -> None:
     async with running(ZkTerminal("SN1", host="127.77.1.2", port=4370)):
-        (found,) = await answered("discover", "127.77.1.0/29", "--config", tmp_path / "none.toml")
+        (found,) = await answered("discover", "127.77.1.0/29", "--timeout", "20", "--config", tmp_path / "none.toml")
     assert (found["host"], found["port"], found["family"]) == ("127.77.1.2", 4370, "zk4370")
     assert (found["serial"], found["model"]) == ("SN1", "K40/ID")
     assert "zkteco/k40" in found["profiles"]
@@ -42,7 +42,7 @@ async def test_discover_recognises_terminals_of_the_given_network_and_names_prof
 async def test_discover_leaves_alone_what_the_gateway_talks_to(tmp_path: Path) -> None:
     async with running(ZkTerminal("SN1", host="127.77.1.10", port=4370)) as emulator:
         path = settings(tmp_path, door(emulator))
-        (found,) = await answered("discover", "127.77.1.10/32", "--config", path)
+        (found,) = await answered("discover", "127.77.1.10/32", "--timeout", "20", "--config", path)
         assert emulator.sessions == 0
     assert found["configured"] == "door"
     done = await muster("discover", "127.77.1.16/30", "--config", path)
