@@ -1,8 +1,8 @@
 """Weights: which indicators make a person's total, and by how much, on each day (KS-5 to KS-7)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -67,17 +67,6 @@ def set_on(sets: Iterable[WeightSet], place: Place, day: date) -> WeightSet:
         if found is not None:
             return found
     raise DataError(f"no weights for {place.position!r} on {day}; add a set without position", "no_weights")
-
-
-def period_weights(sets: Sequence[WeightSet], place: Place, first: date, last: date) -> PeriodWeights:
-    """Weights of a post from ``first`` to ``last``, both inclusive: the mean of the daily weights (KS-7)."""
-    days = (last - first).days + 1
-    daily = [set_on(sets, place, first + timedelta(days=number)) for number in range(days)]
-    weights: dict[str, int] = {}
-    for day in daily:
-        for indicator, weight in day.weights.items():
-            weights[indicator] = weights.get(indicator, 0) + weight
-    return PeriodWeights(weights, FULL * days, tuple(dict.fromkeys(day.version for day in daily)))
 
 
 def check_sets(sets: Iterable[WeightSet], indicators: Iterable[str]) -> None:

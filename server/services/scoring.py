@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,8 +14,9 @@ from server.scoring.family import facts_needed, parts_of
 from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
-from server.scoring.scheme import PeriodWeights, Place, period_weights
+from server.scoring.scheme import PeriodWeights, Place
 from server.scoring.scorecard import IndicatorScore, NoScore, Total, input_hash, score_indicator, total
+from server.scoring.season import weights_over
 from server.scoring.target import EVERYBODY, Targets
 from server.scoring.window import Days, days_of
 from server.services.observing import Seen, observe_people
@@ -73,7 +75,7 @@ async def _compute(
     for period, people in groups.items():
         days = days_of(period)
         when = When(days, zone, min(now_ms, _midnight(days.last + timedelta(days=1), zone)))
-        weights = {person: _weights(catalogue, posts[person], days) for person in people}
+        weights = {person: _weights(posts[person], days) for person in people}
         scored = {person: posts[person] for person in people if weights[person] is not None}
         for names, group in _alike(scored, weights):
             definitions = [one for name in names if (one := in_force(catalogue.indicators, name, days.last))]
@@ -164,11 +166,16 @@ def _lineage(
     )
 
 
-def _weights(catalogue: Catalogue, post: Post, days: Days) -> PeriodWeights | None:
+def _weights(post: Post, days: Days) -> PeriodWeights | None:
     """Mean weights over the days a person was in the post; None when there were none in this period (KS-7)."""
     first, last = max(days.first, post.joined_on), min(days.last, post.left_on or days.last)
-    place = Place(post.position, post.departments)
-    return period_weights(catalogue.sets, place, first, last) if first <= last else None
+    return _weights_of(Place(post.position, post.departments), first, last) if first <= last else None
+
+
+@lru_cache(maxsize=4_096)
+def _weights_of(place: Place, first: date, last: date) -> PeriodWeights:
+    """People of one post share them."""
+    return weights_over(default_catalogue().sets, place, first, last)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> WallMs:
@@ -227,7 +234,7 @@ async def _follow_facts(db: Database, now_ms: WallMs) -> None:
     cards: set[Card] = set()
     for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
         for person, post in people.items():
-            card, weights = (person, f"{days.first:%Y-%m}"), _weights(catalogue, post, days)
+            card, weights = (person, f"{days.first:%Y-%m}"), _weights(post, days)
             reads = set() if weights is None else _reads(catalogue, weights, days.last)
             if reads & changed.keys() or (card in there and reads & turned):
                 cards.add(card)

@@ -11,8 +11,9 @@ from server.scoring.catalogue import default_catalogue, read_catalogue
 from server.scoring.curve import Curve
 from server.scoring.indicator import in_force
 from server.scoring.numbers import decimal_text, half_up
-from server.scoring.scheme import PeriodWeights, Place, period_weights
+from server.scoring.scheme import PeriodWeights, Place
 from server.scoring.scorecard import Observed, grade, input_hash, score_indicator, total
+from server.scoring.season import weights_over
 from shared.errors import DataError
 
 
@@ -213,7 +214,7 @@ def test_period_weights_are_the_mean_of_daily_weights() -> None:
             + text.replace("a = 100", "a = 40, b = 60").replace("01-01", "01-22")
         ).encode(),
     )
-    mean = period_weights(two.sets, Place("sales_rep"), date(2026, 1, 1), date(2026, 1, 31))
+    mean = weights_over(two.sets, Place("sales_rep"), date(2026, 1, 1), date(2026, 1, 31))
     assert Fraction(mean.weights["a"], mean.denominator) * 100 == Fraction(21 * 30 + 10 * 40, 31)
     assert mean.versions == ("all/2026-01-01", "all/2026-01-22")
 
