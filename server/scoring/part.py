@@ -81,6 +81,10 @@ class ReadPart:
         """How many make a whole: sums of numbers with decimals are in thousandths."""
         return THOUSAND if any(summand.value.kind == "thousandths" for summand in self.sum) else 1
 
+    def factor(self, months: int) -> int:
+        """What the part is multiplied with in a period of so many months."""
+        return self.part.times * (months if self.part.per_month else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:

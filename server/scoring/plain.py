@@ -140,7 +140,7 @@ def _compared(condition: Compared, row: Row, when: When) -> bool:
 
 
 def _count(part: ReadPart, rows: Sequence[Row], when: When, elsewhere: set[Key] | None) -> Counted:
-    times = part.part.times * (when.days.months if part.part.per_month else 1)
+    times = part.factor(when.days.months)
     if part.part.stock:
         return _stock(part, rows, when)
     if part.part.percentile:
@@ -166,7 +166,8 @@ def _percentile(part: ReadPart, rows: Sequence[Row], when: When) -> Counted:
     if not number:
         return Counted()
     places = [-(-9 * number // 10)] if part.part.percentile == P90 else [(number + 1) // 2, number // 2 + 1]
-    return Counted(Fraction(sum(values[place - 1] for place in places), len(places) * part.parts_of_one), number)
+    total = part.factor(when.days.months) * sum(values[place - 1] for place in places)
+    return Counted(Fraction(total, len(places) * part.parts_of_one), number)
 
 
 def _stock(part: ReadPart, rows: Sequence[Row], when: When) -> Counted:
@@ -180,7 +181,7 @@ def _stock(part: ReadPart, rows: Sequence[Row], when: When) -> Counted:
             (end if in_window(part, row, when) else start)[key] = int(value)
     both = start.keys() & end.keys()
     total = sum(start[key] if part.part.stock == "start" else end[key] - start[key] for key in both)
-    return Counted(Fraction(part.part.times * total, part.parts_of_one), len(both))
+    return Counted(Fraction(part.factor(when.days.months) * total, part.parts_of_one), len(both))
 
 
 def _summed(part: ReadPart, row: Row, zone: ZoneInfo) -> int:

@@ -108,6 +108,10 @@ class _Pass:
         return counted_fact(self.part.part.fact, days.months, self.when.zone, days.last.year)
 
     @property
+    def factor(self) -> int:
+        return self.part.factor(self.when.days.months)
+
+    @property
     def window(self) -> Days:
         return window_of(self.part.part.window, self.when.days)
 
@@ -238,7 +242,7 @@ async def _together(connection: AsyncConnection, parts: Sequence[ReadPart], shar
         for place, part in enumerate(parts):
             number = values[f"rows_{place}"]
             total = int(values[f"sum_{place}"] or 0) if part.sum else number
-            times = part.part.times * (shared.when.days.months if part.part.per_month else 1)
+            times = part.factor(shared.when.days.months)
             if number:
                 found[part.part][row.unit] = Counted(Fraction(times * total, part.parts_of_one), number)
     return found
@@ -253,7 +257,7 @@ async def _alone(connection: AsyncConnection, own: _Pass) -> dict[str, Counted]:
         return await _percentiles(connection, own)
     statement = _stocks(own) if part.stock else _keys_of_units(own)
     return {
-        row.unit: Counted(Fraction(part.times * int(row.total or 0), own.part.parts_of_one), row.rows)
+        row.unit: Counted(Fraction(own.factor * int(row.total or 0), own.part.parts_of_one), row.rows)
         for row in await connection.execute(statement)
         if row.rows
     }
@@ -309,7 +313,7 @@ async def _ratings(connection: AsyncConnection, own: _Pass) -> dict[str, Counted
     for row in await connection.execute(wanted.group_by("unit", least, most)):
         moved = row.number + Fraction(4 * (int(row.total) - row.number * row.least), row.most - row.least)
         before = found.get(row.unit, Counted())
-        found[row.unit] = Counted(before.total + own.part.part.times * moved, before.rows + row.number)
+        found[row.unit] = Counted(before.total + own.factor * moved, before.rows + row.number)
     return found
 
 
@@ -328,7 +332,9 @@ async def _percentiles(connection: AsyncConnection, own: _Pass) -> dict[str, Cou
     sums = [func.sum(case((rows.c.place == at, rows.c.value), else_=0)) for at in wanted]
     statement = select(rows.c.unit, func.count().label("number"), *(s.label(f"at_{n}") for n, s in enumerate(sums)))
     return {
-        row.unit: Counted(Fraction(sum(int(value) for value in row[2:]), halves * own.part.parts_of_one), row.number)
+        row.unit: Counted(
+            Fraction(own.factor * sum(int(value) for value in row[2:]), halves * own.part.parts_of_one), row.number
+        )
         for row in await connection.execute(statement.group_by(rows.c.unit))
     }
 
