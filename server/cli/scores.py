@@ -150,20 +150,21 @@ async def _run(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from server.access.scope import Scope
-    from server.scoring.numbers import decimal_text
+    from server.scoring.numbers import CENTI, decimal_text
     from server.scoring.scorecard import grade
     from server.scoring.window import days_of
     from server.services.scoring import score_touched
     from server.store import score_queries
+    from server.store.scope_filter import ALL
 
     days_of(period)
     async with db.reading() as connection:
         posts = await score_queries.everybody(connection)
-    wanted = [
+    wanted = {
         person
         for person, post in posts.items()
         if (department is None or department in post.departments) and (not people or person in people)
-    ]
+    }
     if not wanted:
         raise DataError("nobody: expected a department or person that is there", "nobody")
     async with db.writing() as connection:
@@ -173,24 +174,20 @@ async def _run(
         bar = progress.add_task("", total=len(wanted))
         while done := await score_touched(db, now_ms()):
             progress.advance(bar, done)
-    cards = []
     async with db.reading() as connection:
-        for person in wanted:
-            card = await score_queries.scorecard(connection, Scope.system(), person, period)
-            if card is not None:
-                cards.append(card)
-    cards.sort(key=lambda card: (-(card.total if card.total is not None else -1), card.employee))
+        ranked = await score_queries.ranking(connection, Scope.system(), period, ALL)
     return [
         {
             "employee": card.employee,
             "name": card.name,
             "department": card.department,
-            "status": card.status,
-            "total": None if card.total is None else decimal_text(Fraction(card.total, 100)),
+            "status": "insufficient_data" if card.total is None else "scored",
+            "total": None if card.total is None else decimal_text(Fraction(card.total, CENTI)),
             "grade": None if card.total is None else grade(card.total),
             "coverage_pct": decimal_text(100 * Fraction(*card.coverage)),
         }
-        for card in cards
+        for card in ranked
+        if card.employee in wanted
     ]
 
 
