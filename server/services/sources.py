@@ -61,7 +61,7 @@ class SourceState:
     def standing(self, now_ms: WallMs) -> Standing:
         """How it does: by its own state, then by the worst of its streams' newest runs, then by their age.
 
-        A source that sends by itself is never stale: whether there was anything to send nobody can tell.
+        A source that sends by itself is stale too when it has not for ``stale_after``: nothing is scored by it.
         """
         if self.row.disabled:
             return "disabled"
@@ -72,9 +72,9 @@ class SourceState:
         for known in _RUN_STATES:
             if known in newest:
                 return known
-        if self.source.kind == "webhook" or not any(stream.stale(now_ms) for stream in self.streams):
-            return "ok" if newest else "new"
-        return "stale" if newest else "new"
+        if not newest:
+            return "new"
+        return "stale" if any(stream.stale(now_ms) for stream in self.streams) else "ok"
 
 
 async def put_source(db: Database, text: str, name: str, entry: Entry) -> SourceRow:

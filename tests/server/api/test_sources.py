@@ -105,6 +105,30 @@ async def test_a_source_is_new_then_good_then_stale_by_its_age(office: World) ->
     assert (await shown(office))["standing"] == "stale"
 
 
+SENDER = """
+source: mail
+kind: webhook
+timezone: Asia/Shanghai
+push: {secrets: ["${env:SHOP_KEY_OF_TEST}"], facts: [deal]}
+"""
+
+
+async def test_a_source_that_sends_is_stale_when_it_has_not_for_long_and_can_not_be_asked(world: World) -> None:
+    await sources.put_source(world.db, SENDER, "mail.yaml", Entry(1, "it", "source.put", ""))
+    assert (await shown(world))["standing"] == "new"
+    async with world.db.writing() as connection:
+        started = {"source": "mail", "stream": "deal", "kind": "push", "map_version": 1, "actor": "mail"}
+        run = await source_queries.begin_run(connection, {**started, "started_ms": world.time.now_ms})
+        await source_queries.set_run(connection, run, {"state": "ok", "ended_ms": world.time.now_ms})
+        await source_queries.set_stream(connection, "mail", "deal", last_ok_ms=world.time.now_ms)
+    assert (await shown(world))["standing"] == "ok"
+    async with world.db.writing() as connection:
+        await source_queries.set_stream(connection, "mail", "deal", last_ok_ms=world.time.now_ms - 2 * 86_400_000 - 1)
+    assert (await shown(world))["standing"] == "stale", "nothing is scored by it, and IT has to see that"
+    refused = await world.post("it", "/api/sources/mail/run", {})
+    assert (refused.status_code, refused.json()["code"]) == (422, "sends_itself")
+
+
 async def test_run_now_is_done_by_the_worker_in_the_name_of_who_asked_and_once(office: World, system: Peer) -> None:
     await work(office)
     system.calls.clear()

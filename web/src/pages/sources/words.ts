@@ -64,7 +64,7 @@ const zh = {
   } as Record<string, string>,
   kinds: { pull: "读取", push: "推送", hook: "回调", file: "文件", replay: "重放", compare: "完整比对", review: "人工处理" } as Record<string, string>,
   errors: {
-    disabled: "数据源已停用，先用 muster connectors 启用。",
+    disabled: "数据源已停用。",
     sends_itself: "这个系统自己推送数据，不能读取。",
     forbidden: "您没有权限。",
     network: "没有网络，请稍后再试。",
@@ -121,7 +121,7 @@ const en: typeof zh = {
   },
   kinds: { pull: "Read", push: "Sent", hook: "Call", file: "File", replay: "Mapped again", compare: "Compared whole", review: "By a person" },
   errors: {
-    disabled: "The source is disabled; enable it with muster connectors first.",
+    disabled: "The source is disabled.",
     sends_itself: "This system sends by itself and can not be read.",
     forbidden: "You may not do that.",
     network: "No connection; try again later.",
