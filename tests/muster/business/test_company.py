@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -99,11 +100,8 @@ def test_damage_halved_when_packaging_was_changed() -> None:
 
 
 @pytest.mark.timeout(240)
-def test_everything_arrives_through_the_connectors_and_everybody_is_scored(tmp_path: Path) -> None:
-    asyncio.run(_run(tmp_path / "company"))
-
-
-async def _run(folder: Path) -> None:
+async def test_everything_arrives_through_the_connectors_and_everybody_is_scored(tmp_path: Path) -> None:
+    folder = tmp_path / "company"
     now_ms = 1_795_000_000_000
     sample = make_sample(date.today(), 7)  # noqa: DTZ011  (the server lives today)
     made = make_business(sample.people, sample.day, 7)
@@ -120,10 +118,40 @@ async def _run(folder: Path) -> None:
             async with asyncio.timeout(120):
                 while not await _settled(db):  # noqa: ASYNC110  (another process works)
                     await asyncio.sleep(0.5)
-        await _check(db, made)
+        found = await _found(db)
     finally:
         await db.close()
         await installation.stop()
+    assert [fact for fact, number in found.rows.items() if not number] == ["attendance_punch"], "punches are our own"
+    assert found.net_minor == sum(sale.net_minor for sale in made.trade.sales)
+    assert found.rows["sales_order"] == len(made.trade.sales)
+    assert found.rows["ticket"] == len(made.tickets)
+    assert found.rows["design_task"] == len(made.works)
+    assert found.waiting == [
+        ("sales_order", ["bad_number"]),
+        ("shipment", ["unknown_value"]),
+        ("ticket", ["bad_time"]),
+    ]
+    assert {part.fact for one in default_catalogue().indicators for part in parts_of(one)} <= {
+        *found.rows,
+        "attendance_day",
+    }
+    assert found.unscored == [], "last month everybody has a score"
+    assert found.without == [], "every indicator has a source and, where it needs one, a target"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the database holds when everything has arrived."""
+
+    rows: dict[str, int]
+    """By fact."""
+    net_minor: int
+    waiting: list[tuple[str, list[str]]]
+    unscored: list[str]
+    """People without a total last month."""
+    without: list[tuple[str, str]]
+    """Indicators of last month without source or target."""
 
 
 async def _settled(db: Database) -> bool:
@@ -135,41 +163,34 @@ async def _settled(db: Database) -> bool:
         return not await connection.scalar(waiting)
 
 
-async def _check(db: Database, made: Business) -> None:
+async def _found(db: Database) -> Found:
     async with db.reading() as connection:
         rows = {
-            fact: await connection.scalar(select(func.count()).select_from(table))
+            fact: await connection.scalar(select(func.count()).select_from(table)) or 0
             for fact, table in FACT_TABLES.items()
         }
-        assert [fact for fact, number in rows.items() if not number] == ["attendance_punch"], "punches are our own"
         table = FACT_TABLES["sales_order"].c
         net = await connection.scalar(select(func.sum(table.amount_net_minor)).where(table.source == "shop"))
-        assert net == sum(sale.net_minor for sale in made.trade.sales)
-        assert rows["sales_order"] == len(made.trade.sales)
-        assert rows["ticket"] == len(made.tickets)
-        assert rows["design_task"] == len(made.works)
         waiting = await connection.execute(select(fact_quarantine.c.fact, fact_quarantine.c.codes))
-        assert sorted((row.fact, row.codes) for row in waiting) == [
-            ("sales_order", ["bad_number"]),
-            ("shipment", ["unknown_value"]),
-            ("ticket", ["bad_time"]),
-        ]
-        counted = {part.fact for one in default_catalogue().indicators for part in parts_of(one)}
-        assert counted <= {*rows, "attendance_day"}
         newest = await connection.scalar(select(func.max(scorecards.c.period)))
         before = await connection.scalar(select(func.max(scorecards.c.period)).where(scorecards.c.period < newest))
         unscored = (scorecards.c.period == before, scorecards.c.status != "scored")
-        cards = await connection.execute(select(scorecards.c.employee).where(*unscored))
-        assert [row.employee for row in cards] == [], "last month everybody has a score"
         without = select(scores.c.indicator, scores.c.no_score).where(
             scores.c.period == before, scores.c.no_score.in_(("source_missing", "source_late", "no_target"))
         )
-        assert (await connection.execute(without)).all() == []
+        return Found(
+            rows,
+            net or 0,
+            sorted((row.fact, row.codes) for row in waiting),
+            list(await connection.scalars(select(scorecards.c.employee).where(*unscored))),
+            [(row.indicator, row.no_score) for row in await connection.execute(without)],
+        )
 
 
-def test_rows_of_the_running_demo_are_rows_of_their_facts() -> None:
+def test_rows_of_the_running_demo_are_rows_of_their_facts_and_none_comes_twice() -> None:
     now = datetime(2026, 11, 25, 15, tzinfo=ZONE)
+    keys = set()
     for number in range(20):
         rows = live_rows(now, number, random.Random(number), sellers=["a"], agents=["b"], couriers=["c"])
-        for _, fact, row in rows:
-            FACTS[fact].row.model_validate(row)
+        keys |= {(fact, FACTS[fact].row.model_validate(row).source_key) for _, fact, row in rows}
+    assert len(keys) == 20 * 3
