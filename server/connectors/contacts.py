@@ -1,6 +1,7 @@
 """Contact details and whereabouts: nobody is scored by them, so they are not kept (PIPL: as little as needed)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from server.connectors.paths import OUTER, Path
@@ -86,7 +87,8 @@ PLACES = frozenset(
 def without_contacts(rows: Sequence[Any], *streams: Stream) -> list[Any]:
     """The raw rows of these streams as they may be kept."""
     names = (CONTACTS | PLACES).difference(*(_read_by(stream) for stream in streams))
-    return [_without(row, names) for row in rows]
+    is_dropped = cache(lambda key: str(key).lower() in names)  # rows of a page have the same few keys
+    return [_without(row, is_dropped) for row in rows]
 
 
 def only_mapped(stream: Stream, rows: Sequence[Any], except_: Sequence[str]) -> list[Any]:
@@ -109,14 +111,14 @@ def _only(value: Any, names: set[str]) -> Any:
     return [_only(item, names) for item in value] if isinstance(value, list) else value
 
 
-def _without(value: Any, names: frozenset[str]) -> Any:
+def _without(value: Any, is_dropped: Callable[[Any], bool]) -> Any:
     if isinstance(value, dict):
         return {
-            key: _without(item, names) if isinstance(item, dict | list) else item
+            key: _without(item, is_dropped) if isinstance(item, dict | list) else item
             for key, item in value.items()
-            if str(key).lower() not in names
+            if not is_dropped(key)
         }
-    return [_without(item, names) for item in value] if isinstance(value, list) else value
+    return [_without(item, is_dropped) for item in value] if isinstance(value, list) else value
 
 
 def _read_by(stream: Stream) -> set[str]:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from shared.errors import DataError
@@ -33,6 +33,8 @@ _DIGITS: Mapping[str, int] = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, 
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000
 _EXCEL_ZERO = dt.date(1899, 12, 30)
 _LARGEST = Decimal(10) ** 15
+_ONE = Decimal(1)
+_Moment = TypeVar("_Moment", dt.date, dt.datetime)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TRUE = frozenset(("true", "1", "yes", "y", "t", "是", "对", "真"))
 _FALSE = frozenset(("false", "0", "no", "n", "f", "否", "错", "假"))
@@ -62,15 +64,26 @@ def is_empty(value: Any) -> bool:
 
 def convert(value: Any, kind: As, reading: Reading) -> Any:
     """The value as that kind; DataError with the reason code."""
+    return _CONVERTERS[kind](_single(value), reading)
+
+
+def converter(kind: As) -> Callable[[Any, Reading], Any]:
+    """``convert`` for one kind."""
+    to_kind = _CONVERTERS[kind]
+    return lambda value, reading: to_kind(_single(value), reading)
+
+
+def _single(value: Any) -> Any:
+    """A value that can be read at all, text without blanks around."""
     if isinstance(value, str):
         if len(value) > LONGEST:
             raise DataError(f"{len(value)} characters, at most {LONGEST}", "too_large")
         if "\0" in value:
             raise DataError("holds a NUL, which no database takes as text", "bad_encoding")
-        value = value.strip()
-    elif isinstance(value, dict | list):
+        return value.strip()
+    if isinstance(value, dict | list):
         raise DataError(f"expected a single value, got {type(value).__name__}", "schema_changed")
-    return _CONVERTERS[kind](value, reading)
+    return value
 
 
 def normal(text: str) -> str:
@@ -79,6 +92,8 @@ def normal(text: str) -> str:
 
 
 def _text(value: Any, _reading: Reading) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -101,7 +116,7 @@ def _number(value: Any) -> Decimal:
         number = Decimal(text) * factor
     except InvalidOperation as error:
         raise DataError("no number", "bad_number") from error
-    if abs(number) > _LARGEST:
+    if not -_LARGEST <= number <= _LARGEST:
         raise DataError(f"beyond {_LARGEST}", "out_of_range")
     return number
 
@@ -116,7 +131,7 @@ def _int(value: Any, _reading: Reading) -> int:
 def _money(value: Any, reading: Reading) -> int:
     """Minor units, half away from zero: what a source sends with more places was computed, not paid."""
     exact = _number(value).scaleb(_DIGITS.get(reading.currency or "", 2))
-    return int(exact.quantize(Decimal(1), rounding="ROUND_HALF_UP"))
+    return int(exact.quantize(_ONE, rounding="ROUND_HALF_UP"))
 
 
 def _date(value: Any, reading: Reading) -> dt.date:
@@ -125,6 +140,8 @@ def _date(value: Any, reading: Reading) -> dt.date:
     if isinstance(value, dt.date):
         return value
     text = normal(str(value))
+    if (iso := _iso(dt.date.fromisoformat, text, 10)) is not None:
+        return iso
     if found := _DATE.match(text):
         year, month, day = found[1], found[3], found[4]
         rest = text[found.end() :].lstrip("T ").strip()
@@ -146,6 +163,8 @@ def _datetime(value: Any, reading: Reading) -> dt.datetime:
     if isinstance(value, dt.datetime):
         return _as_utc(value, reading)
     text = normal(str(value))
+    if (at := _iso(dt.datetime.fromisoformat, text.removesuffix("Z"), 19)) is not None:
+        return _as_utc(at.replace(tzinfo=dt.UTC) if text[-1] == "Z" else at, reading)
     found = _DATE.match(text)
     compact = None if found else re.match(r"(\d{4})(\d{2})(\d{2})(?=[T ]|$)", text)
     if found is None and compact is None:
@@ -164,6 +183,18 @@ def _datetime(value: Any, reading: Reading) -> dt.datetime:
         raise DataError(f"no such time: {error}", "bad_time") from error
 
 
+def _iso(parse: Callable[[str], _Moment], text: str, length: int) -> _Moment | None:
+    """What nearly all sources write, ``2026-03-01`` or ``2026-03-01 08:30:00``; None where it has another form."""
+    if len(text) != length or (text[4], text[7]) != ("-", "-"):
+        return None
+    if length > 10 and (text[10] not in "T " or (text[13], text[16]) != (":", ":")):
+        return None
+    try:
+        return parse(text)
+    except ValueError:
+        return None  # of another form, or wrong: that is told below
+
+
 def _offset(text: str) -> dt.tzinfo:
     if text in "Zz":
         return dt.UTC
@@ -176,7 +207,8 @@ def _as_utc(at: dt.datetime, reading: Reading) -> dt.datetime:
     """UTC with whole seconds; a time without offset is the source's, the first one where it occurs twice."""
     aware = at if at.tzinfo else at.replace(tzinfo=reading.zone)
     try:
-        return aware.astimezone(dt.UTC).replace(microsecond=0)
+        utc = aware.astimezone(dt.UTC)
+        return utc.replace(microsecond=0) if utc.microsecond else utc
     except OverflowError as error:
         raise DataError("a time before year 1 or after 9999", "bad_time") from error
 

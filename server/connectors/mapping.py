@@ -3,21 +3,21 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from server.connectors.convert import Reading, convert, is_empty
-from server.connectors.paths import OUTER, Path, look
-from server.connectors.source_file import Among, Pick, Source, Stream, Value
-from server.facts.catalogue import FACTS
+from server.connectors.convert import Reading, is_empty
+from server.connectors.paths import OUTER, look
+from server.connectors.source_file import Source, Stream
+from server.connectors.values import BadValueError, Read, Row, reader, shown, test
+from server.facts.catalogue import FACTS, FactKind
 from server.facts.codes import Code, Fault
 from server.facts.fields import Fact
 from shared.errors import DataError
 
-SHOWN = 200
-"""Characters of a bad value that are kept beside its code."""
 _CODES: Mapping[str, Code] = {
     "missing": "missing_field",
     "literal_error": "unknown_value",
@@ -41,13 +41,10 @@ _CODES: Mapping[str, Code] = {
     "datetime_type": "bad_time",
     "datetime_from_date_parsing": "bad_time",
 }
-
-
 _UNCHANGED: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A row that fits its fact."""
 
     number: int
@@ -73,11 +70,12 @@ class Rejected:
 
 def map_rows(source: Source, stream: Stream, rows: Iterable[Any]) -> Iterator[Mapped | Rejected]:
     """Every row in order; what is to be dropped is left out. ``number`` counts the raw rows from 1."""
-    zone = ZoneInfo(source.timezone)
+    made = _Map.of(source, stream)
+    drops = [test(drop) for drop in stream.drop]
     for number, raw in enumerate(rows, start=1):
         for row in _spread(stream, raw):
-            if not _dropped(stream, row):
-                yield _map_row(stream, number, row, zone)
+            if not drops or not any(says(row) for says in drops):
+                yield made.row(number, row)
 
 
 def map_waiting(source: Source, stream: Stream, raw: Any, patch: Mapping[str, Any]) -> Mapped | Rejected:
@@ -85,119 +83,118 @@ def map_waiting(source: Source, stream: Stream, raw: Any, patch: Mapping[str, An
 
     ``raw`` is as ``Rejected`` had it; null in ``patch`` takes a field out.
     """
-    row = _Row(raw)
+    row = Row(raw)
     if isinstance(raw, dict) and OUTER in raw:
-        row = _Row({name: value for name, value in raw.items() if name != OUTER}, raw[OUTER])
-    return _map_row(stream, 1, row, source.zone, patch)
+        row = Row({name: value for name, value in raw.items() if name != OUTER}, raw[OUTER])
+    return _Map.of(source, stream).row(1, row, patch)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row, and the one around it."""
-
-    value: Any
-    outer: Any = None
-
-    def kept(self, stream: Stream) -> Any:
-        """As it may wait: with the row around, but without that one's other rows."""
-        if not isinstance(self.value, dict) or not isinstance(self.outer, dict):
-            return self.value
-        inner = stream.each[0] if stream.each else None
-        return {**self.value, OUTER: {name: value for name, value in self.outer.items() if name != inner}}
-
-    def look(self, path: Path) -> Any:
-        if len(path) == 1 and type(self.value) is dict and path[0] != OUTER and type(path[0]) is str:
-            return self.value.get(path[0])  # nearly always
-        if path and path[0] == OUTER:
-            return look(self.outer, path[1:])
-        return look(self.value, path)
-
-
-def _spread(stream: Stream, raw: Any) -> Iterator[_Row]:
+def _spread(stream: Stream, raw: Any) -> Iterable[Row]:
+    """The rows that a raw one holds."""
     if stream.columns is not None and isinstance(raw, list):
         raw = dict(zip(stream.columns, raw, strict=False))
     if stream.unpivot is not None:
-        yield from _unpivoted(stream.unpivot, raw)
-        return
+        return _unpivoted(stream.unpivot, raw)
     if stream.each is None:
-        yield _Row(raw)
-        return
+        return (Row(raw),)
     try:
         inner = look(raw, stream.each)
     except DataError:
         inner = "no list"
     if inner is None:
-        return
-    if not isinstance(inner, list):
-        yield _Row(inner, raw)
-        return
-    for item in inner:
-        yield _Row(item, raw)
+        return ()
+    return [Row(item, raw) for item in inner] if isinstance(inner, list) else (Row(inner, raw),)
 
 
-def _unpivoted(names: Iterable[str], raw: Any) -> Iterator[_Row]:
+def _unpivoted(names: Iterable[str], raw: Any) -> Iterable[Row]:
     if not isinstance(raw, dict):
-        yield _Row(raw)
-        return
-    for name in names:
-        if not is_empty(raw.get(name)):
-            yield _Row({"name": name, "value": raw[name]}, raw)
+        return (Row(raw),)
+    return [Row({"name": name, "value": raw[name]}, raw) for name in names if not is_empty(raw.get(name))]
 
 
-def _dropped(stream: Stream, row: _Row) -> bool:
-    return any(_says(drop, row) for drop in stream.drop)
+def _kept(stream: Stream, row: Row) -> Any:
+    """As it may wait: with the row around, but without that one's other rows."""
+    if not isinstance(row.value, dict) or not isinstance(row.outer, dict):
+        return row.value
+    inner = stream.each[0] if stream.each else None
+    return {**row.value, OUTER: {name: value for name, value in row.outer.items() if name != inner}}
 
 
-def _says(among: Among, row: _Row) -> bool:
-    try:
-        return among.holds(row.look(among.path))
-    except DataError:
-        return False  # shaped otherwise: it says nothing of the kind
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """A stream's map as functions, made once for all rows of a page."""
 
+    stream: Stream
+    kind: FactKind
+    fields: tuple[tuple[str, Read], ...]
+    currency: Read | None
+    zone: ZoneInfo
+    readings: dict[str | None, Reading]
+    """By currency of the row."""
 
-def _map_row(
-    stream: Stream, number: int, row: _Row, zone: ZoneInfo, patch: Mapping[str, Any] = _UNCHANGED
-) -> Mapped | Rejected:
-    kind = FACTS[stream.fact]
-    faults: list[Fault] = []
-    found: dict[str, Any] = {}
-    if not isinstance(row.value, dict):
-        return Rejected(number, row.value, (Fault("", "schema_changed", _shown(row.value)),))
-    currency = _currency(stream, row, zone)
-    reading = Reading(zone, currency)
-    for field, spec in (("source_key", stream.key), *stream.map.items()):
-        if field in patch:
-            continue
+    @classmethod
+    def of(cls, source: Source, stream: Stream) -> "_Map":
+        """That of a stream."""
+        specs = {"source_key": stream.key, **stream.map}
+        fields = {name: reader(spec, stream.empty) for name, spec in specs.items()}
+        zone = source.zone
+        return cls(
+            stream, FACTS[stream.fact], tuple(fields.items()), fields.get("currency"), zone, {None: Reading(zone)}
+        )
+
+    def row(self, number: int, row: Row, patch: Mapping[str, Any] = _UNCHANGED) -> Mapped | Rejected:
+        """A row of the fact, or everything that is wrong with it."""
+        if not isinstance(row.value, dict):
+            return Rejected(number, row.value, (Fault("", "schema_changed", shown(row.value)),))
+        faults: list[Fault] = []
+        found: dict[str, Any] = {}
+        reading = self._reading(row)
+        for field, read in self.fields:
+            if field in patch:
+                continue
+            try:
+                value = read(row, reading)
+            except BadValueError as error:
+                faults.append(Fault(field, error.code, error.shown))
+                continue
+            if value is not None:
+                found[field] = value
+        if "source_key" in found:
+            found["source_key"] = str(found["source_key"])
+        found |= {field: value for field, value in patch.items() if value is not None}
+        if "occurred_at" not in found and (at := _own_time(found, self.kind.times, self.zone)) is not None:
+            found["occurred_at"] = at
+        made = _checked(self.kind.row, found, faults)
+        if made is not None and not faults:
+            return Mapped(number, _timed(made, self.kind.times, self.zone), row.value)
+        key = found.get("source_key")
+        return Rejected(number, _kept(self.stream, row), tuple(faults), key if isinstance(key, str) else None)
+
+    def _reading(self, row: Row) -> Reading:
+        """With the row's currency, where it can be told."""
+        if self.currency is None:
+            return self.readings[None]
         try:
-            value = _value(spec, row, stream, reading)
-        except _BadError as error:
-            faults.append(Fault(field, error.code, error.shown))
-            continue
-        if field == "source_key" and value is not None:
-            value = str(value)
-        if value is not None:
-            found[field] = value
-    found |= {field: value for field, value in patch.items() if value is not None}
-    if "occurred_at" not in found and (at := _own_time(found, kind.times, zone)) is not None:
-        found["occurred_at"] = at
-    made = _checked(kind.row, found, faults)
-    if made is not None and not faults:
-        return Mapped(number, _timed(made, kind.times, zone), row.value)
-    key = found.get("source_key")
-    return Rejected(number, row.kept(stream), tuple(faults), key if isinstance(key, str) else None)
+            currency = self.currency(row, self.readings[None])
+        except BadValueError:
+            currency = None
+        currency = currency if isinstance(currency, str) else None
+        if currency not in self.readings:
+            self.readings[currency] = Reading(self.zone, currency)
+        return self.readings[currency]
 
 
 def _checked(row: type[Fact], found: Mapping[str, Any], faults: list[Fault]) -> Fact | None:
     """The row, or its further faults added to those known."""
-    known = {fault.field for fault in faults}
     try:
         return row.model_validate(found)
     except ValidationError as error:
+        known = {fault.field for fault in faults}
         for problem in error.errors(include_url=False):
             field = str(problem["loc"][0]) if problem["loc"] else ""
             if field not in known:
                 known.add(field)
-                faults.append(Fault(field, _code(field, problem["type"], row), _shown(found.get(field))))
+                faults.append(Fault(field, _code(field, problem["type"], row), shown(found.get(field))))
     return None
 
 
@@ -221,8 +218,13 @@ def _own_time(found: Mapping[str, Any], times: Iterable[str], zone: ZoneInfo) ->
         if isinstance(at, dt.datetime):
             return at
         if isinstance(at, dt.date):
-            return dt.datetime.combine(at, dt.time(), zone).astimezone(dt.UTC)
+            return _midnight(at, zone)
     return None
+
+
+@lru_cache(maxsize=4_096)
+def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
 
 
 def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:
@@ -230,129 +232,3 @@ def _timed(row: Fact, times: Iterable[str], zone: ZoneInfo) -> Fact:
     if row.occurred_at is not None or (at := _own_time(row.__dict__, times, zone)) is None:
         return row
     return row.model_copy(update={"occurred_at": at})
-
-
-class _BadError(DataError):
-    """A value that can not be read, with what it was."""
-
-    def __init__(self, code: Code, value: Any) -> None:
-        super().__init__(code, code)
-        self.code: Code = code
-        self.shown = _shown(value)
-
-
-def _value(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
-    raw: Any = None
-    if spec.when is not None and not _says(spec.when, row):
-        return None
-    try:
-        raw = _raw(spec, row, stream, reading)
-        if _nothing(raw, stream) and not (spec.values is not None and _text(raw) in spec.values):
-            return None
-        if spec.values is not None:
-            return _translated(raw, spec.values)
-        if spec.as_ is not None:
-            return convert(raw, spec.as_, reading)
-        return raw if spec.const is not None else _plain(raw, reading)
-    except _BadError:
-        raise
-    except DataError as error:
-        raise _BadError(error.code, raw) from error  # type: ignore[arg-type]
-
-
-def _raw(spec: Value, row: _Row, stream: Stream, reading: Reading) -> Any:
-    if spec.path is not None:
-        return row.look(spec.path)
-    if spec.first_of is not None:
-        return _first(spec.first_of, row, stream, reading)
-    if spec.join is not None:
-        return _joined([_value(part, row, stream, reading) for part in spec.join])
-    if spec.pick is not None:
-        return _picked(spec.pick, row)
-    return spec.const
-
-
-def _picked(pick: Pick, row: _Row) -> Any:
-    """What the chosen element says, or the number of those that were to choose from; without a list nothing."""
-    items = row.look(pick.path)
-    if items is None:
-        return None
-    if not isinstance(items, list):
-        raise DataError(f"expected a list, got {type(items).__name__}", "schema_changed")
-    found = [
-        one
-        for one in map(_Row, items[pick.skip :])
-        if all(_says(among, one) for among in pick.where) and not any(_says(among, one) for among in pick.unless)
-    ]
-    if pick.take == "count":
-        return len(found)
-    return found[0 if pick.take == "first" else -1].look(pick.of) if found else None
-
-
-def _first(parts: Iterable[Value], row: _Row, stream: Stream, reading: Reading) -> Any:
-    """The first part that says something; an alternative that is shaped otherwise says nothing."""
-    other: _BadError | None = None
-    for part in parts:
-        try:
-            if (value := _value(part, row, stream, reading)) is not None:
-                return value
-        except _BadError as error:
-            if error.code != "schema_changed":
-                raise
-            other = other or error
-    if other is not None:
-        raise other
-    return None
-
-
-def _translated(raw: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(raw, dict | list):
-        raise DataError("a single value expected", "schema_changed")
-    if _text(raw) not in values:
-        raise DataError("not in the table of values", "unknown_value")
-    return values[_text(raw)]
-
-
-def _plain(raw: Any, reading: Reading) -> Any:
-    """Without ``as``: text and booleans as they are, numbers as text where the fact wants text."""
-    if isinstance(raw, str | int | float) and not isinstance(raw, bool):
-        return convert(raw, "text", reading)
-    if isinstance(raw, dict | list):
-        raise DataError("a single value expected", "schema_changed")
-    return raw
-
-
-def _joined(parts: list[Any]) -> str | None:
-    texts = [None if part is None else _text(part) for part in parts]
-    return None if any(not text for text in texts) else "|".join(text for text in texts if text)
-
-
-def _nothing(raw: Any, stream: Stream) -> bool:
-    if is_empty(raw):
-        return True
-    return bool(stream.empty) and any(raw == item and type(raw) is type(item) for item in stream.empty)
-
-
-def _currency(stream: Stream, row: _Row, zone: ZoneInfo) -> str | None:
-    spec = stream.map.get("currency")
-    if spec is None:
-        return None
-    try:
-        value = _value(spec, row, stream, Reading(zone))
-    except _BadError:
-        return None
-    return value if isinstance(value, str) else None
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return str(value).strip()
-
-
-def _shown(value: Any) -> str:
-    return "" if value is None else str(value)[:SHOWN]

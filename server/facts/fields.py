@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 def _whole_utc(at: dt.datetime) -> dt.datetime:
     if at.tzinfo is None:
         raise ValueError("a time without offset")
+    if at.tzinfo is dt.UTC and not at.microsecond:
+        return at
     return at.astimezone(dt.UTC).replace(microsecond=0)
 
 

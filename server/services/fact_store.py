@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -82,8 +82,7 @@ class Counts:
         return self.added + self.changed + self.unchanged + self.waiting
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(NamedTuple):
     """A row that may be stored, with what tells whether it has to be."""
 
     number: int

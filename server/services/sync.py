@@ -258,8 +258,11 @@ def _keys(rows: Sequence[Mapped | Rejected]) -> set[str]:
 
 
 def _newest(rows: Sequence[Mapped | Rejected], known_ms: WallMs | None) -> WallMs | None:
-    times = [to_ms(one.row.occurred_at) for one in rows if isinstance(one, Mapped) and one.row.occurred_at is not None]
-    return max((*times, known_ms)) if known_ms is not None else max(times, default=None)
+    times = (one.row.occurred_at for one in rows if isinstance(one, Mapped) and one.row.occurred_at is not None)
+    newest = max(times, default=None)
+    if newest is None:
+        return known_ms
+    return to_ms(newest) if known_ms is None else max(to_ms(newest), known_ms)
 
 
 async def _end(job: Job, run: Run, position: Position) -> None:

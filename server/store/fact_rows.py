@@ -69,7 +69,9 @@ def short_hash(data: bytes, mac: Callable[[bytes], bytes] | None = None) -> byte
 
 def sealed_values(fact: str, row: Fact) -> bytes | None:
     """What is kept encrypted, as bytes of one length whatever the values are; None where all of it is empty."""
-    values = [getattr(row, name) for name in SEALED.get(fact, ())]
+    if fact not in SEALED:
+        return None
+    values = [getattr(row, name) for name in SEALED[fact]]
     if all(value is None for value in values):
         return None
     return b"".join(_SEALED.pack(value is not None, value or 0) for value in values)

@@ -4,6 +4,7 @@ Rows go to the driver as they are, since binding each value by its column's type
 """
 
 from collections.abc import Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -38,13 +39,19 @@ async def _each(
     connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
     """One prepared statement."""
-    insert = insert_into(connection, table).values({name: bindparam(name) for name in columns})
-    compiled = _or_replace(insert, table, columns).compile(dialect=connection.dialect)
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101  (a statement is never anything else)
-    order = [columns.index(name) for name in compiled.positiontup or ()]
+    statement, order = _prepared(table, tuple(columns))
     days = [place for place in order if isinstance(table.c[columns[place]].type, Date)]
     pick = itemgetter(*order)
-    await connection.exec_driver_sql(str(compiled), [pick(_with_texts(row, days)) for row in rows])
+    await connection.exec_driver_sql(statement, [pick(_with_texts(row, days)) for row in rows])
+
+
+@cache
+def _prepared(table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """The statement for SQLite, and in which order it takes the columns."""
+    insert = sqlite.insert(table).values({name: bindparam(name) for name in columns})
+    compiled = _or_replace(insert, table, columns).compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101  (a statement is never anything else)
+    return str(compiled), tuple(columns.index(name) for name in compiled.positiontup or ())
 
 
 async def _copied(
