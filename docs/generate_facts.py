@@ -1,14 +1,9 @@
 """Writes docs/reference/facts.md from the row models of the facts."""
 
-import datetime as dt
-import types
-import typing
 from pathlib import Path
-from typing import Any
-
-from pydantic.fields import FieldInfo
 
 from server.facts.catalogue import FACTS, SEALED, FactKind
+from server.facts.field_kinds import FieldKind, choices_of, field_kind
 from server.facts.fields import Fact
 from server.facts.resolved import RESOLVED, Resolved
 
@@ -30,7 +25,15 @@ source.
 Under *settled by other rows* are attributes that no source sends: they follow from other rows, and are worked out
 again in the transaction that brings, changes or deletes one of them, whichever comes last.
 """
-_NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no", dt.date: "day"}
+_NAMES: dict[FieldKind, str] = {
+    "text": "text",
+    "whole": "whole number",
+    "number": "number",
+    "minor": "minor units",
+    "flag": "yes or no",
+    "day": "day",
+    "instant": "instant",
+}
 
 
 def page() -> str:
@@ -66,28 +69,13 @@ def _table(row: type[Fact | Resolved], fields: frozenset[str], sealed: frozenset
             shown = f"**{name}**" if info.is_required() else name
             about = (info.description or "").replace("\n", " ").replace("``", "`")
             about = "kept encrypted only" if name in sealed and not about else about
-            lines.append(f"| {shown} | {_kind(name, info)} | {about} |\n")
+            lines.append(f"| {shown} | {_kind(row, name)} | {about} |\n")
     return "".join(lines)
 
 
-def _kind(name: str, info: FieldInfo) -> str:
-    plain = _plain(info.annotation)
-    if isinstance(plain, tuple):
-        return " ".join(f"`{value}`" for value in plain)
-    if plain is int and name.endswith("_minor"):
-        return "minor units"
-    return "instant" if plain is dt.datetime else _NAMES[plain]
-
-
-def _plain(wanted: Any) -> Any:
-    """The type itself, or the texts of a choice; Optional and Annotated taken off, choices joined."""
-    origin = typing.get_origin(wanted)
-    if origin in (typing.Union, types.UnionType):
-        parts = [_plain(part) for part in typing.get_args(wanted) if part is not type(None)]
-        return tuple(value for part in parts for value in part) if isinstance(parts[0], tuple) else parts[0]
-    if origin is typing.Literal:
-        return typing.get_args(wanted)
-    return _plain(typing.get_args(wanted)[0]) if origin is typing.Annotated else wanted
+def _kind(row: type[Fact | Resolved], name: str) -> str:
+    kind = field_kind(row, name)
+    return " ".join(f"`{value}`" for value in choices_of(row, name)) if kind == "choice" else _NAMES[kind]
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ A cell reads as a person would type it: dates ISO, a whole number without a frac
 
 import csv
 import io
+import itertools
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -60,26 +61,43 @@ def read_sheet(data: bytes, *, encoding: str = "auto", sheet: int = 0) -> Sheet:
     ``sheet`` counts the sheets of a workbook from 0. DataError ``bad_file``, ``too_large``, ``no_rows``, ``no_sheet``.
     """
     rows = sheet_rows(data, None if encoding == "auto" else encoding, sheet=sheet, most_rows=MOST_ROWS)
-    if not rows:
-        raise DataError("the file has no rows; expected a header and rows below it", code="no_rows")
-    place = next((n for n, row in enumerate(rows[:HEADER_WITHIN]) if sum(map(bool, row.cells)) > 1), 0)
-    header = rows[place].cells
-    while header and not header[-1]:
-        header = header[:-1]
+    header, place = _header(rows)
     return Sheet(header, tuple(rows[place + 1 :]), tuple(rows[:place]), rows[place].number)
+
+
+def open_table(data: bytes) -> tuple[tuple[str, ...], Iterator[SheetRow]]:
+    """The header of the first sheet, and the rows below it one after the other, however many; as ``read_sheet``."""
+    rows = _rows(data, None, 0)
+    head = list(itertools.islice(rows, HEADER_WITHIN))
+    header, place = _header(head)
+    return header, itertools.chain(head[place + 1 :], rows)
 
 
 def sheet_rows(
     data: bytes, encoding: str | None = None, *, sheet: int | None = None, most_rows: int | None = None
 ) -> list[SheetRow]:
     """All rows that hold something, of one sheet or, without ``sheet``, of all; DataError as ``read_sheet``."""
-    rows = _workbook_rows(data, sheet) if is_workbook(data) else _csv_rows(to_text(data, encoding))
     found: list[SheetRow] = []
-    for row in rows:
+    for row in _rows(data, encoding, sheet):
         if most_rows is not None and len(found) > most_rows:
             raise DataError(f"more than {most_rows} rows; split the file", code="too_large")
         found.append(row)
     return found
+
+
+def _rows(data: bytes, encoding: str | None, sheet: int | None) -> Iterator[SheetRow]:
+    return _workbook_rows(data, sheet) if is_workbook(data) else _csv_rows(to_text(data, encoding))
+
+
+def _header(rows: Sequence[SheetRow]) -> tuple[tuple[str, ...], int]:
+    """The header without empty cells at its end, and its place among the first rows."""
+    if not rows:
+        raise DataError("the file has no rows; expected a header and rows below it", code="no_rows")
+    place = next((n for n, row in enumerate(rows[:HEADER_WITHIN]) if sum(map(bool, row.cells)) > 1), 0)
+    header = rows[place].cells
+    while header and not header[-1]:
+        header = header[:-1]
+    return header, place
 
 
 def is_workbook(data: bytes) -> bool:

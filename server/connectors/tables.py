@@ -3,13 +3,14 @@
 A cell is text and stays text: what looks like a formula is never evaluated.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from server.connectors.errors import ReplyError
 from shared.errors import DataError
-from shared.sheets import is_workbook, read_sheet
+from shared.sheets import is_workbook, open_table
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -23,45 +24,51 @@ def is_table(body: bytes) -> bool:
 
 
 def table_rows(body: bytes) -> list[dict[str, Any]]:
-    """The rows by heading, empty cells as None.
+    """The rows by heading, empty cells as None; errors as ``numbered_rows``."""
+    return [row for _, row in numbered_rows(body)]
+
+
+def numbered_rows(body: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows by heading, one after the other, each with the line on which it stands (the heading has the first).
 
     ReplyError, never to be tried again: ``bad_encoding``, ``schema_changed`` for headings that are missing or there
     twice, ``bad_body`` for a line that is no JSON object, else as ``read_sheet``.
     """
     if body.lstrip().startswith(b"{"):
-        return _json_lines(body)
+        yield from _json_lines(body)
+        return
     if not is_workbook(body) and not body.startswith(_UTF_16):
         _refuse_unreadable(body)
     try:
-        sheet = read_sheet(body)
+        yield from _sheet_rows(body)
+    except ReplyError:
+        raise
     except DataError as error:
         raise ReplyError(str(error), error.code, retry=False) from error
-    named = [name for name in sheet.header if name]
+
+
+def _sheet_rows(body: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    header, rows = open_table(body)
+    named = [name for name in header if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise ReplyError(f"headings that are there twice: {', '.join(twice)}", "schema_changed", retry=False)
-    rows = []
-    for row in sheet.rows:
-        beyond = len(row.cells) > len(sheet.header) and any(row.cells[len(sheet.header) :])
+    for row in rows:
+        beyond = len(row.cells) > len(header) and any(row.cells[len(header) :])
         if beyond:
             raise ReplyError(f"row {row.number} has more cells than headings", "schema_changed", retry=False)
-        filled = dict.fromkeys(named) | {
-            name: cell or None for name, cell in zip(sheet.header, row.cells, strict=False) if name
-        }
-        rows.append(filled)
-    return rows
+        cells = zip(header, row.cells, strict=False)
+        yield row.number, dict.fromkeys(named) | {name: cell or None for name, cell in cells if name}
 
 
-def _json_lines(body: bytes) -> list[dict[str, Any]]:
-    rows = []
+def _json_lines(body: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(body.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            rows.append(msgspec.json.decode(line, type=dict[str, Any]))
+            yield number, msgspec.json.decode(line, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ReplyError(f"line {number} is no JSON object: {error}", "bad_body", retry=False) from error
-    return rows
 
 
 def _is_json(line: bytes) -> bool:

@@ -1,8 +1,6 @@
 """One table for each fact, made from its row: what a field is in Python decides what it is in the database."""
 
 import datetime as dt
-import types
-import typing
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +18,7 @@ from sqlalchemy import (
 )
 
 from server.facts.catalogue import FACTS, SEALED, FactKind
+from server.facts.field_kinds import plain_type
 from server.facts.fields import Fact
 from server.facts.resolve.rules import keys_joined
 from server.facts.resolved import RESOLVED, Resolved
@@ -46,18 +45,9 @@ def _name(row: type[Fact | Resolved], field: str) -> str:
 
 
 def _kind_of(row: type[Fact | Resolved], field: str) -> type:
-    """Plain type behind the annotation: Optional and Annotated taken off, a choice of texts is text."""
-    wanted: Any = row.model_fields[field].annotation
-    while True:
-        origin = typing.get_origin(wanted)
-        if origin in (typing.Union, types.UnionType):
-            wanted = next(part for part in typing.get_args(wanted) if part is not type(None))
-        elif origin is typing.Literal:
-            return str
-        elif origin is typing.Annotated:
-            wanted = typing.get_args(wanted)[0]
-        else:
-            return wanted if isinstance(wanted, type) else str
+    """Plain type behind the annotation; a choice of texts is text."""
+    plain = plain_type(row.model_fields[field].annotation)
+    return str if isinstance(plain, tuple) else plain
 
 
 def _table(kind: FactKind) -> Table:

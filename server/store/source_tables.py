@@ -165,19 +165,35 @@ file_imports = Table(  # the migration wizard: a file on its way to facts
     "file_imports",
     metadata,
     id_column(),
-    Column("source", Text, nullable=False),
-    Column("fact", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
-    Column("path", Text, nullable=False),  # of the stored file, below the data folder
+    Column("fact", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
     Column("profile", JSON, nullable=False),
-    Column("mapping", JSON, nullable=False),
-    Column("report", JSON, nullable=False),  # of the dry run, then of the reconciliation
-    Column("state", Text, nullable=False),  # uploaded | mapped | checked | running | imported | signed | undone
-    Column("done_rows", BigInteger, nullable=False),  # where to go on
-    Column("run", BigInteger),
-    Column("actor", Text, nullable=False),
+    Column("source", Text),  # by the map; none before there is one
+    Column("stream", Text),
+    Column("map", Text),  # a source file
+    Column("state", Text, nullable=False),  # see server/services/file_imports.py
+    Column("done_rows", BigInteger, nullable=False),  # where the work of the state goes on
+    Column("report", JSON(none_as_null=True)),  # of the dry run
+    Column("reconciled", JSON(none_as_null=True)),
+    Column("run", BigInteger, ForeignKey("sync_runs.id")),
+    Column("error", Text),  # why the work of the state broke off
+    Column("actor", Text, nullable=False),  # who brought it
+    Column("imported_by", Text),
     Column("signed_by", Text),
+    Column("note", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+    Index("ix_file_imports_source", "source", "stream"),
+)
+
+file_import_parts = Table(  # its rows, until it is signed or undone
+    "file_import_parts",
+    metadata,
+    Column("file", BigInteger, ForeignKey("file_imports.id"), nullable=False),
+    Column("first", BigInteger, nullable=False),  # place of its first row in the file, from 0
+    Column("rows", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # zstd of [[line, row], ...] as JSON
+    PrimaryKeyConstraint("file", "first"),
 )
