@@ -37,6 +37,7 @@ PARTS = (
         "server",
         "Business systems: source files, mappings.",
     ),
+    Part("history", "server.cli.history", "server", "History out of files: dry run, import, compare, sign, undo."),
     Part("score", "server.cli.scores", "server", "Scores: compute, explain, set targets, check definitions."),
     Part("attendance", "server.cli.attendance", "server", "The attendance rules, tried on a file of cases."),
 )

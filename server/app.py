@@ -159,12 +159,13 @@ def _notices(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
 
 def _connectors(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     """Apart from the worker, as notices are."""
-    from server.services import hooks, sync_worker
+    from server.services import file_work, hooks, sync_worker
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(sync_worker.run(db, config, clocks))
             group.create_task(hooks.run(db, clocks))
+            group.create_task(file_work.run(db, clocks))
 
     return Part("connectors", run)
 

@@ -10,7 +10,17 @@ from typing import TypeAlias
 import structlog
 
 from server.config import ServerConfig
-from server.services import accrual, approvals, calendars, imports, leave, people_changes, push, sync_worker
+from server.services import (
+    accrual,
+    approvals,
+    calendars,
+    file_imports,
+    imports,
+    leave,
+    people_changes,
+    push,
+    sync_worker,
+)
 from server.services.groups import extend_rosters
 from server.services.recompute import touch_outdated
 from server.store.change_queries import forget_changes
@@ -43,6 +53,7 @@ async def _forget_changes(db: Database, _config: ServerConfig, now_ms: WallMs) -
 
 async def _forget_uploads(db: Database, _config: ServerConfig, now_ms: WallMs) -> None:
     await imports.forget_uploads(db, now_ms)
+    await file_imports.forget_uploads(db, now_ms)
 
 
 async def _ensure_requests(db: Database, _config: ServerConfig, _now_ms: WallMs) -> None:

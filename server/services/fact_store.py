@@ -145,11 +145,20 @@ async def delete_unseen(
 def _new(fact: str, one: Mapped, sealer: Sealer | None) -> _New:
     values = as_values(fact, one.row)
     secret = sealed_values(fact, one.row)
+    return _New(one.number, one.row, one.raw, values, _digest(values, secret, sealer), secret)
+
+
+def digest_of(fact: str, row: Fact, sealer: Sealer | None) -> bytes:
+    """By which it is told whether a row has changed; ConfigError for pay without keys."""
+    return _digest(as_values(fact, row), sealed_values(fact, row), sealer)
+
+
+def _digest(values: list[Any], secret: bytes | None, sealer: Sealer | None) -> bytes:
     if secret is None:
-        return _New(one.number, one.row, one.raw, values, payload_hash(values))
+        return payload_hash(values)
     if sealer is None:
         raise ConfigError(NO_KEYS)
-    return _New(one.number, one.row, one.raw, values, payload_hash([*values, secret], sealer.mac), secret)
+    return payload_hash([*values, secret], sealer.mac)
 
 
 async def _store(
@@ -172,7 +181,7 @@ async def _store(
         if before is not None and (_older(one, before) or (one.digest == before.payload_hash and not back)):
             counts.unchanged += 1
             continue
-        if before is not None and not gone and not arrival.replaces:
+        if before is not None and not arrival.replaces:
             fault = Fault("source_key", "conflict", key)
             conflicts.append(Rejected(one.number, one.raw, (fault,), key))
             continue

@@ -77,16 +77,17 @@ class SourceState:
         return "stale" if any(stream.stale(now_ms) for stream in self.streams) else "ok"
 
 
-async def put_source(db: Database, text: str, name: str, entry: Entry) -> SourceRow:
+async def put_source(db: Database, text: str, name: str, entry: Entry, *, disabled: bool = False) -> SourceRow:
     """Add the source of a file, or change it; ConfigError with every fault, and then nothing is changed.
 
-    ``name`` is the file's, for messages; ``entry`` is for the operation log.
+    ``name`` is the file's, for messages; ``entry`` is for the operation log. A new one is read by itself unless
+    ``disabled``.
     """
     source = read_source(text, name)
     async with db.writing() as connection:
         await _refuse_pay(connection, source)
         before = await source_queries.source(connection, source.source)
-        row = SourceRow(source.source, text, 1, disabled=False, state="new", failures=0)
+        row = SourceRow(source.source, text, 1, disabled=disabled, state="new", failures=0)
         if before is not None:
             same = read_source(before.file, name).streams == source.streams
             version = before.map_version + (not same)

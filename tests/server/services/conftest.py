@@ -51,3 +51,13 @@ async def db(migrated_url: str) -> AsyncIterator[Database]:
     database = Database(migrated_url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def migrated_sqlite(sqlite_template: bytes, tmp_path: Path) -> AsyncIterator[Database]:
+    """As ``db``, on SQLite only: for what no database has to do with."""
+    path = tmp_path / "muster.db"
+    path.write_bytes(sqlite_template)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    await database.close()
