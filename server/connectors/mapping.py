@@ -70,9 +70,14 @@ class Rejected:
 
 def map_rows(source: Source, stream: Stream, rows: Iterable[Any]) -> Iterator[Mapped | Rejected]:
     """Every row in order; what is to be dropped is left out. ``number`` counts the raw rows from 1."""
+    return map_numbered(source, stream, enumerate(rows, start=1))
+
+
+def map_numbered(source: Source, stream: Stream, rows: Iterable[tuple[int, Any]]) -> Iterator[Mapped | Rejected]:
+    """As ``map_rows``, for rows that have numbers of their own, such as lines of a file."""
     made = _Map.of(source, stream)
     drops = [test(drop) for drop in stream.drop]
-    for number, raw in enumerate(rows, start=1):
+    for number, raw in rows:
         for row in _spread(stream, raw):
             if not drops or not any(says(row) for says in drops):
                 yield made.row(number, row)

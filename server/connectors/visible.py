@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from server.connectors.convert import is_empty, normal
-from server.connectors.mapping import SHOWN, Mapped
+from server.connectors.mapping import Mapped
 from server.connectors.source_file import Stream, Value
+from server.connectors.values import SHOWN
 
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _PLAIN_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)

@@ -4,15 +4,15 @@ Any process may go on with it, several at once too: whoever comes second to a pa
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.connectors.dry_run import DryRun
-from server.connectors.mapping import Mapped, Rejected, map_rows, map_waiting
+from server.connectors.mapping import Mapped, Rejected, map_numbered, map_waiting
 from server.connectors.reconcile import Group, Sums, compared
 from server.connectors.source_file import Source, Stream
 from server.facts.catalogue import FACTS, SEALED
@@ -86,10 +86,9 @@ class _Job:
         """Of the source."""
         return self.source.source
 
-    def mapped(self, part: Sequence[Numbered]) -> Iterator[Mapped | Rejected]:
+    def mapped(self, part: Sequence[Numbered]) -> list[Mapped | Rejected]:
         """Rows by the map, each with its line."""
-        for one in map_rows(self.source, self.stream, [row for _, row in part]):
-            yield replace(one, number=part[one.number - 1][0])
+        return list(map_numbered(self.source, self.stream, part))
 
 
 async def _job(db: Database, file: FileImport, clocks: Clocks, progress: Progress) -> _Job:
@@ -108,7 +107,7 @@ async def _check(job: _Job) -> None:
             part = await rows_from(connection, file.id, tally.rows)
             if part is None:
                 break
-            rows = list(job.mapped(part))
+            rows = job.mapped(part)
             keys = sorted({one.row.source_key for one in rows if isinstance(one, Mapped)})
             stored = await fact_queries.stored_rows(connection, FACT_TABLES[fact], job.name, keys)
         told = [one if isinstance(one, Rejected) else (one, digest_of(fact, one.row, sealer)) for one in rows]
@@ -132,7 +131,7 @@ async def _import(job: _Job) -> None:
             return  # somebody takes it back
         if part is None:
             break
-        rows = list(job.mapped(part))
+        rows = job.mapped(part)
         async with job.db.writing() as connection:
             done = file.done_rows + len(part)
             if await queries.advance(connection, file, done, now_ms()):
@@ -162,7 +161,7 @@ async def _reconcile(job: _Job) -> None:
             part = await rows_from(connection, file.id, first)
             if part is None:
                 break
-            mapped = list(job.mapped(part))
+            mapped = job.mapped(part)
             rows = [one.row for one in mapped if isinstance(one, Mapped)]
             fresh = {row.source_key: row for row in reversed(rows) if row.source_key not in seen}
             values = await queries.stored_values(connection, FACT_TABLES[fact], job.name, sorted(fresh), columns)
