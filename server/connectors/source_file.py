@@ -290,6 +290,7 @@ class Limits(Spec):
 
     requests_per_minute: int = Field(60, ge=1, le=60_000)
     concurrency: int = Field(1, ge=1, le=16)
+    """date_window, id_batches: windows or batches that are asked for at the same time."""
     timeout_s: float = Field(30, gt=0, le=600)
     max_page_bytes: int = Field(20_000_000, ge=1_000, le=1_000_000_000)
 

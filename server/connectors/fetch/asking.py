@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from server.connectors.errors import ReplyError
-from server.connectors.fetch.auth import SignIn
+from server.connectors.fetch.auth import SignIn, Token
 from server.connectors.fetch.client import Client, Request, SignedOutError
 from server.connectors.fetch.paging import Values
 from server.connectors.fetch.template import as_form, fill
@@ -23,23 +23,26 @@ class Asker:
     async def ask(self, stream: Stream, values: Values) -> Page:
         """The page; ReplyError ``auth_failed`` when we are not let in, any other when it can not be had."""
         request = make_request(self._source, stream, values)
+        used: Token | None = None
         try:
-            return await self._read(stream, request)
+            signed = await self._sign_in.signed(request)
+            used = self._sign_in.token
+            return await self._read(stream, signed)
         except ReplyError as error:
             if not _signed_out(error):
                 raise
             failed = ReplyError("login or key is refused", "auth_failed", retry=False)
-            if not self._sign_in.forget():
+            if not self._sign_in.forget(used):
                 raise failed from error
         try:
-            return await self._read(stream, request)
+            return await self._read(stream, await self._sign_in.signed(request))
         except ReplyError as error:
             if not _signed_out(error):
                 raise
             raise failed from error
 
     async def _read(self, stream: Stream, request: Request) -> Page:
-        answer = await self._client.send(await self._sign_in.signed(request))
+        answer = await self._client.send(request)
         page = read_reply(self._source, stream, answer.body)
         if stream.page.type != "next_link":
             return page

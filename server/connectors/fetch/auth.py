@@ -1,5 +1,6 @@
 """How a source is told who asks; tokens are fetched when they are needed."""
 
+import asyncio
 import base64
 import hashlib
 import time
@@ -26,7 +27,9 @@ LASTS_S = 7_200
 
 
 @dataclass(slots=True)
-class _Token:
+class Token:
+    """What a sign-in gave, and until when by the monotonic clock it holds, in seconds."""
+
     value: str
     until: float
 
@@ -37,7 +40,10 @@ class SignIn:
     def __init__(self, source: Source, client: Client, secrets: Secrets, clocks: Clocks | None = None) -> None:
         self._source, self._client, self._secrets = source, client, secrets
         self._clocks = clocks or system_clocks()
-        self._token: _Token | None = None
+        self.token: Token | None = None
+        """The one that was used last, where there are tokens."""
+        self._refused: ReplyError | None = None
+        self._one = asyncio.Lock()
 
     async def signed(self, request: Request) -> Request:
         """The request as the source lets it in."""
@@ -83,11 +89,14 @@ class SignIn:
             case _:
                 return f"{auth.prefix or ''}{self._secret('token')}"
 
-    def forget(self) -> bool:
-        """Let go of the token, so that a new one is fetched; False where there is none to renew."""
-        had = self._token is not None
-        self._token = None
-        return had
+    def forget(self, used: "Token | None") -> bool:
+        """Let go of a token that ended, so that a new one is fetched; False where there is none to renew.
+
+        Another call may have renewed it already.
+        """
+        if used is not None and self.token is used:
+            self.token = None
+        return used is not None
 
     def _secret(self, name: str) -> str:
         value = getattr(self._source.auth, name)
@@ -132,12 +141,19 @@ class SignIn:
             return replace(request, form={**request.form, **named})
         return replace(request, params={**request.params, **named})
 
-    async def _current(self, fetch: Callable[[], Awaitable[_Token]]) -> str:
-        if self._token is None or self._token.until - EARLY_S <= time.monotonic():
-            self._token = await fetch()
-        return self._token.value
+    async def _current(self, fetch: Callable[[], Awaitable[Token]]) -> str:
+        async with self._one:  # of several calls at once one signs in; a login that is refused is not tried again
+            if self._refused is not None:
+                raise self._refused
+            if self.token is None or self.token.until - EARLY_S <= time.monotonic():
+                try:
+                    self.token = await fetch()
+                except ReplyError as error:
+                    self._refused = error if error.code in ("auth_failed", "signed_out") else None
+                    raise
+            return self.token.value
 
-    async def _exchange(self) -> _Token:
+    async def _exchange(self) -> Token:
         auth = self._source.auth
         body = self._filled(auth.body or {})
         if auth.method == "GET":
@@ -153,9 +169,9 @@ class SignIn:
             raise ReplyError("the answer to the sign-in holds no token", "auth_failed", retry=False) from error
         if not isinstance(token, str) or not token:
             raise ReplyError("the answer to the sign-in holds no token", "auth_failed", retry=False)
-        return _Token(token, time.monotonic() + (lasts if isinstance(lasts, int) else LASTS_S))
+        return Token(token, time.monotonic() + (lasts if isinstance(lasts, int) else LASTS_S))
 
-    async def _log_in_to_tryton(self) -> _Token:
+    async def _log_in_to_tryton(self) -> Token:
         auth = self._source.auth
         login = self._secrets.fill(auth.login or "", secret=False)
         params = [login, {"password": self._secret("password")}]
@@ -170,9 +186,9 @@ class SignIn:
         if not isinstance(found, list) or len(found) < 2:
             raise ReplyError("login or password is wrong", "auth_failed", retry=False)
         whole = base64.b64encode(f"{login}:{found[0]}:{found[1]}".encode()).decode()
-        return _Token(whole, time.monotonic() + LASTS_S)
+        return Token(whole, time.monotonic() + LASTS_S)
 
-    async def _log_in_to_odoo(self) -> _Token:
+    async def _log_in_to_odoo(self) -> Token:
         auth, call = self._source.auth, self._source.streams[0].call
         login = self._secrets.fill(auth.login or "", secret=False)
         params = {"service": "common", "method": "login", "args": [call.database, login, self._secret("api_key")]}
@@ -184,9 +200,9 @@ class SignIn:
             raise ReplyError("the answer to the login is no JSON", "auth_failed", retry=False) from error
         if isinstance(uid, bool) or not isinstance(uid, int):
             raise ReplyError("login or key is wrong", "auth_failed", retry=False)
-        return _Token(str(uid), time.monotonic() + LASTS_S)
+        return Token(str(uid), time.monotonic() + LASTS_S)
 
-    async def _log_in_to_limesurvey(self) -> _Token:
+    async def _log_in_to_limesurvey(self) -> Token:
         auth = self._source.auth
         params = [self._secrets.fill(auth.login or "", secret=False), self._secret("password")]
         body = {"jsonrpc": "2.0", "id": 0, "method": "get_session_key", "params": params}
@@ -197,7 +213,7 @@ class SignIn:
             raise ReplyError("the answer to the login is no JSON", "auth_failed", retry=False) from error
         if not isinstance(key, str) or not key:
             raise ReplyError("login or password is wrong", "auth_failed", retry=False)
-        return _Token(key, time.monotonic() + LASTS_S)
+        return Token(key, time.monotonic() + LASTS_S)
 
     def _filled(self, value: Any) -> Any:
         """With references looked up, at any depth."""

@@ -106,7 +106,7 @@ async def read_pass(
     """Pages of a pass, each with the position to be kept with its rows; the last is through."""
     source = at.source
     since = position.start(stream, source.zone)
-    about = Pass(source.zone, now.astimezone(source.zone).date(), since, position.after, ids)
+    about = Pass(source.zone, now.astimezone(source.zone).date(), since, position.after, ids, source.limits.concurrency)
     known = position
     async for fetched in at.fetches(stream, about, {"since": since, "until": now}):
         known = known.past(stream, source.zone, fetched.rows, fetched.after, now)

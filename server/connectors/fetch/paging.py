@@ -1,8 +1,11 @@
 """From page to page of a source: pure but for ``ask``, which gets one page with values for the names in its call."""
 
+import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -40,6 +43,8 @@ class Pass:
     after: After = None
     ids: Sequence[str] = ()
     """id_batches: people's ids in the source, or numbers of parcels."""
+    at_once: int = 1
+    """date_window, id_batches: how many windows or batches are asked for at the same time."""
 
 
 async def pages(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
@@ -131,24 +136,69 @@ async def _by_token(paging: Paging, ask: Ask, values: Values, after: After) -> A
 
 
 async def _by_window(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
+    windows = (_window(paging, ask, about, values, days) for days in _windows(paging, about))
+    async for fetched in _in_order(windows, about.at_once):
+        yield fetched
+
+
+async def _window(
+    paging: Paging, ask: Ask, about: Pass, values: Values, days: tuple[dt.date, dt.date]
+) -> AsyncIterator[Fetched]:
+    """The pages of one window, each with its first day, and that it has been read."""
+    first, last = days
+    window = {"from": _midnight(first, about.zone, paging), "to": _end(last, about.zone, paging)}
+    async for fetched in _within(paging, ask, about, {**values, **window}):
+        yield Fetched(fetched.rows, first.isoformat())
+    following = last + dt.timedelta(days=1)
+    covered = dt.datetime.combine(min(following, about.today), dt.time(), about.zone)
+    yield Fetched([], following.isoformat(), covered)
+
+
+def _windows(paging: Paging, about: Pass) -> Iterator[tuple[dt.date, dt.date]]:
+    """First and last day of each, oldest first."""
     end = about.today - dt.timedelta(days=1 if paging.ends == "yesterday" else 0)
     first = _first_day(about)
     while first <= end:
         last = min(first + dt.timedelta(days=(paging.days or 1) - 1), end)
-        window = {"from": _midnight(first, about.zone, paging), "to": _end(last, about.zone, paging)}
-        async for fetched in _within(paging, ask, about, {**values, **window}):
-            yield Fetched(fetched.rows, first.isoformat())
+        yield first, last
         first = last + dt.timedelta(days=1)
-        covered = dt.datetime.combine(min(first, about.today), dt.time(), about.zone)
-        yield Fetched([], first.isoformat(), covered)
 
 
 async def _by_ids(paging: Paging, ask: Ask, about: Pass, values: Values) -> AsyncIterator[Fetched]:
     size = paging.size or 1
-    for n in range(0, len(about.ids), size):
-        ids = list(about.ids[n : n + size])
-        async for fetched in _within(paging, ask, about, {**values, "ids": ids, "id": ids[0]}):
-            yield Fetched(fetched.rows)
+    batches = (list(about.ids[n : n + size]) for n in range(0, len(about.ids), size))
+    asked = (_within(paging, ask, about, {**values, "ids": ids, "id": ids[0]}) for ids in batches)
+    async for fetched in _in_order(asked, about.at_once):
+        yield Fetched(fetched.rows)
+
+
+async def _in_order(parts: Iterable[AsyncIterator[Fetched]], at_once: int) -> AsyncIterator[Fetched]:
+    """Pages of windows or batches in their order, several of these asked for at the same time.
+
+    The first is read alone: where a login is refused it is tried once, not once for each. Of the others each is whole
+    before its first page is shown, so one that fails loses none of those before it.
+    """
+    left = iter(parts)
+    for part in islice(left, None if at_once == 1 else 1):
+        async for fetched in part:
+            yield fetched
+    reading: deque[asyncio.Task[list[Fetched]]] = deque()
+    try:
+        while True:
+            reading.extend(asyncio.create_task(_whole(part)) for part in islice(left, at_once - len(reading)))
+            if not reading:
+                return
+            for fetched in await reading[0]:
+                yield fetched
+            reading.popleft()
+    finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+
+async def _whole(part: AsyncIterator[Fetched]) -> list[Fetched]:
+    return [fetched async for fetched in part]
 
 
 def _first_day(about: Pass) -> dt.date:

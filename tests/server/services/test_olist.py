@@ -156,8 +156,10 @@ def test_times_are_those_of_sao_paulo_and_days_stay_days(tables: Tables, importe
 
 def test_a_line_and_an_order_know_of_each_other_and_of_their_customer(tables: Tables, imported: Imported) -> None:
     """What follows across tables: a line has the payment of its order, an order the person behind its customer."""
-    valid = {order["order_id"]: _ms(order["order_approved_at"]) for order in tables.orders}
-    valid |= {order["order_id"]: None for order in tables.orders if order["order_status"] == "canceled"}
+    valid = {
+        order["order_id"]: None if order["order_status"] == "canceled" else _ms(order["order_approved_at"])
+        for order in tables.orders
+    }
     lines = {f"{item['order_id']}|{item['order_item_id']}": valid[item["order_id"]] for item in tables.items}
     assert dict(imported.ask("select source_key, paid_at_ms from fact_sales_order_line")) == lines
     person = {customer["customer_id"]: customer["customer_unique_id"] for customer in tables.customers}

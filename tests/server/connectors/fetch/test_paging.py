@@ -1,5 +1,6 @@
 """From page to page: every kind of paging shows every row once, and says where a pass goes on."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
@@ -144,6 +145,59 @@ async def test_people_are_asked_about_in_batches_and_each_batch_by_days() -> Non
     about = Pass(SHANGHAI, TODAY, since=dt.datetime(2026, 5, 1, tzinfo=SHANGHAI), ids=("a", "b", "c"))
     [one async for one in pages(Paging(type="id_batches", size=2, within=within), ask, about, {})]
     assert asked == [(ids, day) for ids in (["a", "b"], ["c"]) for day in ("2026-05-01", "2026-05-08")]
+
+
+class Slow:
+    """Answers of batches or windows that are asked for at once; the later one is asked for, the sooner it answers."""
+
+    def __init__(self, fails: str | None = None) -> None:
+        self.asked = self.running = self.most = 0
+        self.fails = fails
+
+    async def __call__(self, values: Mapping[str, Any]) -> Page:
+        name = values.get("id") or values["from"]
+        self.asked += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        for _ in range(20 - 2 * self.asked):
+            await asyncio.sleep(0)
+        self.running -= 1
+        if name == self.fails:
+            raise ReplyError("no", "refused", retry=False)
+        return Page([{"name": name}])
+
+
+IDS = ("a", "b", "c", "d", "e", "f", "g")
+BATCHES = Paging(type="id_batches", size=1)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_batches_and_windows_that_are_asked_for_at_once_stay_in_order(at_once: int) -> None:
+    ask = Slow()
+    found = [one async for one in pages(BATCHES, ask, Pass(SHANGHAI, TODAY, ids=IDS, at_once=at_once), {})]
+    assert [row["name"] for one in found for row in one.rows] == list(IDS)
+    assert (ask.asked, ask.most) == (len(IDS), at_once)
+
+    ask, since = Slow(), dt.datetime(2026, 5, 6, tzinfo=SHANGHAI)
+    daily = Paging(type="date_window", days=1)
+    found = [one async for one in pages(daily, ask, Pass(SHANGHAI, TODAY, since, at_once=at_once), {})]
+    days = [f"2026-05-{day:02}" for day in (6, 7, 8, 9, 10)]
+    assert [row["name"] for one in found for row in one.rows] == days
+    assert [one.covered.day for one in found if one.covered] == [7, 8, 9, 10, 10]
+    assert ask.most == at_once
+
+
+async def test_a_batch_that_fails_takes_none_of_those_before_it_and_leaves_nothing_running() -> None:
+    found: list[str] = []
+
+    async def read_all() -> None:
+        async for one in pages(BATCHES, Slow(fails="d"), Pass(SHANGHAI, TODAY, ids=IDS, at_once=3), {}):
+            found.extend(row["name"] for row in one.rows)
+
+    with pytest.raises(ReplyError):
+        await read_all()
+    assert found == ["a", "b", "c"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_window_of_whole_days_ends_with_their_last_second() -> None:

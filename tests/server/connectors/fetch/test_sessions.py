@@ -1,5 +1,7 @@
 """Sign-in that is part of a body, as with Odoo; tokens by form and by query."""
 
+import asyncio
+import threading
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -112,3 +114,37 @@ async def test_a_token_is_in_the_form_where_there_is_one() -> None:
 def test_no_secret_is_in_a_source_file() -> None:
     with pytest.raises(SourceFileError, match="a secret is never in the file"):
         source("https://x.example.com", ODOO_AUTH.replace("${env:KEY}", "k3y"), "call: {path: /x}")
+
+
+EXCHANGE = '{type: token_exchange, url: /token, prefix: \'T \', app_secret: "${env:KEY}", body: {secret: "${env:KEY}"}}'
+
+
+@pytest.mark.parametrize(("first", "signed_in"), [("old", 2), (None, 1)])
+async def test_calls_at_the_same_time_renew_a_token_once_and_try_a_login_that_is_refused_once(
+    first: str | None, signed_in: int
+) -> None:
+    tokens, late = [first, "new"], [False, False, True]
+    renewed = threading.Event()
+
+    def answer(call: Call) -> Reply:
+        if call.path == "/token":
+            token = tokens.pop(0)
+            if not tokens:
+                renewed.set()
+            return Reply({"access_token": token})
+        if call.headers["Authorization"] == "T new":
+            return Reply([{"id": 1}])
+        if late.pop(0):
+            renewed.wait(5)  # this one learns only then that its token has ended
+        return Reply(status=401)
+
+    with peer(answer) as system:
+        made = source(system.url, EXCHANGE, "call: {path: /rows}")
+        async with opened(made, SECRETS) as at:
+            asks = [at.asks(made.streams[0])({}) for _ in range(3)]
+            found = await asyncio.gather(*asks, return_exceptions=True)
+    assert [call.path for call in system.calls].count("/token") == signed_in
+    if first is None:
+        assert [getattr(one, "code", None) for one in found] == ["auth_failed"] * 3
+    else:
+        assert [one.rows for one in found if isinstance(one, Page)] == [[{"id": 1}]] * 3
