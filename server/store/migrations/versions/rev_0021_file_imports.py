@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["run"], ["sync_runs.id"], name=op.f("fk_file_imports_run_sync_runs")),
+        sa.ForeignKeyConstraint(["run"], ["sync_runs.id"], name=op.f("fk_file_imports_run")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file_imports")),
     )
     op.create_index("ix_file_imports_source", "file_imports", ["source", "stream"])
@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["file"], ["file_imports.id"], name=op.f("fk_file_import_parts_file_file_imports")),
+        sa.ForeignKeyConstraint(["file"], ["file_imports.id"], name=op.f("fk_file_import_parts_file")),
         sa.PrimaryKeyConstraint("file", "first", name=op.f("pk_file_import_parts")),
     )
 
