@@ -36,6 +36,8 @@ SWEEP_MS = 1000
 REVOCATION_S = 1.0
 HTTP_GRACE_S = 3
 STOP_S = 9.0
+SWITCH_S = 0.001
+"""So long the event loop waits at most for a thread that computes, such as rows of a business system being mapped."""
 
 log = structlog.get_logger("server")
 
@@ -63,6 +65,7 @@ def check_roles(config: ServerConfig, roles: Set[Role]) -> None:
 async def serve(config: ServerConfig, roles: Set[Role] = ALL_ROLES, clocks: Clocks | None = None) -> None:
     """Run the roles until SIGTERM or SIGINT; ends within 10 s and leaves nothing half-written."""
     check_roles(config, roles)
+    sys.setswitchinterval(SWITCH_S)
     stop = asyncio.Event()
     with _locks(config, roles), _signals(stop):
         async with AsyncExitStack() as stack:

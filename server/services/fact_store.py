@@ -1,5 +1,6 @@
 """Rows of a source become rows of facts, each once; what does not fit waits for a person. Nothing is dropped."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
@@ -98,13 +99,10 @@ async def store_page(connection: AsyncConnection, arrival: Arrival, rows: Iterab
     """Store what fits and let the rest wait, in the caller's transaction; twice the same changes nothing."""
     await source_queries.hold(connection, arrival.source)  # a link of its people is seen whole, or not at all
     sealer = await sealer_of(connection) if has_pay(arrival.fact) else None
-    good: list[_New] = []
-    bad: list[Rejected] = []
-    for one in rows:
-        if isinstance(one, Mapped):
-            good.append(_new(arrival.fact, one, sealer))
-        else:
-            bad.append(one)
+    rows = list(rows)
+    bad = [one for one in rows if isinstance(one, Rejected)]
+    mapped = [one for one in rows if isinstance(one, Mapped)]
+    good = await asyncio.to_thread(_all_new, arrival.fact, mapped, sealer)  # meanwhile people's pages are answered
     counts = Counts()
     conflicts = await _store(connection, arrival, good, counts, sealer)
     keys = [one.row.source_key for one in good]
@@ -140,6 +138,10 @@ async def delete_unseen(
     if gone:
         await fact_marks.move(connection, [arrival.fact])
     return Counts(deleted=len(gone))
+
+
+def _all_new(fact: str, rows: Iterable[Mapped], sealer: Sealer | None) -> list[_New]:
+    return [_new(fact, one, sealer) for one in rows]
 
 
 def _new(fact: str, one: Mapped, sealer: Sealer | None) -> _New:

@@ -188,7 +188,7 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
     before = b""
     now = from_ms(job.now_ms)
     async for fetched, known in read_pass(job.at, stream, position, now=now, ids=ids):
-        mapped = list(map_rows(source, stream, fetched.rows))
+        mapped = await asyncio.to_thread(_mapped, source, stream, fetched.rows)  # meanwhile people's pages are answered
         if source.kind != "file":  # two files may well say the same
             before = _not_again(fetched.rows, before)
         _refuse_bad_page(stream, mapped)
@@ -228,6 +228,10 @@ async def _through(job: Job, run: Run, seen: set[str]) -> None:
             arrival = Arrival(name, stream, job.source.zone, run.id, at_ms)
             run.counts += await delete_unseen(connection, arrival, seen, confirmed=job.order.confirmed)
             await source_queries.set_stream(connection, name, stream.id, compared_ms=at_ms)
+
+
+def _mapped(source: Source, stream: Stream, rows: Sequence[Any]) -> list[Mapped | Rejected]:
+    return list(map_rows(source, stream, rows))
 
 
 def _not_again(rows: Sequence[Any], before: bytes) -> bytes:
