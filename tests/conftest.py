@@ -3,6 +3,7 @@
 With CI=true a skipped test fails the run; anywhere else skips are counted and their reasons printed.
 """
 
+import gc
 import itertools
 import os
 import shutil
@@ -38,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if item not in left_out]
             config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collections leave out what is there for good: every test, and the modules they import."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

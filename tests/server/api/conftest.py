@@ -1,6 +1,6 @@
 """Tests of the HTTP API run against the seeded company."""
 
 from tests.server.api.asking import any_office, office
-from tests.server.api.fixtures import any_world, migrated_cluster, migrated_file, migrated_url, world
+from tests.server.api.fixtures import any_world, world
 
-__all__ = ["any_office", "any_world", "migrated_cluster", "migrated_file", "migrated_url", "office", "world"]
+__all__ = ["any_office", "any_world", "office", "world"]

@@ -8,18 +8,16 @@ from sqlalchemy.exc import IntegrityError
 
 from server.store import fleet_queries as fleet
 from server.store.database import Database
-from server.store.schema import metadata
 from shared.wire import Health, TerminalHealth
 
 A, B = "gw-aaaaaaaaaa", "gw-bbbbbbbbbb"
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
+async def db(migrated_url: str) -> AsyncIterator[Database]:
     """An empty database with two gateways and one terminal."""
-    database = Database(database_url)
+    database = Database(migrated_url)
     async with database.writing() as connection:
-        await connection.run_sync(metadata.create_all)
         await fleet.put_site(connection, "d1", "一号站", "Depot 1", "Asia/Shanghai")
         for gateway in (A, B):
             stored = "$7$101$c2FsdA==$aGFzaA=="

@@ -9,8 +9,8 @@ from tests.server.ingest.world import make_world
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
+async def db(migrated_url: str) -> AsyncIterator[Database]:
     """A migrated database with two gateways and their terminals."""
-    database = await make_world(database_url)
+    database = await make_world(migrated_url)
     yield database
     await database.close()

@@ -92,12 +92,12 @@ async def test_rel10_quarantine_takes_messages_nobody_can_read_and_the_others_go
     assert (gateway, ack.streams[0].upto) == (A, 3)
 
 
-async def test_a_hello_that_no_table_can_hold_is_refused_and_kills_nothing(database_url: str, db: Database) -> None:
+async def test_a_hello_that_no_table_can_hold_is_refused_and_kills_nothing(migrated_url: str, db: Database) -> None:
     consumer = Consumer(db, CLOCKS)
     poison = Message(A, "hello", encode_message(hello(held(1, 1), software="1\0", machine="m\0")))
     await consumer.deal_with([poison, Message(B, "ev", punches(1, 2, terminal="T2"))])
     assert await stored_seqs(db) == [1, 2]
-    if database_url.startswith("postgresql"):  # SQLite takes it
+    if migrated_url.startswith("postgresql"):  # SQLite takes it
         assert await rows(db, "SELECT code FROM quarantine") == [("not_storable",)]
 
 

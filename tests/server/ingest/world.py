@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from server.store import fleet_queries as fleet
 from server.store.database import Database
-from server.store.schema import metadata
 from shared.clock import ClockAnchor, Clocks
 from shared.keys import Event
 from shared.punch import Punch
@@ -23,12 +22,9 @@ SHANGHAI_S = 8 * 3600
 
 
 async def make_world(url: str) -> Database:
-    """Gateway A owns terminal T1, gateway B owns T2; both share user numbers."""
+    """In a migrated database: gateway A owns terminal T1, gateway B owns T2; both share user numbers."""
     db = Database(url)
     async with db.writing() as connection:
-        await connection.run_sync(metadata.create_all)
-        if db.dialect == "postgresql":
-            await connection.execute(text("CREATE TABLE events_default PARTITION OF events DEFAULT"))
         await fleet.put_site(connection, "d1", "一号站", "Depot 1", "Asia/Shanghai")
         for gateway, serial in ((A, "T1"), (B, "T2")):
             await fleet.add_gateway(connection, gateway, gateway, site="d1", password_hash="x", at_ms=1)

@@ -9,10 +9,10 @@ from server.access.scope import Scope
 from server.services.month_report import MonthRow, month_rows
 from server.store.scope_filter import ALL, Narrow
 from tests.server.api.company import World
-from tests.server.api.fixtures import any_world, migrated_cluster, migrated_file, migrated_url, world
+from tests.server.api.fixtures import any_world, world
 from tests.server.api.seed_month import MONTH, seed_month
 
-__all__ = ["any_world", "migrated_cluster", "migrated_file", "migrated_url", "world"]
+__all__ = ["any_world", "world"]
 
 
 async def rows_of(world: World, scope: Scope, narrow: Narrow = ALL, **some: Any) -> dict[str, MonthRow]:

@@ -5,6 +5,7 @@ The expected figures come from the CSV files alone, by ``csv`` and ``Decimal``; 
 
 import asyncio
 import csv
+import shutil
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -87,9 +88,9 @@ def _export(tables: Tables, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def imported(tables: Tables, sqlite_template: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterable[Imported]:
+def imported(tables: Tables, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterable[Imported]:
     folder = tmp_path_factory.mktemp("olist")
-    (folder / "muster.db").write_bytes(sqlite_template)
+    shutil.copy(migrated_file, folder / "muster.db")
     _export(tables, folder / "files")
     runs = asyncio.run(_import(f"sqlite:///{folder}/muster.db", folder / "files"))
     stored = sqlite3.connect(folder / "muster.db")

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.calendar import DayType
 from server.calendars.edition import Day, Edition
-from server.store import calendar_queries, migrate
+from server.store import calendar_queries
 from server.store.calendar_queries import CalendarRow
 from server.store.database import Database
 from server.store.tables import sites
@@ -19,9 +19,8 @@ SATURDAY = dt.date(2026, 1, 3)
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    migrate.upgrade(database_url)
-    database = Database(database_url)
+async def db(migrated_url: str) -> AsyncIterator[Database]:
+    database = Database(migrated_url)
     async with database.writing() as connection:
         for site, calendar in (("home", None), ("abroad", "DE"), ("far", "XX")):
             values = {"id": site, "name_zh": site, "name_en": site, "zone": "Asia/Shanghai", "calendar": calendar}
