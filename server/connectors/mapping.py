@@ -16,6 +16,8 @@ from server.connectors.values import BadValueError, Read, Row, reader, shown, te
 from server.facts.catalogue import FACTS, FactKind
 from server.facts.codes import Code, Fault
 from server.facts.fields import Fact
+from server.facts.happened import Latest, ahead
+from server.facts.wide import widened
 from shared.errors import DataError
 
 _CODES: Mapping[str, Code] = {
@@ -61,6 +63,10 @@ class Rejected:
     raw: Any
     faults: tuple[Fault, ...]
     source_key: str | None = None
+    employee_key: str | None = None
+    """Whom and which department it is about, and when, as far as that could be read."""
+    org_key: str | None = None
+    at: dt.datetime | None = None
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -68,30 +74,55 @@ class Rejected:
         return tuple(dict.fromkeys(fault.code for fault in self.faults))
 
 
-def map_rows(source: Source, stream: Stream, rows: Iterable[Any]) -> Iterator[Mapped | Rejected]:
-    """Every row in order; what is to be dropped is left out. ``number`` counts the raw rows from 1."""
-    return map_numbered(source, stream, enumerate(rows, start=1))
+def map_rows(
+    source: Source,
+    stream: Stream,
+    rows: Iterable[Any],
+    *,
+    now: dt.datetime | None = None,
+    lines: Iterable[int] | None = None,
+) -> Iterator[Mapped | Rejected]:
+    """Every row in order; what is to be dropped is left out.
+
+    ``number`` is the line of the file where ``lines`` tells, else it counts the raw rows from 1. What has happened
+    well after ``now`` is a ``future_date``; without it nothing is.
+    """
+    numbered = enumerate(rows, start=1) if lines is None else zip(lines, rows, strict=True)
+    return map_numbered(source, stream, numbered, now=now)
 
 
-def map_numbered(source: Source, stream: Stream, rows: Iterable[tuple[int, Any]]) -> Iterator[Mapped | Rejected]:
+def map_numbered(
+    source: Source, stream: Stream, rows: Iterable[tuple[int, Any]], *, now: dt.datetime | None = None
+) -> Iterator[Mapped | Rejected]:
     """As ``map_rows``, for rows that have numbers of their own, such as lines of a file."""
+    latest = None if now is None else Latest.of(now, source.zone)
     made = _Map.of(source, stream)
     drops = [test(drop) for drop in stream.drop]
     for number, raw in rows:
         for row in _spread(stream, raw):
             if not drops or not any(says(row) for says in drops):
-                yield made.row(number, row)
+                yield made.row(number, row, latest=latest)
 
 
-def map_waiting(source: Source, stream: Stream, raw: Any, patch: Mapping[str, Any]) -> Mapped | Rejected:
+def map_waiting(
+    source: Source,
+    stream: Stream,
+    raw: Any,
+    patch: Mapping[str, Any],
+    *,
+    now: dt.datetime | None = None,
+    accepts: bool = False,
+) -> Mapped | Rejected:
     """A row that waited, once more: by the map of today, with a person's values for some fields of its fact.
 
-    ``raw`` is as ``Rejected`` had it; null in ``patch`` takes a field out.
+    ``raw`` is as ``Rejected`` had it; null in ``patch`` takes a field out. ``accepts``: a person takes numbers out of
+    range and times ahead of now as they are.
     """
     row = Row(raw)
     if isinstance(raw, dict) and OUTER in raw:
         row = Row({name: value for name, value in raw.items() if name != OUTER}, raw[OUTER])
-    return _Map.of(source, stream).row(1, row, patch)
+    latest = None if now is None or accepts else Latest.of(now, source.zone)
+    return _Map.of(source, stream).row(1, row, patch, latest=latest, accepts=accepts)
 
 
 def _spread(stream: Stream, raw: Any) -> Iterable[Row]:
@@ -147,7 +178,15 @@ class _Map:
             stream, FACTS[stream.fact], tuple(fields.items()), fields.get("currency"), zone, {None: Reading(zone)}
         )
 
-    def row(self, number: int, row: Row, patch: Mapping[str, Any] = _UNCHANGED) -> Mapped | Rejected:
+    def row(
+        self,
+        number: int,
+        row: Row,
+        patch: Mapping[str, Any] = _UNCHANGED,
+        *,
+        latest: Latest | None = None,
+        accepts: bool = False,
+    ) -> Mapped | Rejected:
         """A row of the fact, or everything that is wrong with it."""
         if not isinstance(row.value, dict):
             return Rejected(number, row.value, (Fault("", "schema_changed", shown(row.value)),))
@@ -169,11 +208,17 @@ class _Map:
         found |= {field: value for field, value in patch.items() if value is not None}
         if "occurred_at" not in found and (at := _own_time(found, self.kind.times, self.zone)) is not None:
             found["occurred_at"] = at
-        made = _checked(self.kind.row, found, faults)
+        made = _checked(widened(self.kind.row) if accepts else self.kind.row, found, faults)
+        if latest is not None:
+            values = found if made is None else made.__dict__
+            late = ahead(self.kind.name, values, latest)
+            faults += [Fault(field, "future_date", values[field].isoformat()) for field in late]
         if made is not None and not faults:
             return Mapped(number, _timed(made, self.kind.times, self.zone), row.value)
-        key = found.get("source_key")
-        return Rejected(number, _kept(self.stream, row), tuple(faults), key if isinstance(key, str) else None)
+        key, person, department = (_text_of(found, name) for name in ("source_key", "employee_key", "org_key"))
+        at = found.get("occurred_at")
+        known_at = at if isinstance(at, dt.datetime) and at.tzinfo is not None else None
+        return Rejected(number, _kept(self.stream, row), tuple(faults), key, person, department, known_at)
 
     def _reading(self, row: Row) -> Reading:
         """With the row's currency, where it can be told."""
@@ -187,6 +232,11 @@ class _Map:
         if currency not in self.readings:
             self.readings[currency] = Reading(self.zone, currency)
         return self.readings[currency]
+
+
+def _text_of(found: Mapping[str, Any], name: str) -> str | None:
+    value = found.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _checked(row: type[Fact], found: Mapping[str, Any], faults: list[Fault]) -> Fact | None:
@@ -207,13 +257,18 @@ def _code(field: str, kind: str, row: type[Fact]) -> Code:
     if kind in ("missing", "string_too_short"):
         if field == "source_key":
             return "missing_key"
-        return "missing_time" if field in _TIMES.get(row, ()) else "missing_field"
+        return "missing_time" if field in _times(row) else "missing_field"
     if kind == "value_error":
         return "bad_date" if field.endswith(("_on", "_date", "valid_from", "valid_to")) else "bad_time"
     return _CODES.get(kind, "schema_changed")
 
 
 _TIMES: Mapping[type[Fact], tuple[str, ...]] = {kind.row: ("occurred_at", *kind.times) for kind in FACTS.values()}
+
+
+def _times(row: type[Fact]) -> tuple[str, ...]:
+    """Those of a fact, also of its row with wider ranges."""
+    return next((_TIMES[one] for one in row.__mro__ if one in _TIMES), ())
 
 
 def _own_time(found: Mapping[str, Any], times: Iterable[str], zone: ZoneInfo) -> dt.datetime | None:

@@ -10,7 +10,7 @@ from server.connectors.dialects import DIALECTS
 from server.connectors.errors import ReplyError
 from server.connectors.paths import look
 from server.connectors.source_file import Paging, Source, Stream, Success
-from server.connectors.tables import is_table, table_rows
+from server.connectors.tables import is_table, numbered_rows
 from shared.errors import DataError
 
 SHOWN = 200
@@ -25,6 +25,8 @@ class Page:
     last: bool | None = None
     """Whether the reply says that nothing follows; None when it says nothing about that."""
     total: int | None = None
+    lines: list[int] | None = None
+    """Of a file that is a table: the line that each row is on."""
 
 
 def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
@@ -32,7 +34,8 @@ def read_reply(source: Source, stream: Stream, body: bytes) -> Page:
     if len(body) > source.limits.max_page_bytes:
         raise ReplyError(f"{len(body)} bytes, at most {source.limits.max_page_bytes}", "too_large", retry=False)
     if source.kind == "file" and is_table(body):
-        return Page(list(table_rows(body)))
+        numbered = list(numbered_rows(body))
+        return Page([row for _, row in numbered], lines=[line for line, _ in numbered])
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

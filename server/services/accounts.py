@@ -13,7 +13,7 @@ from server.access import throttle
 from server.access.departments import with_those_below
 from server.access.errors import CredentialsError, TooManyTriesError
 from server.access.password_rules import check_new_password
-from server.access.roles import ROLES, Role
+from server.access.roles import ROLES, Permission, Role
 from server.access.sessions import is_alive, needs_touch
 from server.access.viewer import Viewer
 from server.services.passwords import Passwords
@@ -104,6 +104,25 @@ async def viewers_now(db: Database, sessions: Iterable[bytes], now_ms: WallMs) -
     async with db.reading() as connection:
         rows = await session_queries.session_rows(connection, sorted(set(sessions)))
         return {viewer.session: viewer for viewer in await _viewers(connection, rows, now_ms)}
+
+
+async def holders(connection: AsyncConnection, permission: Permission) -> list[Viewer]:
+    """Whoever may do that, by login, as if signed in."""
+    parents = await user_queries.department_parents(connection)
+    found = [
+        Viewer(
+            user=user.id,
+            login=user.login,
+            name=user.name,
+            role=user.role,
+            employee=user.employee,
+            departments=with_those_below(user.departments, parents),
+            session=b"",
+        )
+        for user in await user_queries.user_rows(connection)
+        if user.role in ROLES and not user.disabled
+    ]
+    return [viewer for viewer in found if viewer.may(permission)]
 
 
 async def _viewers(connection: AsyncConnection, rows: Sequence[SessionRow], now_ms: WallMs) -> list[Viewer]:

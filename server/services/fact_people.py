@@ -9,11 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.facts.resolve.rule import LINKS
-from server.services.fact_store import link_on
 from server.services.sources import load_source
 from server.store import attribute_writes, link_queries, log_queries, source_queries
 from server.store.database import Database
-from server.store.fact_queries import Link
+from server.store.fact_queries import Link, link_on
 from server.store.fact_tables import FACT_TABLES
 from server.store.link_queries import LinkRow, UnmatchedId
 from server.store.log_queries import Entry

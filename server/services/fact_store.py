@@ -16,6 +16,7 @@ from server.connectors.source_file import Stream
 from server.facts.codes import Fault
 from server.facts.fields import Fact
 from server.facts.resolve.rules import key_columns
+from server.services.fact_departments import departments
 from server.services.sealing import (
     MASK,
     NO_KEYS,
@@ -29,7 +30,7 @@ from server.services.sealing import (
     waiting_place,
 )
 from server.store import attribute_writes, fact_marks, fact_queries, source_queries, waiting_queries
-from server.store.fact_queries import Link, StoredRow
+from server.store.fact_queries import Link, StoredRow, link_on
 from server.store.fact_rows import as_values, layout, payload_hash, sealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.fact_writes import put_rows
@@ -185,7 +186,8 @@ async def _store(
             continue
         if before is not None and not arrival.replaces:
             fault = Fault("source_key", "conflict", key)
-            conflicts.append(Rejected(one.number, one.raw, (fault,), key))
+            told = (one.row.employee_key, one.row.org_key, one.row.occurred_at)
+            conflicts.append(Rejected(one.number, one.raw, (fault,), key, *told))
             continue
         if before is None:
             counts.added += 1
@@ -242,14 +244,6 @@ def person_of(people: dict[str, list[Link]], row: Fact, arrival: Arrival) -> str
     return link_on(people[row.employee_key], day)
 
 
-def link_on(links: Iterable[Link], day: dt.date) -> str | None:
-    """The person whose id it was on that day."""
-    return next(
-        (link.employee for link in links if link.valid_from <= day and (link.valid_to is None or day <= link.valid_to)),
-        None,
-    )
-
-
 async def _people(connection: AsyncConnection, arrival: Arrival, rows: Sequence[_New]) -> dict[str, list[Link]]:
     keys = {one.row.employee_key for one in rows if one.row.employee_key is not None}
     return await fact_queries.links_of(connection, arrival.source, keys) if keys else {}
@@ -260,16 +254,20 @@ async def _let_wait(
 ) -> int:
     """Quarantine rows; how many wait. One that a person has decided on stays decided until it comes changed."""
     mac = None if sealer is None else sealer.mac
-    rows = {row.digest(mac): row for row in (_waiting(arrival, one) for one in rejected)}
+    places = await departments(connection, arrival.source, arrival.zone, rejected, arrival.at_ms) if rejected else []
+    waiting = zip((_waiting(arrival, one) for one in rejected), places, strict=True)
+    rows = {row.digest(mac): (row, department) for row, department in waiting}
     known = await waiting_queries.standings(connection, arrival.source, arrival.stream.id, list(rows))
     wanted = []
-    for digest, row in rows.items():
+    for digest, (row, department) in rows.items():
         before = known.get(digest)
         place = waiting_place(arrival.source, arrival.stream.id, digest)
-        decided = before is not None and before.state in ("fixed", "accepted", "rejected")
-        if before is None or not decided or open_raw(sealer, before.raw, place) != row.raw:
+        same = before is not None and (before.is_settled or before.proposal is not None)
+        same = same and before is not None and open_raw(sealer, before.raw, place) == row.raw
+        if before is None or not (before.is_settled and same):
             raw = seal_raw(sealer, arrival.stream, row.raw, place)
-            wanted.append(_quarantine_columns(arrival, digest, row._replace(raw=raw)))
+            about = {"department": department, "proposal": before.proposal if before is not None and same else None}
+            wanted.append(_quarantine_columns(arrival, digest, row._replace(raw=raw)) | about)
     await waiting_queries.put_waiting(connection, wanted)
     return len(wanted)
 

@@ -21,7 +21,7 @@ from server.connectors.source_file import Source, Stream, read_source
 from server.connectors.tables import is_table, numbered_rows
 from server.crypto.envelope import Place
 from server.facts.catalogue import FACTS
-from server.services.fact_review import MOST_AT_ONCE
+from server.services.fact_decisions import ALONE
 from server.services.sealing import has_pay, open_bytes, seal_bytes
 from server.services.sources import put_source, stream_named
 from server.store import file_import_queries as queries
@@ -164,7 +164,7 @@ async def sign(db: Database, number: int, note: str, entry: Entry) -> FileImport
             raise _in_state(file)
         if needs_second(file) and entry.actor in (file.imported_by, file.actor):
             raise DataError(
-                f"{file.rows} rows: more than {MOST_AT_ONCE}, or pay, are signed by another person", "second_person"
+                f"{file.rows} rows: more than {ALONE}, or pay, are signed by another person", "second_person"
             )
         reconciled = file.reconciled or {}
         open_ends = reconciled.get("waiting_open", 0) or reconciled.get("differing", 0)
@@ -181,7 +181,7 @@ async def sign(db: Database, number: int, note: str, entry: Entry) -> FileImport
 
 def needs_second(file: FileImport) -> bool:
     """Whether another person than the importer has to sign."""
-    return file.rows > MOST_AT_ONCE or has_pay(file.fact)
+    return file.rows > ALONE or has_pay(file.fact)
 
 
 async def find(db: Database, number: int) -> FileImport:

@@ -232,7 +232,7 @@ async def _decided_keys(connection: AsyncConnection, job: _Job) -> list[str]:
     found = []
     for digest, raw, patch in await queries.decided_rows(connection, job.name, job.stream.id, job.run):
         opened = open_raw(sealer, raw, waiting_place(job.name, job.stream.id, digest))
-        one = map_waiting(job.source, job.stream, opened, patch or {})
+        one = map_waiting(job.source, job.stream, opened, patch or {}, accepts=True)
         found += [one.row.source_key] if isinstance(one, Mapped) else []
     return found
 

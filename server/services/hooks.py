@@ -23,7 +23,7 @@ from server.services.sources import load_source
 from server.store import push_queries, source_queries
 from server.store.database import Database
 from server.store.push_queries import HookBody
-from shared.clock import Clocks, WallMs
+from shared.clock import Clocks, WallMs, from_ms
 from shared.errors import DataError, MusterError
 
 LOOK_S = 1.0
@@ -122,7 +122,7 @@ async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
         await source_queries.hold(connection, body.source)
         row, source = await load_source(connection, body.source)
         plain = await open_bytes(connection, body.body, hook_place(body.source, body.received_ms))
-        found = [read for stream in source.streams if (read := _read(source, stream, plain)) is not None]
+        found = [read for stream in source.streams if (read := _read(source, stream, plain, now_ms)) is not None]
         fitting = [read for read in found if any(isinstance(one, Mapped) for one in read[2])] or found[:1]
         if not fitting:
             raise DataError("no stream of the source finds rows in the call", "schema_changed")
@@ -130,13 +130,15 @@ async def _work(db: Database, body: HookBody, now_ms: WallMs) -> None:
             await store_sent(connection, Sender(row, source, "hook", now_ms), stream, rows, mapped)
 
 
-def _read(source: Source, stream: Stream, body: bytes) -> tuple[Stream, list[Any], list[Mapped | Rejected]] | None:
+def _read(
+    source: Source, stream: Stream, body: bytes, now_ms: WallMs
+) -> tuple[Stream, list[Any], list[Mapped | Rejected]] | None:
     """A stream with the rows that it finds in a call."""
     try:
         rows = read_reply(source, stream, body).rows
     except ReplyError:
         return None
-    return (stream, rows, list(map_rows(source, stream, rows))) if rows else None
+    return (stream, rows, list(map_rows(source, stream, rows, now=from_ms(now_ms)))) if rows else None
 
 
 async def _failed(db: Database, body: HookBody, now_ms: WallMs, code: str) -> None:

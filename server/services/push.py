@@ -21,7 +21,7 @@ from server.store import push_queries, source_queries
 from server.store.database import Database
 from server.store.push_queries import KeptReply
 from server.store.source_queries import SourceRow
-from shared.clock import WallMs
+from shared.clock import WallMs, from_ms
 
 MINUTE_MS = 60_000
 KEEP_NONCES_MS = 10 * MINUTE_MS
@@ -60,7 +60,7 @@ async def accept(db: Database, call: PushCall, secrets: Secrets, now_ms: WallMs)
             if known.body_sha256 != digest:
                 raise RepeatedKeyError(f"{key} came before, with another body")
             return known.reply
-        mapped = list(map_rows(source, stream, batch.rows))
+        mapped = list(map_rows(source, stream, batch.rows, now=from_ms(now_ms)))
         sender = Sender(row, source, "push", now_ms)
         reply = _reply(await store_sent(connection, sender, stream, batch.rows, mapped))
         await push_queries.keep_reply(connection, call.source, key, KeptReply(digest, reply), now_ms)

@@ -11,7 +11,7 @@ from server.services.sources import load_source
 from server.store import log_queries, push_queries, source_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
-from shared.clock import Clocks
+from shared.clock import Clocks, from_ms
 
 Progress = Callable[[int, int], None]
 """Pages done, pages there are."""
@@ -42,8 +42,10 @@ async def replay(
             break
         after, rows = page
         async with db.writing() as connection:
-            arrival = Arrival(name, stream, source.zone, run, clocks.wall_ms(), revives=False)
-            counts += await store_page(connection, arrival, map_rows(source, stream, rows))
+            now_ms = clocks.wall_ms()
+            arrival = Arrival(name, stream, source.zone, run, now_ms, revives=False)
+            mapped = map_rows(source, stream, rows, now=from_ms(now_ms))
+            counts += await store_page(connection, arrival, mapped)
             await source_queries.set_run(connection, run, {"pages": done + 1, **asdict(counts)})
         done += 1
         progress(done, there)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.opening import Opened, opened, read_pass
+from server.connectors.fetch.paging import Fetched
 from server.connectors.fetch.position import Position, seconds
 from server.connectors.fetch.retry import DOWN_AFTER, next_run_s
 from server.connectors.fetch.secrets import Secrets
@@ -188,7 +190,7 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
     before = b""
     now = from_ms(job.now_ms)
     async for fetched, known in read_pass(job.at, stream, position, now=now, ids=ids):
-        mapped = await asyncio.to_thread(_mapped, source, stream, fetched.rows)  # meanwhile people's pages are answered
+        mapped = await asyncio.to_thread(_mapped, source, stream, fetched, now)  # meanwhile people's pages are answered
         if source.kind != "file":  # two files may well say the same
             before = _not_again(fetched.rows, before)
         _refuse_bad_page(stream, mapped)
@@ -230,8 +232,8 @@ async def _through(job: Job, run: Run, seen: set[str]) -> None:
             await source_queries.set_stream(connection, name, stream.id, compared_ms=at_ms)
 
 
-def _mapped(source: Source, stream: Stream, rows: Sequence[Any]) -> list[Mapped | Rejected]:
-    return list(map_rows(source, stream, rows))
+def _mapped(source: Source, stream: Stream, fetched: Fetched, now: datetime) -> list[Mapped | Rejected]:
+    return list(map_rows(source, stream, fetched.rows, now=now, lines=fetched.lines))
 
 
 def _not_again(rows: Sequence[Any], before: bytes) -> bytes:

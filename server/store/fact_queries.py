@@ -30,6 +30,14 @@ class Link(NamedTuple):
     employee: str
 
 
+def link_on(links: Iterable[Link], day: date) -> str | None:
+    """The person whose id it was on that day."""
+    return next(
+        (link.employee for link in links if link.valid_from <= day and (link.valid_to is None or day <= link.valid_to)),
+        None,
+    )
+
+
 async def stored_rows(
     connection: AsyncConnection, table: Table, source: str, keys: Sequence[str]
 ) -> dict[str, StoredRow]:

@@ -108,8 +108,30 @@ fact_quarantine = Table(
     Column("decided_ms", BigInteger),
     Column("patch", JSON(none_as_null=True)),
     Column("note", Text, nullable=False),
+    Column("proposal", BigInteger),  # what is proposed about it, where that takes two people
     UniqueConstraint("source", "stream", "digest"),
     Index("ix_fact_quarantine_open", "source", "fact", **only_where("state = 'open'")),
+    Index("ix_fact_quarantine_proposal", "proposal", **only_where("proposal IS NOT NULL")),
+)
+
+fact_proposals = Table(  # decisions about waiting rows that a second person confirms
+    "fact_proposals",
+    metadata,
+    id_column(),
+    Column("kind", Text, nullable=False),  # fix | accept | refuse
+    Column("source", Text, nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("patch", JSON, nullable=False),  # never pay
+    Column("note", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting | confirmed | declined
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_employee", Text),  # who that is: two accounts of one person are one person
+    Column("proposed_ms", BigInteger, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_ms", BigInteger),
+    Column("reason", Text, nullable=False),
+    Index("ix_fact_proposals_waiting", "id", **only_where("state = 'waiting'")),
 )
 
 identity_links = Table(

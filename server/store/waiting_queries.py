@@ -20,6 +20,12 @@ class Standing(NamedTuple):
 
     state: str
     raw: Any
+    proposal: int | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a person has decided about it."""
+        return self.state in ("fixed", "accepted", "rejected")
 
 
 class WaitingRow(NamedTuple):
@@ -47,7 +53,7 @@ async def standings(
     table = fact_quarantine
     found: dict[bytes, Standing] = {}
     for n in range(0, len(digests), _VALUES):
-        which = select(table.c.digest, table.c.state, table.c.raw).where(
+        which = select(table.c.digest, table.c.state, table.c.raw, table.c.proposal).where(
             table.c.source == source, table.c.stream == stream, table.c.digest.in_(digests[n : n + _VALUES])
         )
         found.update((digest, Standing(*rest)) for digest, *rest in await connection.execute(which))

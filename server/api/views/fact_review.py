@@ -23,16 +23,21 @@ class WaitingFactView(View):
     stream: str
     fact: str
     row_no: int
+    """Line of the file, headings among them, else place in the page; from 1."""
     source_key: str | None
     codes: list[str]
     fields: list[WaitingFaultView]
+    department: str | None
     state: str
     first_seen_ms: int
     last_seen_ms: int
+    assigned_to: str | None
     decided_by: str | None
     decided_ms: int | None
     patch: dict[str, Any] | None
     note: str
+    proposal: int | None
+    """What is proposed about it, where that takes two people."""
 
 
 class WaitingFactsView(View):
@@ -69,24 +74,96 @@ class PatchBody(View):
     patch: dict[str, Any] = Field({}, max_length=60)
 
 
+class ReasonView(View):
+    """How many rows wait for that reason; a row may have several."""
+
+    source: str
+    fact: str
+    code: str
+    rows: int
+
+
+class ReasonWordsView(View):
+    """A reason in words, and whether a person may accept a row in spite of it."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    soft: bool
+
+
+class ReviewerView(View):
+    """Somebody who may review."""
+
+    login: str
+    name: str
+
+
+class OverviewView(View):
+    """What there is to do: rows by reason, most first, the words for reasons, and whose task they can be."""
+
+    reasons: list[ReasonView]
+    words: list[ReasonWordsView]
+    reviewers: list[ReviewerView]
+    alone: int
+    """More rows at once take two people."""
+
+
 class FixBody(View):
     """Rows to be put right with the same values."""
 
-    rows: list[int] = Field(min_length=1, max_length=500)
+    rows: list[int] = Field(min_length=1, max_length=20_000)
     patch: dict[str, Any] = Field({}, max_length=60)
     note: str = Field("", max_length=1_000)
 
 
-class RefuseBody(View):
-    """Rows that are none."""
+class DecideBody(View):
+    """Rows to be accepted as they are, or refused, and why."""
 
-    rows: list[int] = Field(min_length=1, max_length=500)
+    rows: list[int] = Field(min_length=1, max_length=20_000)
     note: str = Field(min_length=1, max_length=1_000)
 
 
-class FixedView(View):
-    """What became of rows that were put right."""
+class AssignBody(View):
+    """Rows to be somebody's task; null: nobody's."""
+
+    rows: list[int] = Field(min_length=1, max_length=20_000)
+    login: str | None = Field(max_length=200)
+
+
+class ReasonBody(View):
+    """Why a proposal is declined."""
+
+    note: str = Field(min_length=1, max_length=1_000)
+
+
+class DecidedView(View):
+    """What became of rows, or what waits for a second person."""
 
     added: int
     changed: int
     unchanged: int
+    proposal: int | None
+    """Nothing is done yet: another person has to confirm it."""
+
+
+class ProposalView(View):
+    """A decision that waits for a second person."""
+
+    id: int
+    kind: str
+    source: str
+    fact: str
+    rows: int
+    patch: dict[str, Any]
+    note: str
+    proposed_by: str
+    proposed_ms: int
+    own: bool
+    """By the viewer, who can not decide about it."""
+
+
+class ProposalsView(View):
+    """Those that wait, oldest first."""
+
+    rows: list[ProposalView]

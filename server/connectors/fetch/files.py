@@ -9,7 +9,7 @@ from pathlib import Path
 
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.paging import Fetched, Pass
-from server.connectors.reply import read_reply
+from server.connectors.reply import Page, read_reply
 from server.connectors.source_file import Source, Stream
 from shared.errors import ConfigError
 
@@ -37,11 +37,13 @@ async def file_pages(folder: Path, source: Source, stream: Stream, about: Pass) 
     for found in await asyncio.to_thread(_files, folder, source, stream):
         if about.since is not None and found.changed < about.since:
             continue
-        rows = await asyncio.to_thread(_rows, found, source, stream)
+        page = await asyncio.to_thread(_page, found, source, stream)
+        rows, lines = page.rows, page.lines
         first = done if found.name == begun else 0
         for start in range(first, len(rows), PART):
             part = rows[start : start + PART]
-            yield Fetched(part, f"{start + len(part)}|{found.name}")
+            places = None if lines is None else lines[start : start + PART]
+            yield Fetched(part, f"{start + len(part)}|{found.name}", lines=places)
         yield Fetched([], None, found.changed)
 
 
@@ -66,7 +68,7 @@ def _files(folder: Path, source: Source, stream: Stream) -> list[_Found]:
     return sorted(found, key=lambda one: (one.changed, one.name))
 
 
-def _rows(found: _Found, source: Source, stream: Stream) -> list[object]:
+def _page(found: _Found, source: Source, stream: Stream) -> Page:
     most = source.limits.max_page_bytes
     try:
         with found.path.open("rb") as opened:
@@ -74,6 +76,6 @@ def _rows(found: _Found, source: Source, stream: Stream) -> list[object]:
     except OSError as error:
         raise ReplyError(f"{found.name}: can not be read ({error.strerror})", "unreachable", retry=True) from error
     try:
-        return list(read_reply(source, stream, body).rows)
+        return read_reply(source, stream, body)
     except ReplyError as error:
         raise ReplyError(f"{found.name}: {error}", error.code, retry=False) from error

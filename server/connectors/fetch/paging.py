@@ -31,6 +31,8 @@ class Fetched:
     after: After = None
     covered: dt.datetime | None = None
     """date_window: everything before it has been read; never today, which is not over."""
+    lines: list[int] | None = None
+    """Of a file that is a table: the line that each row is on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from server.connectors.columns import ColumnMap, as_source_file, suggested_colum
 from server.connectors.errors import ReplyError, SourceFileError
 from server.connectors.profile import ColumnProfile
 from server.services import file_imports, file_work, sources
-from server.services.fact_review import Decision, fix
+from server.services.fact_decisions import Decision, decide
 from server.services.file_imports import Brought
 from server.services.sources import stale_facts
 from server.store import review_queries
@@ -148,7 +148,7 @@ async def test_undo_leaves_nothing_of_the_import_even_what_a_person_brought_in(d
         _, waiting = await review_queries.rows(connection, Scope.system(), Wanted(), limit=10, offset=0)
     [wrong_day] = [row.id for row in waiting if row.codes == ["bad_date"]]
     patch = {"order_date": "2024-04-30"}
-    await fix(db, Scope.system(), [wrong_day], Decision(entry("lei"), "typed wrong", patch))
+    await decide(db, Scope.system(), [wrong_day], Decision("fix", "typed wrong", patch), entry("lei"))
     assert (await stored(db))["A4"] == 500
     with pytest.raises(Exception, match="undo that first"):
         await file_imports.begin(db, before.id, "undo", entry())

@@ -13,6 +13,7 @@ from server.services.sync import Order, Run, run_source
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
+from server.store.source_tables import fact_quarantine
 from shared.clock import system_clocks
 
 LEDGER = """
@@ -136,3 +137,13 @@ async def test_bad_rows_of_a_file_wait_and_the_others_are_stored(db: Database, f
     leave(folder, "a.csv", "1,2026-03-01,6601,1", "2,soon,6601,x", ",2026-03-01,6601,1", at_s=1_000)
     done = await run(db, folder)
     assert (done.counts.added, done.counts.waiting) == (1, 2)
+
+
+async def test_a_row_that_waits_names_its_line_of_the_file(db: Database, folder: Path) -> None:
+    leave(
+        folder, "a.csv", "1,2026-01-05,6602,5", "", "2,soon,6602,5", "3,2026-01-05,6602,5", "4,late,6602,5", at_s=1_000
+    )
+    await run(db, folder)
+    async with db.reading() as connection:
+        which = select(fact_quarantine.c.source_key, fact_quarantine.c.row_no)
+        assert dict((await connection.execute(which)).all()) == {"2": 4, "4": 6}

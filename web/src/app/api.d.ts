@@ -2694,6 +2694,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/waiting-facts/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waiting Facts Overview
+         * @description How many rows in scope wait for each reason, and whose task they can be.
+         */
+        get: operations["waiting_facts_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waiting Facts File
+         * @description These rows as CSV, pay masked; the operation log keeps who took it.
+         */
+        get: operations["waiting_facts_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/waiting-facts/{number}/try": {
         parameters: {
             query?: never;
@@ -2754,6 +2794,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/waiting-facts/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Waiting Facts
+         * @description Take rows as they are, though a number is out of range or a time lies ahead; for nothing else.
+         */
+        post: operations["accept_waiting_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/waiting-facts/refuse": {
         parameters: {
             query?: never;
@@ -2768,6 +2828,86 @@ export interface paths {
          * @description These rows are none: they are kept, and wait no longer.
          */
         post: operations["refuse_waiting_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign Waiting Facts
+         * @description Make rows somebody's task, or nobody's.
+         */
+        post: operations["assign_waiting_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Waiting Proposals
+         * @description Decisions about rows in scope that wait for a second person.
+         */
+        get: operations["waiting_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/proposals/{number}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Proposal
+         * @description Carry out what another person proposed.
+         */
+        post: operations["confirm_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waiting-facts/proposals/{number}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline Proposal
+         * @description Refuse what another person proposed; its rows wait on.
+         */
+        post: operations["decline_proposal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3303,19 +3443,7 @@ export interface components {
          */
         AssignAllBody: {
             /** Rows */
-            rows: components["schemas"]["AssignBody"][];
-        };
-        /**
-         * AssignBody
-         * @description Map a terminal user to an employee; past punches follow.
-         */
-        AssignBody: {
-            /** User Group */
-            user_group: string;
-            /** User Code */
-            user_code: string;
-            /** Employee */
-            employee: string;
+            rows: components["schemas"]["server__api__views__people__AssignBody"][];
         };
         /**
          * AssignedView
@@ -4764,24 +4892,6 @@ export interface components {
             replaced_ms: number;
         };
         /**
-         * DecideBody
-         * @description A decision about the step that the viewer saw.
-         */
-        DecideBody: {
-            /**
-             * Decision
-             * @enum {string}
-             */
-            decision: "approved" | "refused" | "escalated";
-            /** Step */
-            step?: number | null;
-            /**
-             * Comment
-             * @default
-             */
-            comment: string;
-        };
-        /**
          * DecideManyBody
          * @description One decision about many requests, each on its own.
          */
@@ -4805,23 +4915,7 @@ export interface components {
          */
         DecidedManyView: {
             /** Results */
-            results: components["schemas"]["DecidedView"][];
-        };
-        /**
-         * DecidedView
-         * @description What became of a request; with ``code`` it was not decided.
-         */
-        DecidedView: {
-            /** Id */
-            id: number;
-            /** State */
-            state: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled") | null;
-            /** Code */
-            code: string | null;
-            /** Parameters */
-            parameters: {
-                [key: string]: string;
-            } | null;
+            results: components["schemas"]["server__api__views__approvals__DecidedView"][];
         };
         /**
          * DecisionView
@@ -5290,18 +5384,6 @@ export interface components {
              * @default
              */
             note: string;
-        };
-        /**
-         * FixedView
-         * @description What became of rows that were put right.
-         */
-        FixedView: {
-            /** Added */
-            added: number;
-            /** Changed */
-            changed: number;
-            /** Unchanged */
-            unchanged: number;
         };
         /**
          * FlexView
@@ -6836,6 +6918,23 @@ export interface components {
             reason: string;
         };
         /**
+         * OverviewView
+         * @description What there is to do: rows by reason, most first, the words for reasons, and whose task they can be.
+         */
+        OverviewView: {
+            /** Reasons */
+            reasons: components["schemas"]["ReasonView"][];
+            /** Words */
+            words: components["schemas"]["ReasonWordsView"][];
+            /** Reviewers */
+            reviewers: components["schemas"]["ReviewerView"][];
+            /**
+             * Alone
+             * @description More rows at once take two people.
+             */
+            alone: number;
+        };
+        /**
          * OwnConfirmationView
          * @description One's own month, to be confirmed.
          */
@@ -7503,6 +7602,45 @@ export interface components {
             outdated: number;
         };
         /**
+         * ProposalView
+         * @description A decision that waits for a second person.
+         */
+        ProposalView: {
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Source */
+            source: string;
+            /** Fact */
+            fact: string;
+            /** Rows */
+            rows: number;
+            /** Patch */
+            patch: {
+                [key: string]: unknown;
+            };
+            /** Note */
+            note: string;
+            /** Proposed By */
+            proposed_by: string;
+            /** Proposed Ms */
+            proposed_ms: number;
+            /**
+             * Own
+             * @description By the viewer, who can not decide about it.
+             */
+            own: boolean;
+        };
+        /**
+         * ProposalsView
+         * @description Those that wait, oldest first.
+         */
+        ProposalsView: {
+            /** Rows */
+            rows: components["schemas"]["ProposalView"][];
+        };
+        /**
          * PunchView
          * @description One punch as the engine saw it.
          */
@@ -7636,12 +7774,32 @@ export interface components {
             coverage_pct: string;
         };
         /**
-         * ReasonBody
-         * @description Why a closed month should be opened again.
+         * ReasonView
+         * @description How many rows wait for that reason; a row may have several.
          */
-        ReasonBody: {
-            /** Reason */
-            reason: string;
+        ReasonView: {
+            /** Source */
+            source: string;
+            /** Fact */
+            fact: string;
+            /** Code */
+            code: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
+         * ReasonWordsView
+         * @description A reason in words, and whether a person may accept a row in spite of it.
+         */
+        ReasonWordsView: {
+            /** Code */
+            code: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Soft */
+            soft: boolean;
         };
         /**
          * RecomputeAskedView
@@ -7715,16 +7873,6 @@ export interface components {
         RecordsBody: {
             /** Records */
             records: components["schemas"]["RecordBody"][];
-        };
-        /**
-         * RefuseBody
-         * @description Rows that are none.
-         */
-        RefuseBody: {
-            /** Rows */
-            rows: number[];
-            /** Note */
-            note: string;
         };
         /**
          * RemindersView
@@ -7940,6 +8088,16 @@ export interface components {
             } | null;
             /** Faults */
             faults: components["schemas"]["WaitingFaultView"][];
+        };
+        /**
+         * ReviewerView
+         * @description Somebody who may review.
+         */
+        ReviewerView: {
+            /** Login */
+            login: string;
+            /** Name */
+            name: string;
         };
         /**
          * RosterCheckView
@@ -9437,7 +9595,10 @@ export interface components {
             stream: string;
             /** Fact */
             fact: string;
-            /** Row No */
+            /**
+             * Row No
+             * @description Line of the file, headings among them, else place in the page; from 1.
+             */
             row_no: number;
             /** Source Key */
             source_key: string | null;
@@ -9445,12 +9606,16 @@ export interface components {
             codes: string[];
             /** Fields */
             fields: components["schemas"]["WaitingFaultView"][];
+            /** Department */
+            department: string | null;
             /** State */
             state: string;
             /** First Seen Ms */
             first_seen_ms: number;
             /** Last Seen Ms */
             last_seen_ms: number;
+            /** Assigned To */
+            assigned_to: string | null;
             /** Decided By */
             decided_by: string | null;
             /** Decided Ms */
@@ -9461,6 +9626,11 @@ export interface components {
             } | null;
             /** Note */
             note: string;
+            /**
+             * Proposal
+             * @description What is proposed about it, where that takes two people.
+             */
+            proposal: number | null;
         };
         /**
          * WaitingFactsView
@@ -9592,6 +9762,48 @@ export interface components {
             moved_rest: number;
         };
         /**
+         * DecideBody
+         * @description A decision about the step that the viewer saw.
+         */
+        server__api__views__approvals__DecideBody: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "refused" | "escalated";
+            /** Step */
+            step?: number | null;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
+         * DecidedView
+         * @description What became of a request; with ``code`` it was not decided.
+         */
+        server__api__views__approvals__DecidedView: {
+            /** Id */
+            id: number;
+            /** State */
+            state: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled") | null;
+            /** Code */
+            code: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * ReasonBody
+         * @description Why a closed month should be opened again.
+         */
+        server__api__views__closing__ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
+        /**
          * ContractBody
          * @description A contract entered by hand; one of that person and first day is replaced.
          */
@@ -9651,6 +9863,63 @@ export interface components {
             asked_by: string;
             /** Asked Ms */
             asked_ms: number;
+        };
+        /**
+         * AssignBody
+         * @description Rows to be somebody's task; null: nobody's.
+         */
+        server__api__views__fact_review__AssignBody: {
+            /** Rows */
+            rows: number[];
+            /** Login */
+            login: string | null;
+        };
+        /**
+         * DecideBody
+         * @description Rows to be accepted as they are, or refused, and why.
+         */
+        server__api__views__fact_review__DecideBody: {
+            /** Rows */
+            rows: number[];
+            /** Note */
+            note: string;
+        };
+        /**
+         * DecidedView
+         * @description What became of rows, or what waits for a second person.
+         */
+        server__api__views__fact_review__DecidedView: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+            /**
+             * Proposal
+             * @description Nothing is done yet: another person has to confirm it.
+             */
+            proposal: number | null;
+        };
+        /**
+         * ReasonBody
+         * @description Why a proposal is declined.
+         */
+        server__api__views__fact_review__ReasonBody: {
+            /** Note */
+            note: string;
+        };
+        /**
+         * AssignBody
+         * @description Map a terminal user to an employee; past punches follow.
+         */
+        server__api__views__people__AssignBody: {
+            /** User Group */
+            user_group: string;
+            /** User Code */
+            user_code: string;
+            /** Employee */
+            employee: string;
         };
         /**
          * SuggestionView
@@ -10655,7 +10924,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DecideBody"];
+                "application/json": components["schemas"]["server__api__views__approvals__DecideBody"];
             };
         };
         responses: {
@@ -12546,7 +12815,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ReasonBody"];
+                "application/json": components["schemas"]["server__api__views__closing__ReasonBody"];
             };
         };
         responses: {
@@ -13463,7 +13732,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AssignBody"];
+                "application/json": components["schemas"]["server__api__views__people__AssignBody"];
             };
         };
         responses: {
@@ -14544,9 +14813,11 @@ export interface operations {
             query?: {
                 limit?: number;
                 offset?: number;
-                state?: string | null;
+                state?: ("open" | "fixed" | "accepted" | "rejected" | "superseded") | null;
                 source?: string | null;
                 fact?: string | null;
+                code?: ("bad_encoding" | "missing_column" | "missing_key" | "missing_field" | "missing_time" | "bad_date" | "bad_time" | "bad_number" | "out_of_range" | "unknown_value" | "unknown_department" | "unknown_employee" | "future_date" | "conflict" | "too_large" | "schema_changed") | null;
+                assignee?: string | null;
             };
             header?: never;
             path?: never;
@@ -14562,6 +14833,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WaitingFactsView"];
                 };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    waiting_facts_overview: {
+        parameters: {
+            query?: {
+                state?: ("open" | "fixed" | "accepted" | "rejected" | "superseded") | null;
+                source?: string | null;
+                fact?: string | null;
+                code?: ("bad_encoding" | "missing_column" | "missing_key" | "missing_field" | "missing_time" | "bad_date" | "bad_time" | "bad_number" | "out_of_range" | "unknown_value" | "unknown_department" | "unknown_employee" | "future_date" | "conflict" | "too_large" | "schema_changed") | null;
+                assignee?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    waiting_facts_file: {
+        parameters: {
+            query?: {
+                state?: ("open" | "fixed" | "accepted" | "rejected" | "superseded") | null;
+                source?: string | null;
+                fact?: string | null;
+                code?: ("bad_encoding" | "missing_column" | "missing_key" | "missing_field" | "missing_time" | "bad_date" | "bad_time" | "bad_number" | "out_of_range" | "unknown_value" | "unknown_department" | "unknown_employee" | "future_date" | "conflict" | "too_large" | "schema_changed") | null;
+                assignee?: string | null;
+                language?: "zh-CN" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as a code. */
             default: {
@@ -14661,7 +15001,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FixedView"];
+                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    accept_waiting_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["server__api__views__fact_review__DecideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
                 };
             };
             /** @description What went wrong, as a code. */
@@ -14684,7 +15057,133 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefuseBody"];
+                "application/json": components["schemas"]["server__api__views__fact_review__DecideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    assign_waiting_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["server__api__views__fact_review__AssignBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    waiting_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    confirm_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decline_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["server__api__views__fact_review__ReasonBody"];
             };
         };
         responses: {
