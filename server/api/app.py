@@ -22,6 +22,7 @@ from server.api.routes import (
     document,
     exceptions,
     fact_review,
+    file_imports,
     grid,
     health,
     identity_links,
@@ -52,8 +53,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, fact_review, ingest,
-    identity_links, sources, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, file_imports,
+    fact_review, ingest, identity_links, sources, logs, health, live, document,
 )  # fmt: skip
 
 

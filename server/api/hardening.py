@@ -24,6 +24,9 @@ OWN_HEADER: Final = b"x-muster"
 """A page of another site can not send it without asking us first, and we never say yes."""
 LARGEST_BODY: Final = 64 * 1024
 LARGEST_FILE: Final = 10 * 1024 * 1024
+LARGEST_HISTORY: Final = 128 * 1024 * 1024
+HISTORY: Final = "/api/file-imports"
+"""Years of an old system come in one file; longer ones are brought by ``muster history import``."""
 FILES: Final = re.compile(r"/api/imports|/api/source-check|/api/requests/[^/]{1,20}/files")
 """Where files come in, as they are; the route reads them after it knows who sends them."""
 SIGNED: Final = re.compile(r"/api/v1/(ingest|hooks)/[^/]{1,60}/[^/]{1,60}")
@@ -132,6 +135,8 @@ def largest_body(method: str, path: str) -> int:
     """Bytes that the body of such a request may have."""
     if method == "POST" and SIGNED.fullmatch(path):
         return LARGEST_SIGNED
+    if method == "POST" and path == HISTORY:
+        return LARGEST_HISTORY
     return LARGEST_FILE if method == "POST" and FILES.fullmatch(path) else LARGEST_BODY
 
 

@@ -128,17 +128,16 @@ async def begin(db: Database, number: int, work: Work, entry: Entry) -> FileImpo
     a source that is something else; ``undo_newer_first``.
     """
     state, before = _BEGINS[work]
-    async with db.reading() as connection:
-        file = await _one(connection, number)
+    file = await find(db, number)
     if work == "import" and file.state == "checked":
         await _put_source(db, file, entry)
     async with db.writing() as connection:
         file = await _one(connection, number)
+        if file.state not in before:
+            raise _in_state(file)
         fresh = file.state != state
         values: dict[str, Any] = {"state": state, "error": None}
         if fresh:
-            values["done_rows"] = 0
-        if work == "check":
             values["done_rows"] = 0
         if work == "import" and fresh:
             values |= {"run": await _begin_run(connection, file, entry), "imported_by": entry.actor}
@@ -146,8 +145,7 @@ async def begin(db: Database, number: int, work: Work, entry: Entry) -> FileImpo
             raise DataError(
                 f"file {newer} was imported after this one: undo that first", "undo_newer_first", {"file": str(newer)}
             )
-        if not await queries.change(connection, number, before, entry.at_ms, **values):
-            raise _in_state(file)
+        await queries.change(connection, number, before, entry.at_ms, **values)
         await _log(connection, entry, f"file.{work}", number, {"source": file.source or ""})
         return await _one(connection, number)
 

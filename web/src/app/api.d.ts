@@ -2674,6 +2674,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/fact-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fact Kinds
+         * @description Every fact with its fields, to be mapped.
+         */
+        get: operations["fact_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/file-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File List
+         * @description Files, newest first, and how far each is.
+         */
+        get: operations["file_list"];
+        put?: never;
+        /**
+         * Bring File
+         * @description Bring a CSV, XLSX or JSON lines file as the body: its columns and a first guess of what they mean.
+         */
+        post: operations["bring_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/file-imports/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File Import
+         * @description A file, its reports, and how far its work is.
+         */
+        get: operations["file_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/file-imports/{number}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Map File
+         * @description Say what its columns mean; ``problems`` with lines, and then the map is not taken.
+         */
+        post: operations["map_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/file-imports/{number}/work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Work On File
+         * @description Have it checked, imported, compared or taken back by the process that runs sources; does not wait for it.
+         */
+        post: operations["work_on_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/file-imports/{number}/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign File
+         * @description Say that what is stored is right: it is not undone any more.
+         */
+        post: operations["sign_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/waiting-facts": {
         parameters: {
             query?: never;
@@ -4301,30 +4425,36 @@ export interface components {
             shifts: components["schemas"]["NameView"][];
         };
         /**
-         * ColumnView
-         * @description One column; headings are the company's data like its leave types, so both languages come along.
+         * ColumnMapBody
+         * @description Which columns say what.
          */
-        ColumnView: {
-            /** Id */
-            id: string;
+        ColumnMapBody: {
+            /** Source */
+            source: string;
+            /** Timezone */
+            timezone: string;
+            /** Key */
+            key: string[];
+            /** Columns */
+            columns: {
+                [key: string]: string;
+            };
             /**
-             * Kind
-             * @description ``hours`` and ``minutes`` are both whole minutes; a ``name`` is an id, see ``names``.
-             * @enum {string}
+             * Constants
+             * @default {}
              */
-            kind: "text" | "name" | "code" | "codes" | "date" | "time" | "days" | "hours" | "minutes" | "count";
-            /** Zh */
-            zh: string;
-            /** En */
-            en: string;
-            /** About Zh */
-            about_zh: string;
-            /** About En */
-            about_en: string;
-            /** Rules */
-            rules: string[];
-            /** Summed */
-            summed: boolean;
+            constants: {
+                [key: string]: string;
+            };
+            /**
+             * Values
+             * @default {}
+             */
+            values: {
+                [key: string]: {
+                    [key: string]: string;
+                };
+            };
         };
         /**
          * CommentBody
@@ -5106,6 +5236,32 @@ export interface components {
             after: string[];
         };
         /**
+         * DryRunView
+         * @description What a file would do.
+         */
+        DryRunView: {
+            /** Rows */
+            rows: number;
+            /** Clean */
+            clean: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Duplicates */
+            duplicates: number;
+            /** Waiting */
+            waiting: number;
+            /** Reasons */
+            reasons: components["schemas"]["server__api__views__file_imports__ReasonView"][];
+            /** Changes */
+            changes: components["schemas"]["ReadAsView"][];
+            /** Months */
+            months: {
+                [key: string]: number;
+            };
+        };
+        /**
          * DutiesBody
          * @description Duties to be looked at; nothing is stored.
          */
@@ -5282,6 +5438,49 @@ export interface components {
             version: number;
         };
         /**
+         * FactFieldView
+         * @description A field that a column may say.
+         */
+        FactFieldView: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "text" | "choice" | "whole" | "number" | "minor" | "flag" | "day" | "instant";
+            /** Required */
+            required: boolean;
+            /**
+             * Choices
+             * @description What a choice may be; empty for other kinds.
+             */
+            choices: string[];
+        };
+        /**
+         * FactKindView
+         * @description A fact and its fields.
+         */
+        FactKindView: {
+            /** Name */
+            name: string;
+            /**
+             * Key
+             * @description What its key is made of, in English.
+             */
+            key: string;
+            /** Fields */
+            fields: components["schemas"]["FactFieldView"][];
+        };
+        /**
+         * FactKindsView
+         * @description Every fact.
+         */
+        FactKindsView: {
+            /** Rows */
+            rows: components["schemas"]["FactKindView"][];
+        };
+        /**
          * FieldChangeView
          * @description A value before and after, as text.
          */
@@ -5292,6 +5491,89 @@ export interface components {
             before: string;
             /** After */
             after: string;
+        };
+        /**
+         * FileImportRowView
+         * @description A file in the list.
+         */
+        FileImportRowView: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Fact */
+            fact: string;
+            /** Source */
+            source: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "uploaded" | "mapped" | "checking" | "checked" | "running" | "reconciling" | "imported" | "signed" | "undoing" | "undone";
+            /** Rows */
+            rows: number;
+            /** Done Rows */
+            done_rows: number;
+            /**
+             * Error
+             * @description Why the work broke off; as the commands print it.
+             */
+            error: string | null;
+            /** Actor */
+            actor: string;
+            /** Imported By */
+            imported_by: string | null;
+            /** Signed By */
+            signed_by: string | null;
+            /** Note */
+            note: string;
+            /** Created Ms */
+            created_ms: number;
+            /** Changed Ms */
+            changed_ms: number;
+        };
+        /**
+         * FileImportView
+         * @description A file with all that is known of it.
+         */
+        FileImportView: {
+            file: components["schemas"]["FileImportRowView"];
+            /** Columns */
+            columns: components["schemas"]["server__api__views__file_imports__ColumnView"][];
+            /**
+             * Suggested
+             * @description Column by field, a first guess by the headings.
+             */
+            suggested: {
+                [key: string]: string;
+            };
+            /**
+             * Map
+             * @description The source file that it is mapped by.
+             */
+            map: string | null;
+            report: components["schemas"]["DryRunView"] | null;
+            reconciled: components["schemas"]["ReconciledView"] | null;
+            /**
+             * Second Person
+             * @description Whether whoever imports it may not sign it.
+             */
+            second_person: boolean;
+            /**
+             * Problems
+             * @description What is wrong with a map that was just given; then it is not taken.
+             */
+            problems: components["schemas"]["MapProblemView"][];
+        };
+        /**
+         * FileImportsView
+         * @description A page of files, newest first.
+         */
+        FileImportsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["FileImportRowView"][];
         };
         /**
          * FileView
@@ -5805,18 +6087,6 @@ export interface components {
             pattern?: string | null;
             /** Anchor On */
             anchor_on?: string | null;
-        };
-        /**
-         * GroupView
-         * @description A department of a monthly report.
-         */
-        GroupView: {
-            /** Id */
-            id: string;
-            /** People */
-            people: number;
-            /** Sums */
-            sums: (string | number | string[] | null)[];
         };
         /**
          * GroupsView
@@ -6381,6 +6651,22 @@ export interface components {
             note: string;
         };
         /**
+         * MapBody
+         * @description Exactly one: which columns say what, a preset, or a source file.
+         */
+        MapBody: {
+            columns?: components["schemas"]["ColumnMapBody"] | null;
+            /** Preset */
+            preset?: string | null;
+            /** Text */
+            text?: string | null;
+            /**
+             * Stream
+             * @description Of a preset or source file with several streams of the fact.
+             */
+            stream?: string | null;
+        };
+        /**
          * MapProblemView
          * @description A fault of a source file.
          */
@@ -6923,7 +7209,7 @@ export interface components {
          */
         OverviewView: {
             /** Reasons */
-            reasons: components["schemas"]["ReasonView"][];
+            reasons: components["schemas"]["server__api__views__fact_review__ReasonView"][];
             /** Words */
             words: components["schemas"]["ReasonWordsView"][];
             /** Reviewers */
@@ -7774,18 +8060,18 @@ export interface components {
             coverage_pct: string;
         };
         /**
-         * ReasonView
-         * @description How many rows wait for that reason; a row may have several.
+         * ReadAsView
+         * @description Values that were read from another form.
          */
-        ReasonView: {
-            /** Source */
-            source: string;
-            /** Fact */
-            fact: string;
-            /** Code */
-            code: string;
+        ReadAsView: {
+            /** Field */
+            field: string;
             /** Rows */
             rows: number;
+            /** Was */
+            was: string;
+            /** Became */
+            became: string;
         };
         /**
          * ReasonWordsView
@@ -7849,6 +8135,39 @@ export interface components {
             waiting: number;
         };
         /**
+         * ReconciledView
+         * @description The file against what is stored.
+         */
+        ReconciledView: {
+            /** Rows */
+            rows: number;
+            /** Not Fitting */
+            not_fitting: number;
+            /** Again */
+            again: number;
+            /** Waiting Open */
+            waiting_open: number;
+            /** Decided */
+            decided: number;
+            /** Rows Source */
+            rows_source: number;
+            /** Rows Stored */
+            rows_stored: number;
+            /** Amounts */
+            amounts: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+            /** Groups */
+            groups: number;
+            /** Differing */
+            differing: number;
+            /** By Group */
+            by_group: components["schemas"]["server__api__views__file_imports__GroupView"][];
+        };
+        /**
          * RecordBody
          * @description One record.
          */
@@ -7909,7 +8228,7 @@ export interface components {
              */
             closed_ms: number | null;
             /** Columns */
-            columns: components["schemas"]["ColumnView"][];
+            columns: components["schemas"]["server__api__views__reports__ColumnView"][];
             /**
              * Names
              * @description By column: what ids are called.
@@ -7927,7 +8246,7 @@ export interface components {
              * Groups
              * @description Departments, of a monthly report.
              */
-            groups: components["schemas"]["GroupView"][];
+            groups: components["schemas"]["server__api__views__reports__GroupView"][];
             /**
              * Departments
              * @description To filter by: all in scope.
@@ -8947,6 +9266,17 @@ export interface components {
             version: number;
         };
         /**
+         * SignBody
+         * @description Why open ends are right.
+         */
+        SignBody: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
          * SiteBody
          * @description A site; an empty id is made from the name.
          */
@@ -9702,6 +10032,17 @@ export interface components {
             from_on: string;
         };
         /**
+         * WorkBody
+         * @description What is to be done.
+         */
+        WorkBody: {
+            /**
+             * Work
+             * @enum {string}
+             */
+            work: "check" | "import" | "reconcile" | "undo";
+        };
+        /**
          * WorkbenchView
          * @description Today, what to do, and how fresh it is, within the viewer's scope.
          */
@@ -9910,6 +10251,86 @@ export interface components {
             note: string;
         };
         /**
+         * ReasonView
+         * @description How many rows wait for that reason; a row may have several.
+         */
+        server__api__views__fact_review__ReasonView: {
+            /** Source */
+            source: string;
+            /** Fact */
+            fact: string;
+            /** Code */
+            code: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
+         * ColumnView
+         * @description A column of a file.
+         */
+        server__api__views__file_imports__ColumnView: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "empty" | "int" | "number" | "date" | "datetime" | "bool" | "text" | "mixed";
+            /** Filled */
+            filled: number;
+            /** Empty */
+            empty: number;
+            /** Distinct */
+            distinct: number;
+            /** Many */
+            many: boolean;
+            /** Samples */
+            samples: string[];
+        };
+        /**
+         * GroupView
+         * @description A month, department and currency: what the file has, and what is stored.
+         */
+        server__api__views__file_imports__GroupView: {
+            /** Month */
+            month: string;
+            /** Department */
+            department: string;
+            /** Currency */
+            currency: string;
+            /** Rows */
+            rows: [
+                number,
+                number
+            ];
+            /**
+             * Amounts
+             * @description Sums in minor units by field.
+             */
+            amounts: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+        };
+        /**
+         * ReasonView
+         * @description Rows that would wait, and why.
+         */
+        server__api__views__file_imports__ReasonView: {
+            /** Code */
+            code: string;
+            /** Field */
+            field: string;
+            /** Rows */
+            rows: number;
+            /** Line */
+            line: number;
+            /** Value */
+            value: string;
+        };
+        /**
          * AssignBody
          * @description Map a terminal user to an employee; past punches follow.
          */
@@ -9967,6 +10388,44 @@ export interface components {
             hours_period: ("month" | "quarter" | "year") | null;
             /** Instead Of */
             instead_of?: string | null;
+        };
+        /**
+         * ColumnView
+         * @description One column; headings are the company's data like its leave types, so both languages come along.
+         */
+        server__api__views__reports__ColumnView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description ``hours`` and ``minutes`` are both whole minutes; a ``name`` is an id, see ``names``.
+             * @enum {string}
+             */
+            kind: "text" | "name" | "code" | "codes" | "date" | "time" | "days" | "hours" | "minutes" | "count";
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+            /** About Zh */
+            about_zh: string;
+            /** About En */
+            about_en: string;
+            /** Rules */
+            rules: string[];
+            /** Summed */
+            summed: boolean;
+        };
+        /**
+         * GroupView
+         * @description A department of a monthly report.
+         */
+        server__api__views__reports__GroupView: {
+            /** Id */
+            id: string;
+            /** People */
+            people: number;
+            /** Sums */
+            sums: (string | number | string[] | null)[];
         };
         /**
          * AskedView
@@ -14795,6 +15254,239 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportRowView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    fact_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactKindsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    file_list: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    bring_file: {
+        parameters: {
+            query: {
+                fact: string;
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    file_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    map_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MapBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    work_on_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    sign_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileImportView"];
                 };
             };
             /** @description What went wrong, as a code. */
