@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from server.cli import waiting
 from shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 StreamOption = Annotated[str | None, typer.Option(help="Only this stream.")]
 NameArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="Its name, as in its file.")]
 SETTINGS = Path("server.toml")
+
+
+app.add_typer(waiting.commands, name="quarantine")
+app.command()(waiting.people)
 
 
 @app.callback()

@@ -29,6 +29,15 @@ class Unmatched:
     """Employees whose number or name is exactly the id."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnlinkRow:
+    """An id on a day: the first of its link, or from which on it is to be another's."""
+
+    source: str
+    employee_key: str
+    valid_from: dt.date
+
+
 async def unmatched(connection: AsyncConnection, source: str | None = None, limit: int = 500) -> list[Unmatched]:
     """Ids that rows name and that are nobody's, those of most rows first."""
     found = await link_queries.unmatched(connection, source, limit)
@@ -48,13 +57,7 @@ async def link(db: Database, row: LinkRow, entry: Entry) -> int:
             raise NotFoundError(f"employee {row.employee}")
         if row.valid_to is not None and row.valid_to < row.valid_from:
             raise DataError("the last day is before the first", "days")
-        for other in await link_queries.links(connection, row.source, row.employee_key):
-            if _overlap(row, other):
-                raise DataError(
-                    f"{row.employee_key} is {other.employee}'s from {other.valid_from}",
-                    "overlap",
-                    {"employee": other.employee},
-                )
+        _refuse_overlaps(row, await link_queries.links(connection, row.source, row.employee_key))
         await link_queries.put_link(connection, row)
         changed = await _attribute(connection, row.source, row.employee_key, source.zone)
         detail = {"key": row.employee_key, "employee": row.employee, "from": row.valid_from.isoformat()}
@@ -73,6 +76,69 @@ async def unlink(db: Database, name: str, key: str, valid_from: dt.date, entry: 
         detail = {"key": key, "from": valid_from.isoformat()}
         await log_queries.append(connection, replace(entry, object=name, detail=detail))
     return changed
+
+
+async def end(db: Database, row: UnlinkRow, last: dt.date, entry: Entry) -> int:
+    """Say on which day a link was the last time; how many stored rows are nobody's by that.
+
+    NotFoundError: there is none; DataError ``days``: it begins later; ``overlap``: another one begins before.
+    """
+    async with db.writing() as connection:
+        _, source = await load_source(connection, row.source)
+        await source_queries.hold(connection, row.source)
+        there = await link_queries.links(connection, row.source, row.employee_key)
+        known = next((one for one in there if one.valid_from == row.valid_from), None)
+        if known is None:
+            raise NotFoundError(f"link of {row.employee_key} in {row.source} from {row.valid_from}")
+        if last < known.valid_from:
+            raise DataError("the last day is before the first", "days")
+        ended = replace(known, valid_to=last)
+        _refuse_overlaps(ended, [one for one in there if one is not known])
+        await link_queries.end_link(connection, known, last)
+        changed = await _attribute(connection, row.source, row.employee_key, source.zone)
+        detail = {"key": row.employee_key, "from": row.valid_from.isoformat(), "to": last.isoformat()}
+        await log_queries.append(connection, replace(entry, object=row.source, detail=detail))
+    return changed
+
+
+async def correct(db: Database, row: UnlinkRow, employee: str, entry: Entry) -> int:
+    """From this day on the id is somebody else's, for as long as the link of that day holds; how many rows follow.
+
+    The day before is the last of whose it was. NotFoundError: no such employee; DataError ``no_link``: it was nobody's.
+    """
+    day = row.valid_from
+    async with db.writing() as connection:
+        _, source = await load_source(connection, row.source)
+        await source_queries.hold(connection, row.source)
+        if not await link_queries.is_employee(connection, employee):
+            raise NotFoundError(f"employee {employee}")
+        there = await link_queries.links(connection, row.source, row.employee_key)
+        known = next((one for one in there if one.valid_from <= day and _lasts(one, day)), None)
+        if known is None:
+            raise DataError(f"{row.employee_key} is nobody's on {day}: link it", "no_link")
+        if known.valid_from == day:
+            await link_queries.drop_link(connection, row.source, row.employee_key, day)
+        else:
+            await link_queries.end_link(connection, known, day - dt.timedelta(days=1))
+        await link_queries.put_link(connection, replace(known, valid_from=day, employee=employee))
+        changed = await _attribute(connection, row.source, row.employee_key, source.zone)
+        detail = {"key": row.employee_key, "from": day.isoformat(), "was": known.employee, "employee": employee}
+        await log_queries.append(connection, replace(entry, object=row.source, detail=detail))
+    return changed
+
+
+def _lasts(one: LinkRow, day: dt.date) -> bool:
+    return one.valid_to is None or day <= one.valid_to
+
+
+def _refuse_overlaps(row: LinkRow, others: Sequence[LinkRow]) -> None:
+    for other in others:
+        if _overlap(row, other):
+            raise DataError(
+                f"{row.employee_key} is {other.employee}'s from {other.valid_from}",
+                "overlap",
+                {"employee": other.employee},
+            )
 
 
 def _overlap(one: LinkRow, other: LinkRow) -> bool:

@@ -67,6 +67,30 @@ async def links(connection: AsyncConnection, source: str, key: str) -> list[Link
     return [LinkRow(*row) for row in await connection.execute(which.order_by(_LINKS.c.valid_from))]
 
 
+async def link_rows(
+    connection: AsyncConnection, source: str | None, key: str | None, employee: str | None, *, limit: int, offset: int
+) -> tuple[int, list[LinkRow]]:
+    """How many links there are, and a page of them by source, id and first day; None for all."""
+    named = (("source", source), ("employee_key", key), ("employee", employee))
+    which = [_LINKS.c[name] == value for name, value in named if value is not None]
+    total = await connection.scalar(select(func.count()).select_from(_LINKS).where(*which))
+    page = select(*(_LINKS.c[name] for name in LinkRow.__slots__)).where(*which)
+    page = page.order_by(_LINKS.c.source, _LINKS.c.employee_key, _LINKS.c.valid_from).limit(limit).offset(offset)
+    return total or 0, [LinkRow(*row) for row in await connection.execute(page)]
+
+
+async def end_link(connection: AsyncConnection, row: LinkRow, last: dt.date | None) -> None:
+    """Change the last day of a link."""
+    which = (_LINKS.c.source == row.source, _LINKS.c.employee_key == row.employee_key)
+    await connection.execute(update(_LINKS).where(*which, _LINKS.c.valid_from == row.valid_from).values(valid_to=last))
+
+
+async def names_of(connection: AsyncConnection, numbers: Sequence[str]) -> dict[str, str]:
+    """Names of employees by number."""
+    which = select(employees.c.id, employees.c.name).where(employees.c.id.in_(list(numbers)))
+    return {row.id: row.name for row in await connection.execute(which)}
+
+
 async def put_link(connection: AsyncConnection, row: LinkRow) -> None:
     """Add a link."""
     await connection.execute(insert(_LINKS).values({name: getattr(row, name) for name in LinkRow.__slots__}))

@@ -6,9 +6,22 @@ from fastapi import APIRouter, Query
 
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import PeopleMapper, requires
-from server.api.views.identity_links import LinkBody, LinkedView, UnlinkBody, UnmatchedIdsView, UnmatchedIdView
+from server.api.paging import PageDep
+from server.api.views.identity_links import (
+    CorrectBody,
+    EndBody,
+    LinkBody,
+    LinkedView,
+    LinksView,
+    LinkView,
+    UnlinkBody,
+    UnmatchedIdsView,
+    UnmatchedIdView,
+)
 from server.services import fact_people
 from server.services.accounts import Caller
+from server.services.fact_people import UnlinkRow
+from server.store import link_queries
 from server.store.link_queries import LinkRow
 from server.store.log_queries import Entry
 
@@ -22,6 +35,7 @@ async def unmatched_ids(
     """Ids that rows name and that are nobody's."""
     async with context.db.reading() as connection:
         found = await fact_people.unmatched(connection, source, limit)
+        names = await link_queries.names_of(connection, sorted({who for one in found for who in one.suggested}))
     return UnmatchedIdsView(
         rows=[
             UnmatchedIdView(
@@ -32,6 +46,7 @@ async def unmatched_ids(
                 first_ms=one.id.first_ms,
                 last_ms=one.id.last_ms,
                 suggested=list(one.suggested),
+                names=[names[who] for who in one.suggested],
             )
             for one in found
         ]
@@ -51,6 +66,52 @@ async def unlink_id(viewer: PeopleMapper, context: ContextDep, caller: CallerDep
     entry = _entry(viewer.login, "people.unlink", caller)
     rows = await fact_people.unlink(context.db, body.source, body.employee_key, body.valid_from, entry)
     return LinkedView(rows=rows)
+
+
+@router.get("/links", dependencies=[requires("people.map")])
+async def identity_links(
+    context: ContextDep,
+    page: PageDep,
+    source: str | None = None,
+    employee_key: str | None = None,
+    employee: str | None = None,
+) -> LinksView:
+    """Whose ids are, from and to which day."""
+    async with context.db.reading() as connection:
+        total, rows = await link_queries.link_rows(
+            connection, source, employee_key, employee, limit=page.limit, offset=page.offset
+        )
+        names = await link_queries.names_of(connection, sorted({row.employee for row in rows}))
+    return LinksView(
+        total=total,
+        rows=[
+            LinkView(
+                source=row.source,
+                employee_key=row.employee_key,
+                employee=row.employee,
+                name=names[row.employee],
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+            )
+            for row in rows
+        ],
+    )
+
+
+@router.post("/end")
+async def end_link(viewer: PeopleMapper, context: ContextDep, caller: CallerDep, body: EndBody) -> LinkedView:
+    """Say on which day a link was the last time."""
+    row = UnlinkRow(body.source, body.employee_key, body.valid_from)
+    entry = _entry(viewer.login, "people.end_link", caller)
+    return LinkedView(rows=await fact_people.end(context.db, row, body.valid_to, entry))
+
+
+@router.post("/correct")
+async def correct_link(viewer: PeopleMapper, context: ContextDep, caller: CallerDep, body: CorrectBody) -> LinkedView:
+    """Say that an id is somebody else's from a day on."""
+    row = UnlinkRow(body.source, body.employee_key, body.valid_from)
+    entry = _entry(viewer.login, "people.correct_link", caller)
+    return LinkedView(rows=await fact_people.correct(context.db, row, body.employee, entry))
 
 
 def _entry(actor: str, action: str, caller: Caller) -> Entry:

@@ -18,6 +18,8 @@ class UnmatchedIdView(View):
     last_ms: int | None
     suggested: list[str]
     """Employees whose number or name is exactly the id."""
+    names: list[str]
+    """Theirs, in the same order."""
 
 
 class UnmatchedIdsView(View):
@@ -49,3 +51,39 @@ class LinkedView(View):
 
     rows: int = Field(ge=0)
     """Rows that are somebody else's by that."""
+
+
+class LinkView(View):
+    """Whose an id is, on which days; both inclusive, without a last one open."""
+
+    source: str
+    employee_key: str
+    employee: str
+    name: str
+    valid_from: dt.date
+    valid_to: dt.date | None
+
+
+class LinksView(View):
+    """A page of links, by source, id and first day."""
+
+    total: int
+    rows: list[LinkView]
+
+
+class EndBody(View):
+    """A link by its id and first day, and its last day."""
+
+    source: Id
+    employee_key: Id
+    valid_from: dt.date
+    valid_to: dt.date
+
+
+class CorrectBody(View):
+    """Whose an id is from a day on, instead of whose it was."""
+
+    source: Id
+    employee_key: Id
+    valid_from: dt.date
+    employee: Id

@@ -135,6 +135,47 @@ async def test_an_id_is_one_persons_on_each_day(desk: World) -> None:
     await link(desk, "a", "e2", "2026-04-01")
 
 
+async def people(world: World) -> dict[str, str | None]:
+    return {key: employee for key, (employee, _) in (await whose(world.db)).items()}
+
+
+async def days(world: World) -> list[tuple[str, str, str, str | None]]:
+    rows = (await world.get("hr", "/api/identity-links/links?source=desk")).json()["rows"]
+    return [(row["employee_key"], row["employee"], row["valid_from"], row["valid_to"]) for row in rows]
+
+
+async def test_a_link_is_ended_and_rows_after_it_are_nobodys(desk: World) -> None:
+    await link(desk, "a", "e1", "2026-01-01")
+    asked = {"source": "desk", "employee_key": "a", "valid_from": "2026-01-01", "valid_to": "2026-02-28"}
+    assert (await desk.post("hr", "/api/identity-links/end", asked)).json() == {"rows": 2}
+    assert await days(desk) == [("a", "e1", "2026-01-01", "2026-02-28")]
+    assert {key: who for key, (who, _) in (await whose(desk.db)).items()} == {
+        "1": "e1",
+        "2": None,
+        "3": None,
+        "4": None,
+    }
+    for wrong, status in (({"valid_to": "2025-12-31"}, 422), ({"valid_from": "2026-01-02"}, 404)):
+        assert (await desk.post("hr", "/api/identity-links/end", {**asked, **wrong})).status_code == status
+
+
+async def test_a_link_is_corrected_from_a_day_on(desk: World) -> None:
+    await link(desk, "a", "e1", "2026-01-01", "2026-12-31")
+    asked = {"source": "desk", "employee_key": "a", "valid_from": "2026-03-01", "employee": "e2"}
+    assert (await desk.post("hr", "/api/identity-links/correct", asked)).json() == {"rows": 2}
+    assert await days(desk) == [("a", "e1", "2026-01-01", "2026-02-28"), ("a", "e2", "2026-03-01", "2026-12-31")]
+    assert {key: who for key, (who, _) in (await whose(desk.db)).items()} == {
+        "1": "e1",
+        "2": "e2",
+        "3": None,
+        "4": "e2",
+    }
+    await desk.post("hr", "/api/identity-links/correct", {**asked, "employee": "e3"})
+    assert await days(desk) == [("a", "e1", "2026-01-01", "2026-02-28"), ("a", "e3", "2026-03-01", "2026-12-31")]
+    answer = await desk.post("hr", "/api/identity-links/correct", {**asked, "valid_from": "2027-01-01"})
+    assert answer.json()["code"] == "no_link"
+
+
 async def test_who_may_not_map_people_sees_no_ids(desk: World) -> None:
     for role in ("manager", "employee", "it"):
         assert (await desk.get(role, "/api/identity-links")).status_code == 403

@@ -152,3 +152,35 @@ def test_a_run_that_is_killed_goes_on_and_loses_or_doubles_nothing(config: Path,
 @pytest.mark.long
 def test_twenty_kills_lose_and_double_nothing(config: Path, tmp_path: Path) -> None:
     kill_and_compare(config, tmp_path, 20, Random(8))
+
+
+def test_rows_that_wait_are_listed_tried_fixed_refused_and_exported(config: Path, tmp_path: Path) -> None:
+    def told(call: Call) -> Reply:
+        if call.path == "/customers":
+            return Reply([{"name": "=x"}, {"name": "y"}])
+        return Reply([{"id": f"d{n}", "stage": "won"} for n in range(20)] + [{"id": "bad", "stage": "maybe"}])
+
+    file = tmp_path / "shop.yaml"
+    with peer(told) as system:
+        file.write_text(FILE.format(url=system.url))
+        muster("add", file, "-c", config)
+        muster("run", "shop", "-c", config)
+    rows = json.loads(muster("quarantine", "list", "-c", config, "--json"))
+    assert {(row["key"], row["codes"]) for row in rows} == {
+        (None, "missing_key, missing_field"),
+        ("bad", "unknown_value"),
+    }
+    [deal] = [row["id"] for row in rows if row["key"] == "bad"]
+    first, second = (row["id"] for row in rows if row["key"] is None)
+    tried = json.loads(muster("quarantine", "show", deal, "--set", "stage=lost", "-c", config))
+    assert (tried["raw"]["stage"], tried["mapped"]["stage"]) == ("maybe", "lost")
+    assert "only future_date and out_of_range" in muster(
+        "quarantine", "accept", first, "--note", "x", "-c", config, code=2
+    )
+    muster("quarantine", "export", tmp_path / "rows.csv", "--language", "en", "-c", config)
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
+    assert "1 added" in muster("quarantine", "fix", deal, "--set", "stage=lost", "-c", config)
+    assert "2 rows decided" in muster("quarantine", "reject", first, second, "--note", "no customers", "-c", config)
+    assert json.loads(muster("quarantine", "list", "-c", config, "--json")) == []
+    assert json.loads(muster("people", "-c", config, "--json")) == []
+    assert "--link ID=EMPLOYEE" in muster("people", "--link", "a", "-c", config, code=2)

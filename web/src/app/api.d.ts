@@ -3126,6 +3126,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/identity-links/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Identity Links
+         * @description Whose ids are, from and to which day.
+         */
+        get: operations["identity_links"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity-links/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Link
+         * @description Say on which day a link was the last time.
+         */
+        post: operations["end_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity-links/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Correct Link
+         * @description Say that an id is somebody else's from a day on.
+         */
+        post: operations["correct_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sources": {
         parameters: {
             query?: never;
@@ -4736,6 +4796,23 @@ export interface components {
             over: boolean;
         };
         /**
+         * CorrectBody
+         * @description Whose an id is from a day on, instead of whose it was.
+         */
+        CorrectBody: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /** Employee */
+            employee: string;
+        };
+        /**
          * CorrectionBody
          * @description A punch that is missing (补卡).
          */
@@ -5310,6 +5387,26 @@ export interface components {
             departments: components["schemas"]["NameView"][];
             /** Sites */
             sites: components["schemas"]["NameView"][];
+        };
+        /**
+         * EndBody
+         * @description A link by its id and first day, and its last day.
+         */
+        EndBody: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /**
+             * Valid To
+             * Format: date
+             */
+            valid_to: string;
         };
         /**
          * ErrorView
@@ -6620,6 +6717,27 @@ export interface components {
             valid_to?: string | null;
         };
         /**
+         * LinkView
+         * @description Whose an id is, on which days; both inclusive, without a last one open.
+         */
+        LinkView: {
+            /** Source */
+            source: string;
+            /** Employee Key */
+            employee_key: string;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /**
          * LinkedView
          * @description What became of stored rows.
          */
@@ -6629,6 +6747,16 @@ export interface components {
              * @description Rows that are somebody else's by that.
              */
             rows: number;
+        };
+        /**
+         * LinksView
+         * @description A page of links, by source, id and first day.
+         */
+        LinksView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["LinkView"][];
         };
         /**
          * LoginBody
@@ -9874,6 +10002,11 @@ export interface components {
              * @description Employees whose number or name is exactly the id.
              */
             suggested: string[];
+            /**
+             * Names
+             * @description Theirs, in the same order.
+             */
+            names: string[];
         };
         /**
          * UnmatchedIdsView
@@ -16159,6 +16292,107 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["UnlinkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    identity_links: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                source?: string | null;
+                employee_key?: string | null;
+                employee?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinksView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    end_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    correct_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectBody"];
             };
         };
         responses: {
