@@ -59,21 +59,21 @@ class Reading:
 
 def is_empty(value: Any) -> bool:
     """Whether a source said nothing; ``false`` is an answer, though some send it for nothing (they say ``empty``)."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
 
 
 def convert(value: Any, kind: As, reading: Reading) -> Any:
     """The value as that kind; DataError with the reason code."""
-    return _CONVERTERS[kind](_single(value), reading)
+    return _CONVERTERS[kind](single(value), reading)
 
 
 def converter(kind: As) -> Callable[[Any, Reading], Any]:
     """``convert`` for one kind."""
     to_kind = _CONVERTERS[kind]
-    return lambda value, reading: to_kind(_single(value), reading)
+    return lambda value, reading: to_kind(single(value), reading)
 
 
-def _single(value: Any) -> Any:
+def single(value: Any) -> Any:
     """A value that can be read at all, text without blanks around."""
     if isinstance(value, str):
         if len(value) > LONGEST:

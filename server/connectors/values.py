@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from server.connectors.convert import Reading, converter, is_empty
+from server.connectors.convert import Reading, converter, is_empty, single
 from server.connectors.paths import OUTER, Path, look
 from server.connectors.source_file import Among, Pick, Value
 from server.facts.codes import Code
@@ -38,7 +38,7 @@ class BadValueError(DataError):
 
 
 def reader(spec: Value, empty: Sequence[Any]) -> Read:
-    """A field of a map; ``empty`` are values by which the source says nothing."""
+    """A field of a map, for rows that are objects; ``empty`` are values by which the source says nothing."""
     if spec.const is not None and spec.values is None and spec.as_ is None and spec.when is None:
         const = None if _is_nothing(spec.const, empty) else spec.const
         return lambda _row, _reading: const
@@ -48,7 +48,7 @@ def reader(spec: Value, empty: Sequence[Any]) -> Read:
         raw: Any = None
         try:
             raw = origin(row, reading)
-            if _is_nothing(raw, empty) and _text(raw) not in values:
+            if (is_empty(raw) or (empty and _is_nothing(raw, empty))) and _text(raw) not in values:
                 return None
             return meaning(raw, reading)
         except BadValueError:
@@ -69,7 +69,7 @@ def place(path: Path) -> Place:
         return lambda row: look(row.outer, inner)
     if len(path) != 1 or not isinstance(path[0], str):
         return lambda row: look(row.value, path)
-    name = path[0]  # nearly always
+    name = path[0]
 
     def named(row: Row) -> Any:
         return row.value.get(name) if type(row.value) is dict else look(row.value, path)
@@ -98,6 +98,9 @@ def shown(value: Any) -> str:
 def _origin(spec: Value, empty: Sequence[Any]) -> Read:
     """What is there, before it means anything."""
     if spec.path is not None:
+        if len(spec.path) == 1 and isinstance(spec.path[0], str) and spec.path[0] != OUTER:
+            name = spec.path[0]  # nearly always
+            return lambda row, _reading: row.value.get(name)
         at = place(spec.path)
         return lambda row, _reading: at(row)
     if spec.first_of is not None:
@@ -177,7 +180,9 @@ _as_text = converter("text")
 
 def _plain(raw: Any, reading: Reading) -> Any:
     """Without ``as``: text and booleans as they are, numbers as text where the fact wants text."""
-    if isinstance(raw, str | int | float) and not isinstance(raw, bool):
+    if isinstance(raw, str):
+        return single(raw)
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
         return _as_text(raw, reading)
     if isinstance(raw, dict | list):
         raise DataError("a single value expected", "schema_changed")

@@ -35,7 +35,7 @@ from server.store.fact_rows import as_values, layout, payload_hash, sealed_value
 from server.store.fact_tables import FACT_TABLES
 from server.store.fact_writes import put_rows
 from server.store.waiting_queries import WaitingRow
-from shared.clock import WallMs, to_ms
+from shared.clock import WallMs
 from shared.errors import ConfigError, DataError
 
 MOST_GONE = 0.2
@@ -173,18 +173,21 @@ async def _store(
         connection, table, arrival.source, sorted({one.row.source_key for one in rows})
     )
     people = await _people(connection, arrival, rows)
+    known = layout(arrival.fact)
+    updated = known.columns.index("source_updated_at_ms")
+    sealed = has_pay(arrival.fact)
     wanted: dict[str, list[Any]] = {}
     replaced: set[str] = set()
     conflicts: list[Rejected] = []
     for one in rows:
-        key = one.row.source_key
+        key, updated_ms = one.row.source_key, one.values[updated]
         before = stored.get(key)
         gone = before is not None and before.deleted
         back = gone and arrival.revives
-        if before is not None and (_older(one, before) or (one.digest == before.payload_hash and not back)):
+        if before is not None and (_older(updated_ms, before) or (one.digest == before.payload_hash and not back)):
             counts.unchanged += 1
             continue
-        if before is not None and not arrival.replaces:
+        if before is not None and not gone and not arrival.replaces:
             fault = Fault("source_key", "conflict", key)
             told = (one.row.employee_key, one.row.org_key, one.row.occurred_at)
             conflicts.append(Rejected(one.number, one.raw, (fault,), key, *told))
@@ -194,18 +197,18 @@ async def _store(
         else:
             counts.changed += key not in wanted
             replaced.add(key)
-        updated_ms = None if one.row.source_updated_at is None else to_ms(one.row.source_updated_at)
         stored[key] = StoredRow(one.digest, updated_ms, gone and not back)
         wanted[key] = _values(arrival, one, people, deleted=gone and not back)
-        if has_pay(arrival.fact):
+        if sealed:
             wanted[key].append(_sealed(arrival, one, sealer))
-    columns = (*layout(arrival.fact).columns, *_OURS)
-    if has_pay(arrival.fact):
+    columns = (*known.columns, *_OURS)
+    if sealed:
         columns = (*columns, "sealed")
     as_they_were = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, sorted(replaced))
     await put_rows(connection, table, columns, list(wanted.values()))
-    known = [(name, columns.index(name)) for name in key_columns(arrival.fact) if name in columns]
-    as_they_are = [{name: values[place] for name, place in known} for values in wanted.values()]
+    asked = [name for name in key_columns(arrival.fact) if name in columns]
+    places = [columns.index(name) for name in asked]
+    as_they_are = [dict(zip(asked, map(values.__getitem__, places), strict=True)) for values in wanted.values()]
     await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
     if wanted:
         await fact_marks.move(connection, [arrival.fact])
@@ -218,10 +221,10 @@ def _sealed(arrival: Arrival, one: _New, sealer: Sealer | None) -> bytes | None:
     return sealer.seal(one.secret, fact_place(arrival.fact, arrival.source, one.row.source_key))
 
 
-def _older(one: _New, before: StoredRow) -> bool:
+def _older(updated_ms: WallMs | None, before: StoredRow) -> bool:
     """Whether the stored row is a newer one."""
-    updated, stored_ms = one.row.source_updated_at, before.source_updated_at_ms
-    return updated is not None and stored_ms is not None and to_ms(updated) < stored_ms
+    stored_ms = before.source_updated_at_ms
+    return updated_ms is not None and stored_ms is not None and updated_ms < stored_ms
 
 
 _OURS = ("source", "employee", "payload_hash", "first_seen_ms", "changed_ms", "run", "deleted")

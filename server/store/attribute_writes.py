@@ -125,19 +125,20 @@ async def _rows(
 ) -> AsyncIterator[Row]:
     """Rows of these keys; one that has an empty part is none's."""
     *first, last = (table.c[name] for name in key)
+    names = tuple(columns)
     by_first: dict[Key, list[Any]] = defaultdict(list)
     for value in sorted(value for value in wanted if None not in value):
         by_first[value[:-1]].append(value[-1])
     for firsts, lasts in by_first.items():
         same = [column == value for column, value in zip(first, firsts, strict=True)]
         for start in range(0, len(lasts), _VALUES):
-            query = select(*(table.c[name] for name in columns)).where(
+            query = select(*(table.c[name] for name in names)).where(
                 *same, last.in_(lasts[start : start + _VALUES]), *which
             )
             for row in await connection.execute(query):
-                yield row._asdict()
+                yield dict(zip(names, row, strict=True))
 
 
 def _key(row: Row, columns: Iterable[str]) -> Key:
     """A row on its way has no attributes yet."""
-    return tuple(row.get(name) for name in columns)
+    return tuple(map(row.get, columns))

@@ -89,6 +89,9 @@ def test_serial_dates_of_workbooks_count_from_1899() -> None:
         ("2024-02-30", "date", "bad_date"),
         ("soon", "date", "bad_date"),
         ("2024-03-01 25:00", "datetime", "bad_time"),
+        ("2024-03-01T083000.1", "datetime", "bad_time"),  # ISO 8601 of a form that is not read
+        ("2024-03-01T24:00:00", "datetime", "bad_time"),
+        ("2024-W09-5", "date", "bad_date"),
         ("twelve", "int", "bad_number"),
         ("1.5", "int", "bad_number"),
         (True, "money_minor", "bad_number"),
