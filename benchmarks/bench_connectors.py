@@ -4,9 +4,7 @@ Beside them what any way has to pay: the same rows copied from one SQLite file t
 the same file read by ``csv``; and dlt on the same rows, which neither checks them nor keeps a cursor for each page.
 """
 
-import asyncio
 import multiprocessing
-import resource
 import sqlite3
 import tempfile
 import time
@@ -15,9 +13,8 @@ from pathlib import Path
 from benchmarks import cleaned_file, dlt_peer, pages_beside_pull
 from benchmarks.bench_attendance import postgres_url
 from benchmarks.figure import Figure, figure
-from benchmarks.orders_source import COLUMNS, PAGE, ROWS, fill, pull
+from benchmarks.orders_source import COLUMNS, PAGE, ROWS, fill, measured
 from server.store import migrate
-from server.store.database import Database
 
 NAME = "connectors"
 MOST_S, MOST_MIB = 60.0, 200.0
@@ -46,7 +43,7 @@ def run() -> list[Figure]:
 def _figures(label: str, path: Path, url: str, copied_s: float) -> list[Figure]:
     migrate.upgrade(url)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        seconds, mib = pool.apply(_pull, (path, url))
+        seconds, mib = pool.apply(measured, (path, url))
     name = f"{ROWS:,} rows SQL to facts, {label}"
     return [
         figure(name, seconds, "s", better="lower", target=MOST_S, limit_name="rows copied as they are", limit=copied_s),
@@ -63,22 +60,10 @@ def _beside_dlt(folder: Path) -> list[Figure]:
     fill(path, BESIDE_DLT)
     migrate.upgrade(url)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        seconds, _ = pool.apply(_pull, (path, url, BESIDE_DLT))
+        seconds, _ = pool.apply(measured, (path, url, BESIDE_DLT))
     dlt_s = dlt_peer.seconds(python, path, folder / "dlt", BESIDE_DLT)
     name = f"{BESIDE_DLT:,} rows SQL to facts, SQLite"
     return [figure(name, seconds, "s", better="lower", limit_name="dlt", limit=dlt_s)]
-
-
-def _pull(path: Path, url: str, rows: int = ROWS) -> tuple[float, float]:
-    start = time.perf_counter()
-    asyncio.run(_run(path, url, rows))
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-async def _run(path: Path, url: str, rows: int) -> None:
-    db = Database(url)
-    await pull(db, path, rows)
-    await db.close()
 
 
 def _copied_s(path: Path, copy: Path) -> float:
