@@ -13,22 +13,22 @@ from server.api.routes.reports import sent
 from server.api.views.base import Id
 from server.api.views.fact_review import (
     AlikeView,
-    AssignBody,
-    DecideBody,
-    DecidedView,
+    DeclineProposalBody,
     FixBody,
     OverviewView,
     PatchBody,
     ProposalsView,
     ProposalView,
-    ReasonBody,
-    ReasonView,
-    ReasonWordsView,
+    ReviewDoneView,
     ReviewedView,
     ReviewerView,
+    WaitingAssignBody,
+    WaitingDecideBody,
     WaitingFactsView,
     WaitingFactView,
     WaitingFaultView,
+    WaitingReasonView,
+    WaitingReasonWordsView,
 )
 from server.facts.codes import SOFT, WORDS, Code
 from server.services import accounts, fact_decisions, fact_review, fact_review_file
@@ -91,9 +91,10 @@ async def waiting_facts_overview(
         found = await review_queries.reasons(connection, viewer.scope, asked.wanted())
         people = await accounts.holders(connection, "facts.review")
     return OverviewView(
-        reasons=[ReasonView.model_validate(one) for one in found],
+        reasons=[WaitingReasonView.model_validate(one) for one in found],
         words=[
-            ReasonWordsView(code=code, name_zh=zh, name_en=en, soft=code in SOFT) for code, (zh, en) in WORDS.items()
+            WaitingReasonWordsView(code=code, name_zh=zh, name_en=en, soft=code in SOFT)
+            for code, (zh, en) in WORDS.items()
         ],
         reviewers=[ReviewerView(login=one.login, name=one.name) for one in people],
         alone=ALONE,
@@ -144,29 +145,33 @@ async def alike_waiting_facts(
 
 
 @router.post("/fix")
-async def fix_waiting_facts(viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: FixBody) -> DecidedView:
+async def fix_waiting_facts(
+    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: FixBody
+) -> ReviewDoneView:
     """Send rows through the pipeline again with these values; nothing is changed when one still does not fit."""
     return await _decided(context, Act(viewer, caller), body.rows, Decision("fix", body.note, body.patch))
 
 
 @router.post("/accept")
 async def accept_waiting_facts(
-    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: DecideBody
-) -> DecidedView:
+    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: WaitingDecideBody
+) -> ReviewDoneView:
     """Take rows as they are, though a number is out of range or a time lies ahead; for nothing else."""
     return await _decided(context, Act(viewer, caller), body.rows, Decision("accept", body.note))
 
 
 @router.post("/refuse")
 async def refuse_waiting_facts(
-    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: DecideBody
-) -> DecidedView:
+    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: WaitingDecideBody
+) -> ReviewDoneView:
     """These rows are none: they are kept, and wait no longer."""
     return await _decided(context, Act(viewer, caller), body.rows, Decision("refuse", body.note))
 
 
 @router.post("/assign", status_code=204)
-async def assign_waiting_facts(viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: AssignBody) -> None:
+async def assign_waiting_facts(
+    viewer: FactReviewer, context: ContextDep, caller: CallerDep, body: WaitingAssignBody
+) -> None:
     """Make rows somebody's task, or nobody's."""
     entry = _entry(viewer.login, "facts.assign", caller)
     await fact_review.assign(context.db, viewer.scope, body.rows, body.login, entry)
@@ -197,7 +202,7 @@ async def waiting_proposals(viewer: FactReviewer, context: ContextDep) -> Propos
 
 
 @router.post("/proposals/{number}/confirm")
-async def confirm_proposal(viewer: FactReviewer, context: ContextDep, caller: CallerDep, number: int) -> DecidedView:
+async def confirm_proposal(viewer: FactReviewer, context: ContextDep, caller: CallerDep, number: int) -> ReviewDoneView:
     """Carry out what another person proposed."""
     entry = _entry(viewer.login, "facts.confirm", caller)
     counts = await fact_decisions.confirm(context.db, viewer.scope, number, entry)
@@ -206,21 +211,23 @@ async def confirm_proposal(viewer: FactReviewer, context: ContextDep, caller: Ca
 
 @router.post("/proposals/{number}/decline", status_code=204)
 async def decline_proposal(
-    viewer: FactReviewer, context: ContextDep, caller: CallerDep, number: int, body: ReasonBody
+    viewer: FactReviewer, context: ContextDep, caller: CallerDep, number: int, body: DeclineProposalBody
 ) -> None:
     """Refuse what another person proposed; its rows wait on."""
     entry = _entry(viewer.login, "facts.decline", caller)
     await fact_decisions.decline(context.db, viewer.scope, number, body.note, entry)
 
 
-async def _decided(context: Context, act: Act, rows: list[int], decision: Decision) -> DecidedView:
+async def _decided(context: Context, act: Act, rows: list[int], decision: Decision) -> ReviewDoneView:
     entry = _entry(act.login, f"facts.{decision.kind}", act.caller)
     return _view(await fact_decisions.decide(context.db, act.scope, rows, decision, entry))
 
 
-def _view(done: Decided) -> DecidedView:
+def _view(done: Decided) -> ReviewDoneView:
     counts = done.counts
-    return DecidedView(added=counts.added, changed=counts.changed, unchanged=counts.unchanged, proposal=done.proposal)
+    return ReviewDoneView(
+        added=counts.added, changed=counts.changed, unchanged=counts.unchanged, proposal=done.proposal
+    )
 
 
 def _entry(actor: str, action: str, caller: Caller) -> Entry:

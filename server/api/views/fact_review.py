@@ -74,7 +74,7 @@ class PatchBody(View):
     patch: dict[str, Any] = Field({}, max_length=60)
 
 
-class ReasonView(View):
+class WaitingReasonView(View):
     """How many rows wait for that reason; a row may have several."""
 
     source: str
@@ -83,7 +83,7 @@ class ReasonView(View):
     rows: int
 
 
-class ReasonWordsView(View):
+class WaitingReasonWordsView(View):
     """A reason in words, and whether a person may accept a row in spite of it."""
 
     code: str
@@ -102,8 +102,8 @@ class ReviewerView(View):
 class OverviewView(View):
     """What there is to do: rows by reason, most first, the words for reasons, and whose task they can be."""
 
-    reasons: list[ReasonView]
-    words: list[ReasonWordsView]
+    reasons: list[WaitingReasonView]
+    words: list[WaitingReasonWordsView]
     reviewers: list[ReviewerView]
     alone: int
     """More rows at once take two people."""
@@ -117,27 +117,27 @@ class FixBody(View):
     note: str = Field("", max_length=1_000)
 
 
-class DecideBody(View):
+class WaitingDecideBody(View):
     """Rows to be accepted as they are, or refused, and why."""
 
     rows: list[int] = Field(min_length=1, max_length=20_000)
     note: str = Field(min_length=1, max_length=1_000)
 
 
-class AssignBody(View):
+class WaitingAssignBody(View):
     """Rows to be somebody's task; null: nobody's."""
 
     rows: list[int] = Field(min_length=1, max_length=20_000)
     login: str | None = Field(max_length=200)
 
 
-class ReasonBody(View):
+class DeclineProposalBody(View):
     """Why a proposal is declined."""
 
     note: str = Field(min_length=1, max_length=1_000)
 
 
-class DecidedView(View):
+class ReviewDoneView(View):
     """What became of rows, or what waits for a second person."""
 
     added: int

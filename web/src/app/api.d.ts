@@ -3627,7 +3627,19 @@ export interface components {
          */
         AssignAllBody: {
             /** Rows */
-            rows: components["schemas"]["server__api__views__people__AssignBody"][];
+            rows: components["schemas"]["AssignBody"][];
+        };
+        /**
+         * AssignBody
+         * @description Map a terminal user to an employee; past punches follow.
+         */
+        AssignBody: {
+            /** User Group */
+            user_group: string;
+            /** User Code */
+            user_code: string;
+            /** Employee */
+            employee: string;
         };
         /**
          * AssignedView
@@ -5099,6 +5111,24 @@ export interface components {
             replaced_ms: number;
         };
         /**
+         * DecideBody
+         * @description A decision about the step that the viewer saw.
+         */
+        DecideBody: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "refused" | "escalated";
+            /** Step */
+            step?: number | null;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
+        /**
          * DecideManyBody
          * @description One decision about many requests, each on its own.
          */
@@ -5122,7 +5152,23 @@ export interface components {
          */
         DecidedManyView: {
             /** Results */
-            results: components["schemas"]["server__api__views__approvals__DecidedView"][];
+            results: components["schemas"]["DecidedView"][];
+        };
+        /**
+         * DecidedView
+         * @description What became of a request; with ``code`` it was not decided.
+         */
+        DecidedView: {
+            /** Id */
+            id: number;
+            /** State */
+            state: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled") | null;
+            /** Code */
+            code: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: string;
+            } | null;
         };
         /**
          * DecisionView
@@ -5149,6 +5195,14 @@ export interface components {
              * @description Whether the record is still the one that was decided upon.
              */
             stands: boolean;
+        };
+        /**
+         * DeclineProposalBody
+         * @description Why a proposal is declined.
+         */
+        DeclineProposalBody: {
+            /** Note */
+            note: string;
         };
         /**
          * DefaultBody
@@ -5330,7 +5384,7 @@ export interface components {
             /** Waiting */
             waiting: number;
             /** Reasons */
-            reasons: components["schemas"]["server__api__views__file_imports__ReasonView"][];
+            reasons: components["schemas"]["ReasonView"][];
             /** Changes */
             changes: components["schemas"]["ReadAsView"][];
             /** Months */
@@ -7337,9 +7391,9 @@ export interface components {
          */
         OverviewView: {
             /** Reasons */
-            reasons: components["schemas"]["server__api__views__fact_review__ReasonView"][];
+            reasons: components["schemas"]["WaitingReasonView"][];
             /** Words */
-            words: components["schemas"]["ReasonWordsView"][];
+            words: components["schemas"]["WaitingReasonWordsView"][];
             /** Reviewers */
             reviewers: components["schemas"]["ReviewerView"][];
             /**
@@ -8202,18 +8256,28 @@ export interface components {
             became: string;
         };
         /**
-         * ReasonWordsView
-         * @description A reason in words, and whether a person may accept a row in spite of it.
+         * ReasonBody
+         * @description Why a closed month should be opened again.
          */
-        ReasonWordsView: {
+        ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ReasonView
+         * @description Rows that would wait, and why.
+         */
+        ReasonView: {
             /** Code */
             code: string;
-            /** Name Zh */
-            name_zh: string;
-            /** Name En */
-            name_en: string;
-            /** Soft */
-            soft: boolean;
+            /** Field */
+            field: string;
+            /** Rows */
+            rows: number;
+            /** Line */
+            line: number;
+            /** Value */
+            value: string;
         };
         /**
          * RecomputeAskedView
@@ -8517,6 +8581,23 @@ export interface components {
         RetireBody: {
             /** Retired */
             retired: boolean;
+        };
+        /**
+         * ReviewDoneView
+         * @description What became of rows, or what waits for a second person.
+         */
+        ReviewDoneView: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Unchanged */
+            unchanged: number;
+            /**
+             * Proposal
+             * @description Nothing is done yet: another person has to confirm it.
+             */
+            proposal: number | null;
         };
         /**
          * ReviewedView
@@ -10046,6 +10127,26 @@ export interface components {
             suggestion: components["schemas"]["server__api__views__people__SuggestionView"] | null;
         };
         /**
+         * WaitingAssignBody
+         * @description Rows to be somebody's task; null: nobody's.
+         */
+        WaitingAssignBody: {
+            /** Rows */
+            rows: number[];
+            /** Login */
+            login: string | null;
+        };
+        /**
+         * WaitingDecideBody
+         * @description Rows to be accepted as they are, or refused, and why.
+         */
+        WaitingDecideBody: {
+            /** Rows */
+            rows: number[];
+            /** Note */
+            note: string;
+        };
+        /**
          * WaitingFactView
          * @description A row that waits or waited.
          */
@@ -10116,6 +10217,34 @@ export interface components {
             code: string;
             /** Value */
             value: string;
+        };
+        /**
+         * WaitingReasonView
+         * @description How many rows wait for that reason; a row may have several.
+         */
+        WaitingReasonView: {
+            /** Source */
+            source: string;
+            /** Fact */
+            fact: string;
+            /** Code */
+            code: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
+         * WaitingReasonWordsView
+         * @description A reason in words, and whether a person may accept a row in spite of it.
+         */
+        WaitingReasonWordsView: {
+            /** Code */
+            code: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Soft */
+            soft: boolean;
         };
         /**
          * WaitingView
@@ -10236,48 +10365,6 @@ export interface components {
             moved_rest: number;
         };
         /**
-         * DecideBody
-         * @description A decision about the step that the viewer saw.
-         */
-        server__api__views__approvals__DecideBody: {
-            /**
-             * Decision
-             * @enum {string}
-             */
-            decision: "approved" | "refused" | "escalated";
-            /** Step */
-            step?: number | null;
-            /**
-             * Comment
-             * @default
-             */
-            comment: string;
-        };
-        /**
-         * DecidedView
-         * @description What became of a request; with ``code`` it was not decided.
-         */
-        server__api__views__approvals__DecidedView: {
-            /** Id */
-            id: number;
-            /** State */
-            state: ("pending" | "approved" | "refused" | "withdrawn" | "cancelled") | null;
-            /** Code */
-            code: string | null;
-            /** Parameters */
-            parameters: {
-                [key: string]: string;
-            } | null;
-        };
-        /**
-         * ReasonBody
-         * @description Why a closed month should be opened again.
-         */
-        server__api__views__closing__ReasonBody: {
-            /** Reason */
-            reason: string;
-        };
-        /**
          * ContractBody
          * @description A contract entered by hand; one of that person and first day is replaced.
          */
@@ -10339,65 +10426,6 @@ export interface components {
             asked_ms: number;
         };
         /**
-         * AssignBody
-         * @description Rows to be somebody's task; null: nobody's.
-         */
-        server__api__views__fact_review__AssignBody: {
-            /** Rows */
-            rows: number[];
-            /** Login */
-            login: string | null;
-        };
-        /**
-         * DecideBody
-         * @description Rows to be accepted as they are, or refused, and why.
-         */
-        server__api__views__fact_review__DecideBody: {
-            /** Rows */
-            rows: number[];
-            /** Note */
-            note: string;
-        };
-        /**
-         * DecidedView
-         * @description What became of rows, or what waits for a second person.
-         */
-        server__api__views__fact_review__DecidedView: {
-            /** Added */
-            added: number;
-            /** Changed */
-            changed: number;
-            /** Unchanged */
-            unchanged: number;
-            /**
-             * Proposal
-             * @description Nothing is done yet: another person has to confirm it.
-             */
-            proposal: number | null;
-        };
-        /**
-         * ReasonBody
-         * @description Why a proposal is declined.
-         */
-        server__api__views__fact_review__ReasonBody: {
-            /** Note */
-            note: string;
-        };
-        /**
-         * ReasonView
-         * @description How many rows wait for that reason; a row may have several.
-         */
-        server__api__views__fact_review__ReasonView: {
-            /** Source */
-            source: string;
-            /** Fact */
-            fact: string;
-            /** Code */
-            code: string;
-            /** Rows */
-            rows: number;
-        };
-        /**
          * ColumnView
          * @description A column of a file.
          */
@@ -10446,34 +10474,6 @@ export interface components {
                     number
                 ];
             };
-        };
-        /**
-         * ReasonView
-         * @description Rows that would wait, and why.
-         */
-        server__api__views__file_imports__ReasonView: {
-            /** Code */
-            code: string;
-            /** Field */
-            field: string;
-            /** Rows */
-            rows: number;
-            /** Line */
-            line: number;
-            /** Value */
-            value: string;
-        };
-        /**
-         * AssignBody
-         * @description Map a terminal user to an employee; past punches follow.
-         */
-        server__api__views__people__AssignBody: {
-            /** User Group */
-            user_group: string;
-            /** User Code */
-            user_code: string;
-            /** Employee */
-            employee: string;
         };
         /**
          * SuggestionView
@@ -11516,7 +11516,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__approvals__DecideBody"];
+                "application/json": components["schemas"]["DecideBody"];
             };
         };
         responses: {
@@ -13407,7 +13407,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__closing__ReasonBody"];
+                "application/json": components["schemas"]["ReasonBody"];
             };
         };
         responses: {
@@ -14324,7 +14324,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__people__AssignBody"];
+                "application/json": components["schemas"]["AssignBody"];
             };
         };
         responses: {
@@ -15826,7 +15826,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                    "application/json": components["schemas"]["ReviewDoneView"];
                 };
             };
             /** @description What went wrong, as a code. */
@@ -15849,7 +15849,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__fact_review__DecideBody"];
+                "application/json": components["schemas"]["WaitingDecideBody"];
             };
         };
         responses: {
@@ -15859,7 +15859,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                    "application/json": components["schemas"]["ReviewDoneView"];
                 };
             };
             /** @description What went wrong, as a code. */
@@ -15882,7 +15882,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__fact_review__DecideBody"];
+                "application/json": components["schemas"]["WaitingDecideBody"];
             };
         };
         responses: {
@@ -15892,7 +15892,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                    "application/json": components["schemas"]["ReviewDoneView"];
                 };
             };
             /** @description What went wrong, as a code. */
@@ -15915,7 +15915,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__fact_review__AssignBody"];
+                "application/json": components["schemas"]["WaitingAssignBody"];
             };
         };
         responses: {
@@ -15983,7 +15983,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["server__api__views__fact_review__DecidedView"];
+                    "application/json": components["schemas"]["ReviewDoneView"];
                 };
             };
             /** @description What went wrong, as a code. */
@@ -16008,7 +16008,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__views__fact_review__ReasonBody"];
+                "application/json": components["schemas"]["DeclineProposalBody"];
             };
         };
         responses: {

@@ -48,6 +48,7 @@ export const en: Dictionary = {
     contracts: "Contracts",
     unmatched: "Unmatched users",
     sources: "Data sources",
+    waiting: "Rows that wait",
     quarantine: "Quarantine",
     operations: "Operation log",
   },

@@ -74,6 +74,7 @@ export const zh = {
     contracts: "劳动合同",
     unmatched: "未匹配用户",
     sources: "数据源",
+    waiting: "待处理数据",
     quarantine: "隔离区",
     operations: "操作日志",
   },
