@@ -61,6 +61,8 @@ def test_rows_with_the_same_fault_are_counted_tried_and_put_right_together(visit
 def test_a_date_ahead_is_accepted_with_a_reason(visits: Visits) -> None:
     page = visits.open("hr", "/waiting?source=shop&code=future_date").page
     page.get_by_role("link", name="处理 4").click()
+    page.get_by_label("负责人").select_option("周敏")
+    expect(page.get_by_text("负责人已更改")).to_be_visible()
     accept = page.get_by_role("button", name="照原样接受")
     accept.click()
     expect(page.get_by_text("请写明原因")).to_be_visible()
