@@ -52,7 +52,7 @@ KEY_AND_FIELDS = {
 }
 
 
-def entry(actor: str = "mei", at_ms: int = 1_700_000_000_000) -> Entry:
+def entry(actor: str = "mei", at_ms: int = 1_780_000_000_000) -> Entry:
     return Entry(at_ms, actor, "test", "")
 
 
