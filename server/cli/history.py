@@ -236,10 +236,11 @@ def _tell(file: FileImport, json_: bool) -> None:
         return
     out.print(f"{found['rows_source']} rows of the file, {found['rows_stored']} of them stored", highlight=False)
     for one in found["by_group"]:
-        if one["rows"][0] != one["rows"][1] or any(there != here for there, here in one["amounts"].values()):
+        if any(both["source"] != both["stored"] for both in (one["rows"], *one["amounts"].values())):
             where = " ".join(part for part in (one["month"], one["department"], one["currency"]) if part)
-            sums = ", ".join(f"{name} {there} → {here}" for name, (there, here) in one["amounts"].items())
-            err.print(f"differs: {where or '-'}: rows {one['rows'][0]} → {one['rows'][1]}, {sums}", highlight=False)
+            figures = {"rows": one["rows"], **one["amounts"]}
+            told = ", ".join(f"{name} {both['source']} → {both['stored']}" for name, both in figures.items())
+            err.print(f"differs: {where or '-'}: {told}", highlight=False)
 
 
 def _row(file: FileImport) -> dict[str, str | int | None]:

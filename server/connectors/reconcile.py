@@ -46,7 +46,7 @@ def compared(source: Sums, stored: Sums, counts: Mapping[str, int]) -> dict[str,
         "rows_source": sum(there[0] for _, there, _ in both),
         "rows_stored": sum(here[0] for _, _, here in both),
         "amounts": {
-            name: [sum(there[place] for _, there, _ in both), sum(here[place] for _, _, here in both)]
+            name: _both(sum(there[place] for _, there, _ in both), sum(here[place] for _, _, here in both))
             for place, name in enumerate(source.amounts, 1)
         },
         "groups": len(both),
@@ -54,9 +54,13 @@ def compared(source: Sums, stored: Sums, counts: Mapping[str, int]) -> dict[str,
         "by_group": [
             {
                 **name._asdict(),
-                "rows": [there[0], here[0]],
-                "amounts": {one: [there[place], here[place]] for place, one in enumerate(source.amounts, 1)},
+                "rows": _both(there[0], here[0]),
+                "amounts": {one: _both(there[place], here[place]) for place, one in enumerate(source.amounts, 1)},
             }
             for name, there, here in sorted(shown, key=lambda one: (one[1] == one[2], one[0]))
         ],
     }
+
+
+def _both(source: int, stored: int) -> dict[str, int]:
+    return {"source": source, "stored": stored}

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Request
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import SourceWriter, requires
 from server.api.paging import PageDep
-from server.api.views.base import Id
+from server.api.views.base import Id, NameView
 from server.api.views.file_imports import (
-    ColumnView,
     DryRunView,
     FactFieldView,
     FactKindsView,
     FactKindView,
+    FileColumnView,
     FileImportRowView,
     FileImportsView,
     FileImportView,
@@ -30,6 +30,7 @@ from server.connectors.errors import Problem, SourceFileError
 from server.connectors.presets import preset_names, preset_text
 from server.connectors.profile import ColumnProfile
 from server.facts.catalogue import FACTS
+from server.facts.codes import WORDS
 from server.facts.field_kinds import choices_of, field_kind
 from server.services import file_imports
 from server.services.accounts import Caller
@@ -52,7 +53,8 @@ _RAW = {
 @router.get("/fact-kinds", dependencies=[requires("sources.read")])
 async def fact_kinds() -> FactKindsView:
     """Every fact with its fields, to be mapped."""
-    return FactKindsView(rows=[_kind(name) for name in FACTS])
+    reasons = [NameView(id=code, name_zh=zh, name_en=en) for code, (zh, en) in WORDS.items()]
+    return FactKindsView(rows=[_kind(name) for name in FACTS], reasons=reasons)
 
 
 @router.post("/file-imports", openapi_extra=_RAW)
@@ -138,7 +140,7 @@ def _view(file: FileImport, problems: Sequence[Problem] = ()) -> FileImportView:
     columns = [ColumnProfile(**{**one, "samples": tuple(one["samples"])}) for one in file.profile["columns"]]
     return FileImportView(
         file=FileImportRowView.model_validate(file),
-        columns=[ColumnView.model_validate(one) for one in columns],
+        columns=[FileColumnView.model_validate(one) for one in columns],
         suggested=suggested_columns(file.fact, columns),
         map=file.map,
         report=None if file.report is None else DryRunView.model_validate(file.report),

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from server.api.views.base import Id, View
+from server.api.views.base import Id, NameView, View
 from server.api.views.sources import MapProblemView
 from server.connectors.profile import ColumnKind
 from server.facts.field_kinds import FieldKind
@@ -32,9 +32,11 @@ class FactKindsView(View):
     """Every fact."""
 
     rows: list[FactKindView]
+    reasons: list[NameView]
+    """Words for the codes by which rows wait."""
 
 
-class ColumnView(View):
+class FileColumnView(View):
     """A column of a file."""
 
     name: str
@@ -46,7 +48,7 @@ class ColumnView(View):
     samples: list[str]
 
 
-class ReasonView(View):
+class WaitReasonView(View):
     """Rows that would wait, and why."""
 
     code: str
@@ -74,19 +76,26 @@ class DryRunView(View):
     unchanged: int
     duplicates: int
     waiting: int
-    reasons: list[ReasonView]
+    reasons: list[WaitReasonView]
     changes: list[ReadAsView]
     months: dict[str, int]
 
 
-class GroupView(View):
+class BothView(View):
+    """A figure of the file, and of what is stored."""
+
+    source: int
+    stored: int
+
+
+class ComparedGroupView(View):
     """A month, department and currency: what the file has, and what is stored."""
 
     month: str
     department: str
     currency: str
-    rows: tuple[int, int]
-    amounts: dict[str, tuple[int, int]]
+    rows: BothView
+    amounts: dict[str, BothView]
     """Sums in minor units by field."""
 
 
@@ -100,10 +109,10 @@ class ReconciledView(View):
     decided: int
     rows_source: int
     rows_stored: int
-    amounts: dict[str, tuple[int, int]]
+    amounts: dict[str, BothView]
     groups: int
     differing: int
-    by_group: list[GroupView]
+    by_group: list[ComparedGroupView]
 
 
 class FileImportRowView(View):
@@ -137,7 +146,7 @@ class FileImportView(View):
     """A file with all that is known of it."""
 
     file: FileImportRowView
-    columns: list[ColumnView]
+    columns: list[FileColumnView]
     suggested: dict[str, str]
     """Column by field, a first guess by the headings."""
     map: str | None

@@ -3873,6 +3873,16 @@ export interface components {
             version: number;
         };
         /**
+         * BothView
+         * @description A figure of the file, and of what is stored.
+         */
+        BothView: {
+            /** Source */
+            source: number;
+            /** Stored */
+            stored: number;
+        };
+        /**
          * CalendarChangeView
          * @description A date that becomes another kind of day, or gets another name.
          */
@@ -5630,6 +5640,11 @@ export interface components {
         FactKindsView: {
             /** Rows */
             rows: components["schemas"]["FactKindView"][];
+            /**
+             * Reasons
+             * @description Words for the codes by which rows wait.
+             */
+            reasons: components["schemas"]["NameView"][];
         };
         /**
          * FieldChangeView
@@ -8347,10 +8362,7 @@ export interface components {
             rows_stored: number;
             /** Amounts */
             amounts: {
-                [key: string]: [
-                    number,
-                    number
-                ];
+                [key: string]: components["schemas"]["BothView"];
             };
             /** Groups */
             groups: number;
@@ -10459,20 +10471,13 @@ export interface components {
             department: string;
             /** Currency */
             currency: string;
-            /** Rows */
-            rows: [
-                number,
-                number
-            ];
+            rows: components["schemas"]["BothView"];
             /**
              * Amounts
              * @description Sums in minor units by field.
              */
             amounts: {
-                [key: string]: [
-                    number,
-                    number
-                ];
+                [key: string]: components["schemas"]["BothView"];
             };
         };
         /**

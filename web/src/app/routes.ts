@@ -58,6 +58,7 @@ const routes: readonly Route[] = [
   { path: "/sources", load: () => import("../pages/sources/Sources.svelte"), permission: "sources.read", nav: "sources", icon: "gateway", menu: "work" },
   { path: "/waiting", load: () => import("../pages/waiting/Waiting.svelte"), permission: "facts.review", nav: "waiting", icon: "quarantine", menu: "work" },
   { path: "/waiting/people", load: () => import("../pages/waiting/Ids.svelte"), permission: "people.map", nav: "waiting", icon: "unmatched" },
+  { path: "/sources/history", load: () => import("../pages/migration/Migration.svelte"), permission: "sources.read", nav: "sources", icon: "upload" },
   { path: "/admin/quarantine", load: () => import("../pages/admin/Quarantine.svelte"), permission: "quarantine.read", nav: "quarantine", icon: "quarantine", menu: "admin" },
   { path: "/admin/operations", load: () => import("../pages/admin/Operations.svelte"), permission: "admin", nav: "operations", icon: "operations", menu: "admin" },
 ];
