@@ -4539,6 +4539,32 @@ export interface components {
             };
         };
         /**
+         * ColumnView
+         * @description One column; headings are the company's data like its leave types, so both languages come along.
+         */
+        ColumnView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @description ``hours`` and ``minutes`` are both whole minutes; a ``name`` is an id, see ``names``.
+             * @enum {string}
+             */
+            kind: "text" | "name" | "code" | "codes" | "date" | "time" | "days" | "hours" | "minutes" | "count";
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+            /** About Zh */
+            about_zh: string;
+            /** About En */
+            about_en: string;
+            /** Rules */
+            rules: string[];
+            /** Summed */
+            summed: boolean;
+        };
+        /**
          * CommentBody
          * @description A question or an answer.
          */
@@ -4553,6 +4579,26 @@ export interface components {
         CompanyCalendarBody: {
             /** Calendar */
             calendar: string;
+        };
+        /**
+         * ComparedGroupView
+         * @description A month, department and currency: what the file has, and what is stored.
+         */
+        ComparedGroupView: {
+            /** Month */
+            month: string;
+            /** Department */
+            department: string;
+            /** Currency */
+            currency: string;
+            rows: components["schemas"]["BothView"];
+            /**
+             * Amounts
+             * @description Sums in minor units by field.
+             */
+            amounts: {
+                [key: string]: components["schemas"]["BothView"];
+            };
         };
         /**
          * ConfirmationView
@@ -5394,7 +5440,7 @@ export interface components {
             /** Waiting */
             waiting: number;
             /** Reasons */
-            reasons: components["schemas"]["ReasonView"][];
+            reasons: components["schemas"]["WaitReasonView"][];
             /** Changes */
             changes: components["schemas"]["ReadAsView"][];
             /** Months */
@@ -5659,6 +5705,29 @@ export interface components {
             after: string;
         };
         /**
+         * FileColumnView
+         * @description A column of a file.
+         */
+        FileColumnView: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "empty" | "int" | "number" | "date" | "datetime" | "bool" | "text" | "mixed";
+            /** Filled */
+            filled: number;
+            /** Empty */
+            empty: number;
+            /** Distinct */
+            distinct: number;
+            /** Many */
+            many: boolean;
+            /** Samples */
+            samples: string[];
+        };
+        /**
          * FileImportRowView
          * @description A file in the list.
          */
@@ -5705,7 +5774,7 @@ export interface components {
         FileImportView: {
             file: components["schemas"]["FileImportRowView"];
             /** Columns */
-            columns: components["schemas"]["server__api__views__file_imports__ColumnView"][];
+            columns: components["schemas"]["FileColumnView"][];
             /**
              * Suggested
              * @description Column by field, a first guess by the headings.
@@ -6253,6 +6322,18 @@ export interface components {
             pattern?: string | null;
             /** Anchor On */
             anchor_on?: string | null;
+        };
+        /**
+         * GroupView
+         * @description A department of a monthly report.
+         */
+        GroupView: {
+            /** Id */
+            id: string;
+            /** People */
+            people: number;
+            /** Sums */
+            sums: (string | number | string[] | null)[];
         };
         /**
          * GroupsView
@@ -8279,22 +8360,6 @@ export interface components {
             reason: string;
         };
         /**
-         * ReasonView
-         * @description Rows that would wait, and why.
-         */
-        ReasonView: {
-            /** Code */
-            code: string;
-            /** Field */
-            field: string;
-            /** Rows */
-            rows: number;
-            /** Line */
-            line: number;
-            /** Value */
-            value: string;
-        };
-        /**
          * RecomputeAskedView
          * @description What waits now because of the question.
          */
@@ -8369,7 +8434,7 @@ export interface components {
             /** Differing */
             differing: number;
             /** By Group */
-            by_group: components["schemas"]["server__api__views__file_imports__GroupView"][];
+            by_group: components["schemas"]["ComparedGroupView"][];
         };
         /**
          * RecordBody
@@ -8432,7 +8497,7 @@ export interface components {
              */
             closed_ms: number | null;
             /** Columns */
-            columns: components["schemas"]["server__api__views__reports__ColumnView"][];
+            columns: components["schemas"]["ColumnView"][];
             /**
              * Names
              * @description By column: what ids are called.
@@ -8450,7 +8515,7 @@ export interface components {
              * Groups
              * @description Departments, of a monthly report.
              */
-            groups: components["schemas"]["server__api__views__reports__GroupView"][];
+            groups: components["schemas"]["GroupView"][];
             /**
              * Departments
              * @description To filter by: all in scope.
@@ -10139,6 +10204,22 @@ export interface components {
             suggestion: components["schemas"]["server__api__views__people__SuggestionView"] | null;
         };
         /**
+         * WaitReasonView
+         * @description Rows that would wait, and why.
+         */
+        WaitReasonView: {
+            /** Code */
+            code: string;
+            /** Field */
+            field: string;
+            /** Rows */
+            rows: number;
+            /** Line */
+            line: number;
+            /** Value */
+            value: string;
+        };
+        /**
          * WaitingAssignBody
          * @description Rows to be somebody's task; null: nobody's.
          */
@@ -10438,49 +10519,6 @@ export interface components {
             asked_ms: number;
         };
         /**
-         * ColumnView
-         * @description A column of a file.
-         */
-        server__api__views__file_imports__ColumnView: {
-            /** Name */
-            name: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "empty" | "int" | "number" | "date" | "datetime" | "bool" | "text" | "mixed";
-            /** Filled */
-            filled: number;
-            /** Empty */
-            empty: number;
-            /** Distinct */
-            distinct: number;
-            /** Many */
-            many: boolean;
-            /** Samples */
-            samples: string[];
-        };
-        /**
-         * GroupView
-         * @description A month, department and currency: what the file has, and what is stored.
-         */
-        server__api__views__file_imports__GroupView: {
-            /** Month */
-            month: string;
-            /** Department */
-            department: string;
-            /** Currency */
-            currency: string;
-            rows: components["schemas"]["BothView"];
-            /**
-             * Amounts
-             * @description Sums in minor units by field.
-             */
-            amounts: {
-                [key: string]: components["schemas"]["BothView"];
-            };
-        };
-        /**
          * SuggestionView
          * @description Whose a number probably is.
          */
@@ -10526,44 +10564,6 @@ export interface components {
             hours_period: ("month" | "quarter" | "year") | null;
             /** Instead Of */
             instead_of?: string | null;
-        };
-        /**
-         * ColumnView
-         * @description One column; headings are the company's data like its leave types, so both languages come along.
-         */
-        server__api__views__reports__ColumnView: {
-            /** Id */
-            id: string;
-            /**
-             * Kind
-             * @description ``hours`` and ``minutes`` are both whole minutes; a ``name`` is an id, see ``names``.
-             * @enum {string}
-             */
-            kind: "text" | "name" | "code" | "codes" | "date" | "time" | "days" | "hours" | "minutes" | "count";
-            /** Zh */
-            zh: string;
-            /** En */
-            en: string;
-            /** About Zh */
-            about_zh: string;
-            /** About En */
-            about_en: string;
-            /** Rules */
-            rules: string[];
-            /** Summed */
-            summed: boolean;
-        };
-        /**
-         * GroupView
-         * @description A department of a monthly report.
-         */
-        server__api__views__reports__GroupView: {
-            /** Id */
-            id: string;
-            /** People */
-            people: number;
-            /** Sums */
-            sums: (string | number | string[] | null)[];
         };
         /**
          * AskedView
