@@ -43,6 +43,20 @@ def test_it_reads_one_now_and_sees_the_run(visits: Visits) -> None:
     expect(drawer).to_have_count(0)
 
 
+def test_it_has_the_kept_rows_mapped_again(visits: Visits) -> None:
+    page = visits.open("it", "/sources").page
+    row = page.get_by_role("row").filter(has_text="进销存")
+    expect(row.get_by_text("正常")).to_be_visible(timeout=FIRST_RUN_MS)
+    row.get_by_role("link", name="查看 进销存").click()
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_role("region", name="数据流").get_by_text("数据截至").first).to_be_visible()
+    runs = drawer.get_by_role("table", name="运行记录")
+    expect(runs.get_by_text("重放")).to_have_count(0)
+    drawer.get_by_role("button", name="重放").click()
+    expect(runs.get_by_text("重放").first).to_be_visible(timeout=FIRST_RUN_MS)
+    assert problems(page) == []
+
+
 @pytest.mark.parametrize("role", ["hr", "manager", "employee"])
 def test_others_find_no_sources(role: str, visits: Visits) -> None:
     page = visits.open(role, "/sources").page
