@@ -88,17 +88,10 @@ def map_rows(
     well after ``now`` is a ``future_date``; without it nothing is.
     """
     numbered = enumerate(rows, start=1) if lines is None else zip(lines, rows, strict=True)
-    return map_numbered(source, stream, numbered, now=now)
-
-
-def map_numbered(
-    source: Source, stream: Stream, rows: Iterable[tuple[int, Any]], *, now: dt.datetime | None = None
-) -> Iterator[Mapped | Rejected]:
-    """As ``map_rows``, for rows that have numbers of their own, such as lines of a file."""
     latest = None if now is None else Latest.of(now, source.zone)
     made = _Map.of(source, stream)
     drops = [test(drop) for drop in stream.drop]
-    for number, raw in rows:
+    for number, raw in numbered:
         for row in _spread(stream, raw):
             if not drops or not any(says(row) for says in drops):
                 yield made.row(number, row, latest=latest)

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.connectors.dry_run import DryRun
-from server.connectors.mapping import Mapped, Rejected, map_numbered, map_waiting
+from server.connectors.mapping import Mapped, Rejected, map_rows, map_waiting
 from server.connectors.reconcile import Group, Sums, compared
 from server.connectors.source_file import Source, Stream
 from server.facts.catalogue import FACTS, SEALED
@@ -88,7 +88,8 @@ class _Job:
 
     def mapped(self, part: Sequence[Numbered]) -> list[Mapped | Rejected]:
         """Rows by the map, each with its line."""
-        return list(map_numbered(self.source, self.stream, part))
+        lines, rows = zip(*part, strict=True)
+        return list(map_rows(self.source, self.stream, rows, now=from_ms(self.clocks.wall_ms()), lines=lines))
 
 
 async def _job(db: Database, file: FileImport, clocks: Clocks, progress: Progress) -> _Job:

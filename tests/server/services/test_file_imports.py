@@ -282,6 +282,13 @@ async def test_a_map_is_refused_with_the_line_of_its_fault(migrated_sqlite: Data
         )
 
 
+async def test_a_day_that_lies_ahead_waits_for_a_person(migrated_sqlite: Database) -> None:
+    file = await imported(migrated_sqlite, GOOD[0], "A9,2999-01-01,已完成,1,CNY,north,E1")
+    assert file.report is not None
+    assert [(one["code"], one["line"]) for one in file.report["reasons"]] == [("future_date", 3)]
+    assert await stored(migrated_sqlite) == {"A1": 10050}
+
+
 async def test_the_same_file_is_not_imported_twice(migrated_sqlite: Database) -> None:
     await imported(migrated_sqlite, *GOOD)
     with pytest.raises(DataError, match="same content"):
