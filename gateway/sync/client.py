@@ -18,6 +18,7 @@ from gateway.sync.session import Facts, Row, Session, StreamRows, Writes, reconn
 from shared import topics
 from shared.clock import Clocks
 from shared.errors import ConfigError, DataError, RetryableError
+from shared.mqtt_link import linked
 from shared.ranges import Ranges, difference, union
 from shared.wire import Ack, Command, Health, Result, decode_message, encode_message
 
@@ -149,7 +150,7 @@ class SyncClient:
         """Deliver over one connection until it ends; whether the server answered over it."""
         greeted = False
         try:
-            async with self._new_client() as client:
+            async with linked(self._new_client()) as client:
                 self._local_alarm = None
                 log.info("connected", protocol=self._protocol.name)
                 await client.subscribe([(topics.down(self._config.id, kind), 1) for kind in ("ack", "cmd")])

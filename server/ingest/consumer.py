@@ -20,6 +20,7 @@ from server.store.ingest_faults import is_passing
 from server.store.ingest_store import ingest_store
 from shared.clock import Clocks
 from shared.errors import ConfigError, DataError
+from shared.mqtt_link import linked
 from shared.topics import down, parse_up
 from shared.wire import Ack, Health, Hello, Result, decode_message, encode_message
 
@@ -67,7 +68,7 @@ async def receive(consumer: "Consumer", config: BrokerConfig) -> None:
     failures = 0
     while True:
         try:
-            async with _client(config, protocols[0]) as client:
+            async with linked(_client(config, protocols[0])) as client:
                 await client.subscribe(SHARED_SUBSCRIPTION if config.shared else SUBSCRIPTION, qos=1)
                 log.info("connected", host=config.host, port=config.port, protocol=protocols[0].name, user=config.user)
                 failures = 0

@@ -20,6 +20,7 @@ from gateway.transports.http_front import Body, Head, HttpFront, listening
 from gateway.transports.together import together
 from shared.errors import ConfigError, DataError, RetryableError
 from shared.keys import Event
+from shared.mqtt_link import linked
 from shared.scan import ScanKind
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class MqttDoor:
                 timeout=CONNECT_S,
             )
             client._client.manual_ack_set(True)  # noqa: SLF001 - aiomqtt has no name of its own for it
-            async with client:
+            async with linked(client):
                 for topic in self._answers:
                     await client.subscribe(topic, qos=1)
                 await together(self._look(), self._hear(client))
