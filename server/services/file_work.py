@@ -87,7 +87,7 @@ class _Job:
         return self.source.source
 
     def mapped(self, part: Sequence[Numbered]) -> list[Mapped | Rejected]:
-        """Rows by the map, each with its line."""
+        """Rows by the map, each with its line; in a thread, so that pages are answered meanwhile."""
         lines, rows = zip(*part, strict=True)
         return list(map_rows(self.source, self.stream, rows, now=from_ms(self.clocks.wall_ms()), lines=lines))
 
@@ -108,7 +108,7 @@ async def _check(job: _Job) -> None:
             part = await rows_from(connection, file.id, tally.rows)
             if part is None:
                 break
-            rows = job.mapped(part)
+            rows = await asyncio.to_thread(job.mapped, part)
             keys = sorted({one.row.source_key for one in rows if isinstance(one, Mapped)})
             stored = await fact_queries.stored_rows(connection, FACT_TABLES[fact], job.name, keys)
         told = [one if isinstance(one, Rejected) else (one, digest_of(fact, one.row, sealer)) for one in rows]
@@ -132,7 +132,7 @@ async def _import(job: _Job) -> None:
             return  # somebody takes it back
         if part is None:
             break
-        rows = job.mapped(part)
+        rows = await asyncio.to_thread(job.mapped, part)
         async with job.db.writing() as connection:
             done = file.done_rows + len(part)
             if await queries.advance(connection, file, done, now_ms()):
@@ -162,7 +162,7 @@ async def _reconcile(job: _Job) -> None:
             part = await rows_from(connection, file.id, first)
             if part is None:
                 break
-            mapped = job.mapped(part)
+            mapped = await asyncio.to_thread(job.mapped, part)
             rows = [one.row for one in mapped if isinstance(one, Mapped)]
             fresh = {row.source_key: row for row in reversed(rows) if row.source_key not in seen}
             values = await queries.stored_values(connection, FACT_TABLES[fact], job.name, sorted(fresh), columns)
