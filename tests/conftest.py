@@ -89,7 +89,7 @@ def mosquitto(start_broker_process: Callable[[str], Mosquitto]) -> Mosquitto:
 
 
 @contextmanager
-def _clusters() -> Iterator[Callable[[], Postgres]]:
+def _clusters(*, durable: bool) -> Iterator[Callable[[], Postgres]]:
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
@@ -99,7 +99,7 @@ def _clusters() -> Iterator[Callable[[], Postgres]]:
         Path(folder).chmod(0o755)
 
         def start() -> Postgres:
-            cluster = Postgres(programs, Path(folder, str(len(started))))
+            cluster = Postgres(programs, Path(folder, str(len(started))), durable=durable)
             started.append(cluster)
             cluster.create()
             cluster.start()
@@ -115,14 +115,14 @@ def _clusters() -> Iterator[Callable[[], Postgres]]:
 @pytest.fixture
 def start_cluster() -> Iterator[Callable[[], Postgres]]:
     """Start a PostgreSQL cluster of one's own, for tests that crash it."""
-    with _clusters() as start:
+    with _clusters(durable=True) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The PostgreSQL cluster that all tests share; take ``postgres_url`` for a database in it."""
-    with _clusters() as start:
+    with _clusters(durable=False) as start:
         yield start()
 
 

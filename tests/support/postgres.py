@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.loopback import free_port, wait_for_listener
 
-# Durable as in production (fsync stays on); small, and many connections for the tests with several processes.
+# Small, and many connections for the tests with several processes.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -36,12 +36,17 @@ def find_programs() -> Path | None:
 
 
 class Postgres:
-    """One cluster in ``folder``; as root it runs as another user, because initdb refuses root."""
+    """One cluster in ``folder``; as root it runs as another user, because initdb refuses root.
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    ``durable`` as in production; without it nothing waits for the disk, which only a loss of power would show: what a
+    process that crashed has written is with the operating system.
+    """
+
+    def __init__(self, programs: Path, folder: Path, *, durable: bool = True) -> None:
         self.programs = programs
         self.folder = folder
         self.port = free_port()
+        self._settings = SETTINGS if durable else {**SETTINGS, "fsync": "off", "full_page_writes": "off"}
         self._user = _unprivileged_user()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +66,7 @@ class Postgres:
     def start(self) -> None:
         """Start, on the same port each time, and return when it answers queries."""
         assert self._process is None, "it runs"
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
