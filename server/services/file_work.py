@@ -24,6 +24,7 @@ from server.store import file_import_queries as queries
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.file_import_queries import FileImport
+from server.store.ingest_faults import is_passing
 from shared.clock import Clocks, from_ms, to_ms
 from shared.errors import MusterError
 
@@ -46,17 +47,25 @@ async def run(db: Database, clocks: Clocks) -> None:
                 await work(db, number, clocks)
             except MusterError as error:
                 log.warning("file_not_imported", file=number, reason=str(error))
-            except Exception:
-                log.exception("file_failed", file=number)
+            except Exception as error:
+                if is_passing(error):
+                    log.warning("database_away", reason=str(error).partition("\n")[0])
+                else:
+                    log.exception("file_failed", file=number)
         await asyncio.sleep(LOOK_S)
 
 
 async def work(db: Database, number: int, clocks: Clocks, progress: Progress = lambda _rows: None) -> FileImport:
-    """Do what the state of the file asks for, until nothing is left. An error stays with the file, and is raised."""
+    """Do what the state of the file asks for, until nothing is left. Errors are raised.
+
+    One stays with the file, until a person has it go on; not a passing fault of the database, after which ``run`` does.
+    """
     while (file := await find(db, number)).state in WORKING:
         try:
-            await _STEPS[file.state](await _job(db, file, clocks, progress))
+            await _STEPS[file.state](_job(db, file, clocks, progress))
         except Exception as error:
+            if is_passing(error):
+                raise
             told = str(error) if isinstance(error, MusterError) else "internal error; the log of the server says more"
             async with db.writing() as connection:
                 await queries.change(connection, number, (file.state,), clocks.wall_ms(), error=told)
@@ -92,7 +101,7 @@ class _Job:
         return list(map_rows(self.source, self.stream, rows, now=from_ms(self.clocks.wall_ms()), lines=lines))
 
 
-async def _job(db: Database, file: FileImport, clocks: Clocks, progress: Progress) -> _Job:
+def _job(db: Database, file: FileImport, clocks: Clocks, progress: Progress) -> _Job:
     source, stream = mapping_of(file)
     return _Job(db, file, source, stream, clocks, progress)
 

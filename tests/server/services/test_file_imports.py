@@ -1,6 +1,7 @@
 """Files of old systems become facts step by step, and can be taken back until somebody signs, on both databases."""
 
 import io
+import sqlite3
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from server.access.scope import Scope
 from server.connectors.columns import ColumnMap, as_source_file, suggested_columns
@@ -189,6 +191,27 @@ async def test_an_import_that_breaks_off_goes_on_after_its_last_part(
     assert (ended.state, len(await stored(db))) == ("imported", 45)
     async with db.reading() as connection:
         assert (await connection.execute(select(sync_runs.c.added, sync_runs.c.pages))).all() == [(45, 5)]
+
+
+async def test_a_passing_fault_of_the_database_leaves_the_file_to_be_gone_on_with(
+    migrated_sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = migrated_sqlite
+    file = await bring(db, csv_of(*GOOD))
+    await file_imports.put_map(db, file.id, orders_map(), None, entry())
+    await done(db, file, "check")
+    await file_imports.begin(db, file.id, "import", entry())
+
+    async def locked(*_: Any) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+    with monkeypatch.context() as away:
+        away.setattr(file_work, "store_page", locked)
+        with pytest.raises(OperationalError):
+            await file_work.work(db, file.id, system_clocks())
+    assert (await file_imports.find(db, file.id)).error is None
+    assert (await file_work.work(db, file.id, system_clocks())).state == "imported"
+    assert len(await stored(db)) == 3
 
 
 async def test_whoever_comes_second_to_a_part_stores_nothing_of_it(
