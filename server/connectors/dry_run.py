@@ -8,10 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from server.connectors.mapping import Mapped, Rejected
+from server.connectors.saved import MASK
 from server.connectors.source_file import Stream
 from server.connectors.visible import visible_changes
-
-MASK = "***"
 
 
 @dataclass(slots=True)

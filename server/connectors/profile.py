@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from server.connectors.convert import Reading, convert, is_empty
+from server.connectors.convert import As, Reading, convert, is_empty
 from shared.errors import DataError
 
 ColumnKind: TypeAlias = Literal["empty", "int", "number", "date", "datetime", "bool", "text", "mixed"]
@@ -16,7 +15,14 @@ MOST_DISTINCT = 10_000
 SAMPLES = 5
 SHOWN = 60
 _READING = Reading(ZoneInfo("UTC"))
-_FORMS: tuple[Literal["int", "date", "datetime", "bool"], ...] = ("int", "date", "datetime", "bool")
+_FORMS: Mapping[ColumnKind, As] = {
+    "int": "int",
+    "number": "money_minor",  # as amounts are read, signs of currencies and thousands separators included
+    "date": "date",
+    "datetime": "datetime",
+    "bool": "bool",
+}
+"""How a value of a kind is read, the most special kind first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +97,12 @@ def _kinds_of(value: Any) -> Iterable[ColumnKind]:
         yield "mixed"
         return
     yield "text"
-    for form in _FORMS:
+    for kind, form in _FORMS.items():
         try:
             convert(value, form, _READING)
         except DataError:
             continue
-        yield form
-    if _is_number(value):
-        yield "number"
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    try:
-        # As amounts are read, signs of currencies and thousands separators included.
-        convert(value, "money_minor", _READING)
-    except DataError:
-        return False
-    return isinstance(value, int | float | Decimal | str)
+        yield kind
 
 
 def _kind(column: _Column) -> ColumnKind:
@@ -117,5 +110,4 @@ def _kind(column: _Column) -> ColumnKind:
     kinds = column.kinds or set()
     if not column.filled:
         return "empty"
-    order: tuple[ColumnKind, ...] = ("int", "number", "date", "datetime", "bool", "text", "mixed")
-    return next((kind for kind in order if kind in kinds), "mixed")
+    return next((kind for kind in (*_FORMS, "text") if kind in kinds), "mixed")

@@ -23,13 +23,8 @@ def is_table(body: bytes) -> bool:
     return start != b"["
 
 
-def table_rows(body: bytes) -> list[dict[str, Any]]:
-    """The rows by heading, empty cells as None; errors as ``numbered_rows``."""
-    return [row for _, row in numbered_rows(body)]
-
-
 def numbered_rows(body: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows by heading, one after the other, each with the line on which it stands (the heading has the first).
+    """The rows by heading, one after the other, each with its line; the heading has the first, empty cells are None.
 
     ReplyError, never to be tried again: ``bad_encoding``, ``schema_changed`` for headings that are missing or there
     twice, ``bad_body`` for a line that is no JSON object, else as ``read_sheet``.

@@ -4,8 +4,12 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from server.connectors.columns import ColumnMap, as_source_file
 from server.connectors.mapping import Mapped, map_rows
+from server.connectors.paths import OUTER
 from server.connectors.profile import MOST_DISTINCT, Profiler
 from server.connectors.source_file import Source, read_source
 from server.connectors.visible import VisibleChange, visible_changes
@@ -107,3 +111,13 @@ def test_an_instant_is_told_in_utc() -> None:
     assert list(visible_changes(wanted.streams[0], mapped)) == [
         VisibleChange("created_at", "2024/3/1 8:30", "2024-03-01T00:30:00Z")
     ]
+
+
+@given(st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=20).filter(OUTER.__ne__))
+@example("金额\n(元)")
+@example("a\\.b[c=1]^")
+def test_any_heading_is_found_by_the_path_that_is_written_for_it(heading: str) -> None:
+    columns = {"employee_key": "id", "starts_on": "day", "position": heading}
+    wanted = ColumnMap("contracts", "labour_contract", "UTC", ("id",), columns)
+    [stream] = read_source(as_source_file(wanted), "contracts.yaml").streams
+    assert stream.map["position"].path == (heading,)

@@ -9,7 +9,7 @@ from server.connectors.errors import ReplyError
 from server.connectors.mapping import Mapped, map_rows
 from server.connectors.presets import load_preset
 from server.connectors.reply import read_reply
-from server.connectors.tables import is_table, table_rows
+from server.connectors.tables import is_table, numbered_rows
 
 TABLE = "编号,名称,备注\n1,张三,=1+1\n2,,@x\n"
 ROWS = [{"编号": "1", "名称": "张三", "备注": "=1+1"}, {"编号": "2", "名称": None, "备注": "@x"}]
@@ -28,13 +28,13 @@ ROWS = [{"编号": "1", "名称": "张三", "备注": "=1+1"}, {"编号": "2", "
     ids=["utf8", "bom", "gb18030", "utf16", "semicolon", "tab"],
 )
 def test_a_table_reads_the_same_in_every_form_and_formulas_stay_text(body: bytes) -> None:
-    assert table_rows(body) == ROWS
+    assert [row for _, row in numbered_rows(body)] == ROWS
 
 
 def test_json_lines_are_rows() -> None:
     body = b'{"a": 1}\n\n{"a": null}\n'
     assert is_table(body)
-    assert table_rows(body) == [{"a": 1}, {"a": None}]
+    assert [row for _, row in numbered_rows(body)] == [{"a": 1}, {"a": None}]
 
 
 @pytest.mark.parametrize("body", [b'[{"a": 1}]', b'{"a":\n 1}', b'{"a": 1}'], ids=["list", "spread", "one"])
@@ -65,14 +65,14 @@ def bomb() -> bytes:
 )
 def test_a_file_that_can_not_be_read_says_why_and_is_not_tried_again(body: bytes, code: str) -> None:
     with pytest.raises(ReplyError) as caught:
-        table_rows(body)
+        list(numbered_rows(body))
     assert (caught.value.code, caught.value.retry) == (code, False)
 
 
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.sheets.UNPACKED_LIMIT", 2 * 1024 * 1024)
     with pytest.raises(ReplyError) as caught:
-        table_rows(bomb())
+        list(numbered_rows(bomb()))
     assert caught.value.code == "too_large"
 
 
