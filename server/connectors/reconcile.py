@@ -45,10 +45,6 @@ def compared(source: Sums, stored: Sums, counts: Mapping[str, int]) -> dict[str,
         **counts,
         "rows_source": sum(there[0] for _, there, _ in both),
         "rows_stored": sum(here[0] for _, _, here in both),
-        "amounts": {
-            name: _both(sum(there[place] for _, there, _ in both), sum(here[place] for _, _, here in both))
-            for place, name in enumerate(source.amounts, 1)
-        },
         "groups": len(both),
         "differing": differing,
         "by_group": [

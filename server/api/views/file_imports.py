@@ -109,7 +109,6 @@ class ReconciledView(View):
     decided: int
     rows_source: int
     rows_stored: int
-    amounts: dict[str, BothView]
     groups: int
     differing: int
     by_group: list[ComparedGroupView]

@@ -70,7 +70,8 @@ async def test_a_file_becomes_facts_step_by_step(world: World) -> None:
     await worked(world.db, world, number)
     ended = await told(world, f"/api/file-imports/{number}")
     assert (ended["file"]["state"], ended["second_person"]) == ("imported", False)
-    assert ended["reconciled"]["amounts"]["amount_gross_minor"] == {"source": 10750, "stored": 10750}
+    [group] = ended["reconciled"]["by_group"]
+    assert group["amounts"]["amount_gross_minor"] == {"source": 10750, "stored": 10750}
     refused = await world.post("it", f"/api/file-imports/{number}/sign", {})
     assert (refused.status_code, refused.json()["code"]) == (422, "note_needed")
     signed = await told(world, f"/api/file-imports/{number}/sign", {"note": "A3 has no date"})

@@ -8425,10 +8425,6 @@ export interface components {
             rows_source: number;
             /** Rows Stored */
             rows_stored: number;
-            /** Amounts */
-            amounts: {
-                [key: string]: components["schemas"]["BothView"];
-            };
             /** Groups */
             groups: number;
             /** Differing */
