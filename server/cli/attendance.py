@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shared.errors import ConfigError
+from server.cli.files import bytes_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Attendance rules, tried on a file.")
 
@@ -34,11 +34,7 @@ def compute(
     from server.attendance.cases import read_cases
     from shared.errors import DataError
 
-    try:
-        data = cases.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{cases}: can not be read ({error.strerror})") from error
-    known = read_cases(data)
+    known = read_cases(bytes_of(cases))
     differing = 0
     for case in known:
         if check and case.expect is None:

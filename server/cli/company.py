@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, errors, in_database, now_ms, out, show
-from shared.errors import ConfigError
+from server.cli.files import bytes_of
 
 company = typer.Typer(no_args_is_help=True, help="People, rosters, numbers on terminals, parcels, accounts.")
 
@@ -58,11 +58,7 @@ def load(
     from server.services.company import load_company, read_company
 
     with errors():
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{file}: can not be read ({error.strerror})") from error
-        content = read_company(data)
+        content = read_company(bytes_of(file))
     loaded = in_database(config, lambda db: load_company(db, ACTOR, content, now_ms(), dry_run=dry_run))
     columns = ("section", "added", "changed", "same")
     rows: list[dict[str, str | int | None]] = [

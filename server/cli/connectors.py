@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from server.cli import waiting
+from server.cli.files import bytes_of, text_of
 from shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="S
     faults = 0
     for path in files:
         try:
-            source = read_source(_text(path), str(path))
+            source = read_source(text_of(path), str(path))
         except SourceFileError as error:
             faults += 1
             typer.echo(str(error), err=True)
@@ -114,7 +115,7 @@ def add(
     """
     from server.cli import sources
 
-    sources.add(_text(path), str(path), config, json_=json_)
+    sources.add(text_of(path), str(path), config, json_=json_)
 
 
 @app.command()
@@ -168,7 +169,7 @@ def _source(preset: str | None, path: Path | None) -> "Source":
 
     if (preset is None) == (path is None):
         raise ConfigError("name either --preset NAME or --source FILE")
-    return read_source(_text(path), str(path)) if path is not None else load_preset(preset or "")
+    return read_source(text_of(path), str(path)) if path is not None else load_preset(preset or "")
 
 
 def _saved(word: str) -> "Saved":
@@ -176,17 +177,5 @@ def _saved(word: str) -> "Saved":
 
     stream, equals, rest = word.partition("=")
     name = rest if equals and not Path(word).exists() else word
-    try:
-        body = typer.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{name}: can not be read ({error.strerror})") from error
+    body = typer.get_binary_stream("stdin").read() if name == "-" else bytes_of(Path(name))
     return Saved(name, body, stream if name != word else None)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: can not be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is no UTF-8 text") from error

@@ -21,6 +21,7 @@ from server.cli.console import (
     out,
     show,
 )
+from server.cli.files import bytes_of, text_of
 from server.facts.codes import WORDS
 from server.store.database import Database
 from server.store.file_import_queries import FileImport
@@ -66,14 +67,14 @@ def import_(
 
     if (preset is None) == (map_file is None):
         raise ConfigError("name either --preset NAME or --map FILE")
-    text = preset_text(preset) if preset is not None else _bytes(map_file or Path()).decode()
+    text = preset_text(preset) if preset is not None else text_of(map_file or Path())
     name = str(map_file or f"{preset}.yaml")
     with errors():
         streams = read_source(text, name).streams
     facts = {one.fact for one in streams if stream in (None, one.id)}
     if fact is None and len(facts) != 1:
         raise ConfigError(f"the map has {', '.join(sorted(facts))}: say which with --fact")
-    brought = file_imports.Brought(path.name, _bytes(path), fact or facts.pop())
+    brought = file_imports.Brought(path.name, bytes_of(path), fact or facts.pop())
 
     async def bring(db: Database) -> FileImport:
         with _bar("reading") as progress:
@@ -101,7 +102,7 @@ def profile(
     from server.services.file_imports import profile_of
 
     with errors(), _bar("reading") as progress:
-        rows, columns = profile_of(_bytes(path), progress)
+        rows, columns = profile_of(bytes_of(path), progress)
     told = [
         {
             "column": one.name,
@@ -177,7 +178,13 @@ def sign(
     """
     from server.services import file_imports
 
-    _tell(in_database(config, lambda db: file_imports.sign(db, number, note, _entry())), json_)
+    async def work(db: Database) -> FileImport:
+        file = await file_imports.find(db, number)
+        if file_imports.needs_second(file):  # nobody can tell here who types
+            raise ConfigError(f"file {number} has many rows, or pay: a second person signs it on the page")
+        return await file_imports.sign(db, number, note, _entry())
+
+    _tell(in_database(config, work), json_)
 
 
 @app.command("undo")
@@ -258,13 +265,6 @@ def _row(file: FileImport) -> dict[str, str | int | None]:
         "by": file.signed_by or file.imported_by or file.actor,
         "changed": iso_time(file.changed_ms),
     }
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: can not be read ({error.strerror})") from error
 
 
 def _entry() -> Entry:

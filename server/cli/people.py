@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
+from server.cli.files import bytes_of
 from shared.errors import ConfigError
 
 commands = typer.Typer(no_args_is_help=True, help="Employees: list them, bring them from a spreadsheet.")
@@ -86,10 +87,7 @@ def import_people(
     with errors():
         if bad := [name for name, mark, heading in pairs if not mark or not heading]:
             raise ConfigError(f"--map {bad[0]}: expected FIELD=HEADING")
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{file}: can not be read ({error.strerror})") from error
+        data = bytes_of(file)
 
     async def work(db: Database) -> Checked:
         who = Who(ACTOR, Scope.system(), now_ms())

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
+from server.cli.files import bytes_of
 from server.scoring.target import EVERYBODY, Target
 from server.store.database import Database
 from shared.errors import DataError
@@ -100,7 +101,7 @@ def check(file: Annotated[Path, typer.Argument(help="TOML with [[indicator]] tab
     from server.store.counted_facts import shapes
 
     with errors():
-        found = read_indicators(file.read_bytes())
+        found = read_indicators(bytes_of(file))
         for indicator in found:
             check_parts(indicator, shapes())
     out.print(f"{len(found)} indicators, no faults")

@@ -66,3 +66,11 @@ def test_an_import_is_undone_and_mistakes_say_what_to_do(folder: Path) -> None:
     assert "name either --preset NAME or --map FILE" in muster(folder, "import", "tickets.csv", code=2).stderr
     assert "say which with --fact" in muster(folder, "import", "tickets.csv", "--preset", "recruit_file", code=2).stderr
     assert "can not be read" in muster(folder, "profile", "nothing.csv", code=2).stderr
+
+
+def test_many_rows_are_not_signed_where_nobody_can_tell_who_types(folder: Path) -> None:
+    rows = "".join(f"T{n},2024-03-01 08:00:00,已解决\n" for n in range(501))
+    (folder / "many.csv").write_text("工单号,创建时间,状态\n" + rows)
+    [ended] = json.loads(muster(folder, "import", "many.csv", "--map", "map.yaml", "--yes", "--json").stdout)
+    assert (ended["state"], ended["differing"]) == ("imported", 0)
+    assert "a second person signs it on the page" in muster(folder, "sign", ended["number"], code=2).stderr
