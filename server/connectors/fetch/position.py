@@ -90,9 +90,10 @@ def changed_at(stream: Stream, zone: ZoneInfo, row: Any) -> dt.datetime | None:
 
 
 def _kind(form: TimeForm, value: Any) -> As:
-    if form == "epoch_ms":
-        return "epoch_ms"
-    return "epoch_s" if form in ("epoch_s", "epoch_s_text") or isinstance(value, int | float) else "datetime"
+    """What it is read as: some are asked by seconds or milliseconds, and answer with a date and a time of day."""
+    if isinstance(value, str) and (not form.startswith("epoch") or not value.replace(".", "", 1).isdigit()):
+        return "datetime"
+    return "epoch_ms" if form == "epoch_ms" else "epoch_s"
 
 
 def _at(text: str | None) -> dt.datetime | None:

@@ -105,6 +105,7 @@ async def test_a_preset_reads_its_system(db: Database, vendor: Vendor) -> None:
         second = await run(db, vendor.preset, vendor.stream)
         assert (second.state, second.message) == ("ok", "")
         assert (second.counts.added, second.counts.changed) == (0, 1)
+        assert vendor.again in (None, second.counts.rows), "what did not change is not asked for again"
         assert len(vendor.tokens) == (3 if vendor.token else 0), "the one that ended was renewed"
 
         vendor.failing = True

@@ -16,7 +16,7 @@ from server.connectors.fetch.paging import Fetched, Pass, pages
 from server.connectors.fetch.position import Position
 from server.connectors.fetch.template import fill
 from server.connectors.reply import Page
-from server.connectors.source_file import Cursor, Paging, Stream, Value, read_source
+from server.connectors.source_file import Cursor, Paging, Stream, TimeForm, Value, read_source
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TODAY = dt.date(2026, 5, 10)
@@ -266,6 +266,28 @@ def test_the_first_field_that_is_set_says_when_a_row_changed() -> None:
     assert known.kept() == {"newest": "2026-05-04T03:00:00Z", "after": 3}
     assert known.through().kept() == {"since": "2026-05-04T03:00:00Z"}
     assert Position.of(known.through().kept()).start(STREAM, SHANGHAI) == dt.datetime(2026, 5, 4, 2, 55, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("epoch_s", 1_777_863_600),
+        ("epoch_s", "1777863600"),
+        ("epoch_s", "2026-05-04T03:00:00Z"),
+        ("epoch_ms", 1_777_863_600_500),
+        ("epoch_ms", "1777863600500"),
+        ("epoch_ms", "2026-05-04T03:00:00.500Z"),
+        ("iso", "2026-05-04T03:00:00Z"),
+        ("local", "2026-05-04 11:00:00"),
+        ("iso", 1_777_863_600),
+    ],
+)
+def test_a_change_is_read_in_whatever_form_it_comes(form: TimeForm, told: str | int) -> None:
+    """Zendesk and HubSpot are asked by a number, and answer with a date and a time of day."""
+    stream = STREAM.model_copy(update={"cursor": Cursor(field=("at",), as_=form)})
+    assert Position().past(stream, SHANGHAI, [{"at": told}], None, NOW).newest == dt.datetime(
+        2026, 5, 4, 3, tzinfo=dt.UTC
+    )
 
 
 @given(st.lists(st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1)), max_size=6))

@@ -39,6 +39,8 @@ class Vendor:
     people: Sequence[str] = ()
     parcels: Sequence[str] = ()
     carrier: str = ""
+    again: int | None = None
+    """Rows that the second pass is shown, where only what changed is asked for."""
     failing: bool = False
     old_token: bool = False
     tokens: list[Call] = field(default_factory=list)
@@ -98,7 +100,7 @@ def _zendesk(rows: Rows, call: Call) -> Any:
 
 
 def _ticket(number: int) -> dict[str, Any]:
-    times = {"created_at": _utc(MORNING_S), "updated_at": _utc(MORNING_S + number)}
+    times = {"created_at": _utc(MORNING_S), "updated_at": _utc(MORNING_S + 600 * number)}
     return {"id": number, "status": "open", **times, "metric_set": {"reopens": 0}}
 
 
@@ -138,6 +140,67 @@ def _conversation(number: int) -> dict[str, Any]:
 
 def _snoozed(rows: Rows) -> None:
     rows[-1] |= {"status": "snoozed", "last_activity_at": MORNING_S + 7_200}
+
+
+# --- CRM ------------------------------------------------------------------------------------------------------------
+
+
+def _hubspot(rows: Rows, call: Call) -> Any:
+    """A search as it is asked for: filters, order, a page of 100 at most; beyond 10,000 results it says no."""
+    asked = call.body
+    [group] = asked["filterGroups"]
+    assert asked["limit"] <= 100
+    [order] = asked["sorts"]
+    assert order["propertyName"] in asked["properties"] or order["propertyName"] == "hs_object_id"
+    found = sorted(
+        (row for row in rows if all(_hubspot_holds(row["properties"], one) for one in group["filters"])),
+        key=lambda row: _hubspot_value(row["properties"], order["propertyName"]),
+        reverse=order["direction"] == "DESCENDING",
+    )
+    first = int(asked.get("after", 0))
+    end = first + asked["limit"]
+    if end > 10_000:
+        return Reply({"status": "error", "category": "VALIDATION_ERROR"}, status=400)
+    following = {"paging": {"next": {"after": str(end)}}} if end < len(found) else {}
+    return {"total": len(found), "results": found[first:end], **following}
+
+
+def _hubspot_holds(properties: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    value = _hubspot_value(properties, asked["propertyName"])
+    match asked["operator"]:
+        case "GTE":
+            return value >= int(asked["value"])
+        case "GT":
+            return value > int(asked["value"])
+        case "BETWEEN":
+            return int(asked["value"]) <= value <= int(asked["highValue"])
+    raise AssertionError(asked["operator"])
+
+
+def _hubspot_value(properties: Mapping[str, Any], name: str) -> int:
+    """Ids and moments are compared as numbers, moments as milliseconds."""
+    text = properties[name]
+    return int(text) if text.isdigit() else int(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def _deal(number: int) -> dict[str, Any]:
+    """One for each number, changed every ten minutes from the evening of 1 March on: over days, and at all hours."""
+    properties = {
+        "hs_object_id": str(number),
+        "amount": "15.00",
+        "hs_is_closed": "false",
+        "hs_is_closed_won": "false",
+        "createdate": _utc(MORNING_S),
+        "deal_currency_code": "CNY",
+        "hubspot_owner_id": "910",
+        "hs_lastmodifieddate": _utc(MORNING_S - 50_000 + 600 * number),
+    }
+    return {"id": str(number), "properties": properties}
+
+
+def _won(rows: Rows) -> None:
+    told = {"hs_is_closed": "true", "hs_is_closed_won": "true", "closedate": _utc(MORNING_S)}
+    rows[4]["properties"] |= {**told, "hs_lastmodifieddate": _utc(NOW_MS // 1000 - 60)}
 
 
 # --- attendance of others -------------------------------------------------------------------------------------------
@@ -347,6 +410,7 @@ def vendors() -> list[Vendor]:
             3,
             _solved,
             {"error": "StartTimeTooRecent"},
+            again=1,
         ),
         Vendor(
             "desk_freshdesk",
@@ -367,6 +431,17 @@ def vendors() -> list[Vendor]:
             2,
             _snoozed,
             Reply({"error": "not found"}, status=404),
+        ),
+        Vendor(
+            "crm_hubspot",
+            "deal",
+            [_deal(n) for n in range(1, 251)],
+            _hubspot,
+            _header("Authorization", "Bearer hubspot"),
+            3,
+            _won,
+            Reply({"status": "error"}, status=400),
+            again=3,
         ),
         Vendor(
             "attendance_dingtalk",
