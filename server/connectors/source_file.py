@@ -270,9 +270,9 @@ class Push(Spec):
 class Hook(Spec):
     """A vendor that calls ``/api/v1/hooks``."""
 
-    vendor: Literal["shopify", "woocommerce", "kuaidi100", "wecom"]
+    vendor: Literal["shopify", "woocommerce", "kuaidi100", "cainiao", "wecom"]
     secret: Reference
-    """Key of its signature; the salt of Kuaidi100, the token of WeCom."""
+    """Key of its signature; the salt of Kuaidi100, the appSecret of Cainiao, the token of WeCom."""
     aes_key: Reference | None = None
     """wecom: EncodingAESKey"""
     receiver: str | None = None

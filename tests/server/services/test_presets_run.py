@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.mapping import map_rows
 from server.connectors.presets import load_preset, preset_text
-from server.connectors.push.hooks import HookCall, kuaidi100_sign
+from server.connectors.push.hooks import HookCall, cainiao_digest, kuaidi100_sign
 from server.connectors.source_file import read_source
 from server.services import hooks, sources
 from server.services.fact_store import Arrival, store_page
@@ -169,3 +169,26 @@ async def test_a_call_of_kuaidi100_brings_the_parcel_and_its_steps(db: Database)
     table = FACT_TABLES["shipment"]
     async with db.reading() as connection:
         assert await connection.scalar(select(table.c.status)) == "delivered"
+
+
+async def test_a_call_of_cainiao_brings_the_parcel_and_its_steps(db: Database) -> None:
+    text = preset_text("carrier_cainiao_push").replace("${secret:", "${env:")
+    await sources.put_source(db, text, "preset.yaml", ENTRY)
+    steps = [
+        {"time": NOW_MS - 90_000_000, "logisticsStatus": "ACCEPT", "areaName": "上海"},
+        {"time": NOW_MS - 3_600_000, "logisticsStatus": "SIGN", "areaName": "北京"},
+    ]
+    for state, told in (("ACCEPT", steps[:1]), ("SIGN", steps), ("SIGN", steps)):
+        parcel = {"mailNo": "YT1", "cpCode": "YTO", "logisticsStatus": state, "logisticsTraceDetailList": told}
+        content = json.dumps(parcel, ensure_ascii=False)
+        body = urlencode({"logistics_interface": content, "data_digest": cainiao_digest(content, "cainiao")}).encode()
+        await hooks.receive(
+            db, "carrier_cainiao_push", HookCall("cainiao", body, {}, {}, NOW_MS / 1000), SECRETS, NOW_MS
+        )
+        await hooks.work_off(db, CLOCKS)
+    assert await stored(db, "carrier_cainiao_push", "shipment") == 1
+    assert await stored(db, "carrier_cainiao_push", "shipment_event") == 2
+    table = FACT_TABLES["shipment"]
+    async with db.reading() as connection:
+        found = (await connection.execute(select(table.c.status, table.c.delivered_kind))).one()
+    assert tuple(found) == ("delivered", "signed")

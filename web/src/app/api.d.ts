@@ -16157,7 +16157,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                vendor: "shopify" | "woocommerce" | "kuaidi100" | "wecom";
+                vendor: "shopify" | "woocommerce" | "kuaidi100" | "cainiao" | "wecom";
                 /** @description Name of the source, as in its file. */
                 source: string;
             };
@@ -16190,7 +16190,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                vendor: "shopify" | "woocommerce" | "kuaidi100" | "wecom";
+                vendor: "shopify" | "woocommerce" | "kuaidi100" | "cainiao" | "wecom";
                 /** @description Name of the source, as in its file. */
                 source: string;
             };

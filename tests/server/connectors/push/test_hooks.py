@@ -18,6 +18,7 @@ from server.connectors.push.hooks import (
     HookCall,
     HookSecrets,
     Vendor,
+    cainiao_digest,
     kuaidi100_sign,
     take,
     wecom_echo,
@@ -64,6 +65,28 @@ def test_kuaidi100() -> None:
     with pytest.raises(BodyError):
         take(call("kuaidi100", b"sign=x"), HookSecrets("salt1"))
     assert msgspec.json.decode(ANSWERS["kuaidi100"].body) == {"result": True, "returnCode": "200", "message": "成功"}
+
+
+def test_cainiao() -> None:
+    """The example of its documentation."""
+    assert cainiao_digest("hello1234", "key123") == "ufYU7rvXhHY3IDyZgyt6SA=="
+    form = {"msg_type": "T", "logistics_interface": "hello1234", "data_digest": "ufYU7rvXhHY3IDyZgyt6SA=="}
+    taken = take(call("cainiao", urlencode(form).encode()), HookSecrets("key123"))
+    assert (taken.payload, len(taken.delivery or "")) == (b"hello1234", 64)
+    with pytest.raises(SignatureError):
+        take(call("cainiao", urlencode(form).encode()), HookSecrets("key124"))
+    with pytest.raises(SignatureError):
+        take(call("cainiao", urlencode(form | {"logistics_interface": "hello1235"}).encode()), HookSecrets("key123"))
+    with pytest.raises(BodyError):
+        take(call("cainiao", b"logistics_interface=x"), HookSecrets("key123"))
+    assert msgspec.json.decode(ANSWERS["cainiao"].body) == {"success": True}
+
+
+@given(content=st.text('{}:,"0123456789abc中', min_size=1, max_size=80), secret=st.text("abc123", min_size=1))
+def test_a_digest_of_cainiao_may_come_with_blanks_for_its_plus_signs(content: str, secret: str) -> None:
+    digest = cainiao_digest(content, secret)
+    body = f"{urlencode({'logistics_interface': content})}&data_digest={digest.rstrip('=')}%3D%3D"
+    assert take(call("cainiao", body.encode()), HookSecrets(secret)).payload == content.encode()
 
 
 def test_the_signature_of_wecom() -> None:
