@@ -1,15 +1,20 @@
-"""Three systems that are asked over HTTP, answering in their makers' shapes: Matomo, Redmine, WeChat."""
+"""The systems that are asked over HTTP, in their makers' shapes: Odoo, HubSpot, Zendesk, Matomo, Redmine, WeChat."""
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from muster.business.company import FAULTY, Business
+from muster.business.hubspot import HubSpot
+from muster.business.odoo import Odoo
 from muster.business.rows import Fields
 from muster.business.works import Work
+from muster.business.zendesk import Zendesk
 
 KEY = "demo"
 """What each of them wants to be shown; it opens nothing but these made-up figures on this machine."""
@@ -17,8 +22,29 @@ PAGE = 100
 _SIGNED_OUT = {"errcode": 40001, "errmsg": "invalid credential"}
 
 
-def systems(works: Sequence[Work], days: Sequence[Fields], followers: Mapping[str, int]) -> FastAPI:
-    """The three under one address."""
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """All of them under one address, and those in which something new happens."""
+
+    app: FastAPI
+    erp: Odoo
+    desk: Zendesk
+
+
+def make_systems(business: Business) -> Systems:
+    """With what the company has until its last day."""
+    people = {one.id: int(one.number) for one in business.span.people}
+    erp = Odoo(KEY, people, business.trade, [FAULTY["sales_order"]])
+    crm = HubSpot(KEY, people, business.trade)
+    desk = Zendesk(KEY, people, [*business.tickets, FAULTY["ticket"]], business.delivery.complaints)
+    app = _others(business.works, business.days, business.followers)
+    app.add_route("/jsonrpc", erp.answer, methods=["POST"])
+    app.add_route("/crm/v3/objects/{kind}/search", crm.answer, methods=["POST"])
+    app.add_route("/api/v2/incremental/tickets/cursor.json", desk.answer, methods=["GET"])
+    return Systems(app, erp, desk)
+
+
+def _others(works: Sequence[Work], days: Sequence[Fields], followers: Mapping[str, int]) -> FastAPI:
     visits = _visits(days)
 
     async def matomo(request: Request) -> Response:

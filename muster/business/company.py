@@ -50,20 +50,12 @@ class Business:
 
     def pushed(self) -> Iterator[tuple[str, str, Rows]]:
         """Source, fact and rows of the systems that send by themselves."""
-        trade, delivery = self.trade, self.delivery
-        yield "crm", "customer_owner", trade.owners
-        yield "crm", "deal", trade.deals
-        yield "shop", "customer", trade.customers
+        delivery = self.delivery
         yield "media", "content_post", self.posts
-        yield "shop", "sales_order", [*trade.orders, dict(FAULTY["sales_order"])]
-        yield "shop", "sales_order_line", trade.lines
-        yield "shop", "refund", trade.refunds
         yield "carrier_push", "shipment", [*delivery.shipments, dict(FAULTY["shipment"])]
         yield "carrier_push", "damage_report", delivery.damage
         yield "carrier_push", "shipment_event", delivery.events
         yield "carrier_push", "route_stop", delivery.stops
-        yield "desk", "ticket", [*self.tickets, dict(FAULTY["ticket"])]
-        yield "desk", "complaint", delivery.complaints
         yield "site", "web_day", self.days
         yield "site", "campaign_event", self.campaigns
         yield "site", "funnel_event", self.funnel

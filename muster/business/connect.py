@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ import httpx
 import uvicorn
 import yaml
 
-from muster.business.answers import KEY, systems
+from muster.business import odoo, zendesk
+from muster.business.answers import KEY, Systems, make_systems
 from muster.business.books import write_books
 from muster.business.company import Business
-from muster.business.live import LIVE_S, live_rows
+from muster.business.live import LIVE_S, make_news
 from muster.business.papers import write_papers
 from muster.business.rows import ZONE, Rows
+from muster.sample.people import Person
 from server.config import ServerConfig
 from server.connectors.presets import preset_text
 from server.scoring.target import EVERYBODY, Target
@@ -42,10 +45,11 @@ SECRET = "business"  # noqa: S105  (the name of its file)
 BATCH = 1_000
 CALLS_A_MINUTE = 6_000
 """All is on this machine; no vendor's limit has to be kept."""
+OFTEN = "10s"
+"""How often what goes on in the demo is asked for."""
+_BY_NUMBER = ("erp_odoo", "crm_hubspot", "desk_zendesk")
+"""Systems that know people by numbers of their own."""
 _SENDERS = {
-    "shop": ("sales_order", "sales_order_line", "refund", "customer"),
-    "crm": ("customer_owner", "deal"),
-    "desk": ("ticket", "complaint"),
     "site": ("web_day", "campaign_event", "funnel_event"),
     "media": ("content_post",),
 }
@@ -78,7 +82,7 @@ async def connect(db: Database, config: ServerConfig, business: Business, answer
     texts = {**dict(_senders()), **dict(_presets(books, answers_url))}
     for name, text in texts.items():
         await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
-    await _link(db, sorted(texts), [one.id for one in business.span.people], business.span.first)
+    await _link(db, sorted(texts), business.span.people, business.span.first)
     targets = [Target(indicator, EVERYBODY, business.span.first, target) for indicator, target in _TARGETS]
     await set_targets(db, targets, _entry("scores.targets"))
 
@@ -112,17 +116,25 @@ async def push(client: httpx.AsyncClient, secret: str, source: str, fact: str, r
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Systems that can be asked."""
+
+    url: str
+    systems: Systems
+
+
 @asynccontextmanager
-async def answering(business: Business, port: int) -> AsyncIterator[str]:
-    """The systems that are asked over HTTP, as long as the block lasts; gives their address."""
-    app = systems(business.works, business.days, business.followers)
-    server = uvicorn.Server(uvicorn.Config(app, HOST, port, log_level="error", lifespan="off"))
+async def answering(business: Business, port: int) -> AsyncIterator[Answering]:
+    """The systems that are asked over HTTP, as long as the block lasts."""
+    systems = make_systems(business)
+    server = uvicorn.Server(uvicorn.Config(systems.app, HOST, port, log_level="error", lifespan="off"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the demo has its own
     running = asyncio.create_task(server._serve())  # noqa: SLF001  (serve() would take the signals)
     try:
         while not server.started and not running.done():  # noqa: ASYNC110  (uvicorn has no event for it)
             await asyncio.sleep(0.01)
-        yield f"http://{HOST}:{port}"
+        yield Answering(f"http://{HOST}:{port}", systems)
     finally:
         server.should_exit = True
         await running
@@ -149,6 +161,9 @@ def _presets(books: Path, answers_url: str) -> list[tuple[str, str]]:
     return [
         *((name, _over_sql(name, books)) for name in ("finance_sql", "recruit_sql", "contracts_sql")),
         *((name, _over_http(name, answers_url)) for name in ("web_matomo", "design_redmine", "media_wechat")),
+        ("erp_odoo", _erp(answers_url)),
+        ("crm_hubspot", _over_http("crm_hubspot", answers_url)),
+        ("desk_zendesk", _desk(answers_url)),
         *((name, preset_text(name)) for name in ("training_file", "survey_file")),
     ]
 
@@ -166,9 +181,7 @@ def _over_sql(name: str, books: Path) -> str:
 
 
 def _over_http(name: str, url: str) -> str:
-    source = yaml.safe_load(preset_text(name))
-    source["base_url"] = url
-    source["limits"]["requests_per_minute"] = CALLS_A_MINUTE
+    source = _here(name, url)
     auth = source["auth"]
     if "token" in auth:
         auth["token"] = f"${{secret:{KEY}}}"
@@ -177,25 +190,53 @@ def _over_http(name: str, url: str) -> str:
     return _text(source)
 
 
+def _erp(url: str) -> str:
+    """Odoo with the fields that the company has added to it, without the parts that it does not use."""
+    source = _here("erp_odoo", url)
+    source["auth"] |= {"login": odoo.LOGIN, "api_key": f"${{secret:{KEY}}}"}
+    source["streams"] = [stream for stream in source["streams"] if stream["fact"] in odoo.STREAMS]
+    for stream in source["streams"]:
+        stream["call"]["fields"] += odoo.own_fields(stream["fact"])
+        stream["map"] |= odoo.OWN_FIELDS.get(stream["fact"], {})
+    source["streams"][0]["every"] = OFTEN
+    return _text(source)
+
+
+def _desk(url: str) -> str:
+    source = _here("desk_zendesk", url)
+    source["auth"] |= {"login": zendesk.LOGIN, "password": f"${{secret:{KEY}}}"}
+    source["streams"][0]["map"] |= zendesk.OWN_FIELDS
+    source["streams"][0]["every"] = OFTEN
+    return _text(source)
+
+
+def _here(name: str, url: str) -> dict[str, Any]:
+    source: dict[str, Any] = yaml.safe_load(preset_text(name))
+    source["base_url"] = url
+    source["limits"]["requests_per_minute"] = CALLS_A_MINUTE
+    return source
+
+
 def _text(source: dict[str, Any]) -> str:
     return yaml.safe_dump(source, allow_unicode=True, sort_keys=False, width=200)
 
 
-async def _link(db: Database, sources: Sequence[str], people: Sequence[str], since: date) -> None:
-    """Every system knows our people by their own numbers; whoever else it names stays unmatched."""
+async def _link(db: Database, sources: Sequence[str], people: Sequence[Person], since: date) -> None:
+    """Some systems know our people by numbers of their own; whoever else one names stays unmatched."""
     first = since - timedelta(days=2_000)
     for source in sources:
         async with db.writing() as connection:
             for person in people:
-                await link_queries.put_link(connection, LinkRow(source, person, first, None, person))
+                key = person.number if source in _BY_NUMBER else person.id
+                await link_queries.put_link(connection, LinkRow(source, key, first, None, person.id))
 
 
 def _entry(action: str) -> Entry:
     return Entry(system_clocks().wall_ms(), "demo", action, "")
 
 
-async def go_on(url: str, secret: str, business: Business) -> None:
-    """New orders, tickets and parcels every second, until cancelled; whatever is not taken is sent again."""
+async def go_on(url: str, secret: str, business: Business, systems: Systems) -> None:
+    """New orders, tickets and parcels every few seconds, until cancelled: the first two wait to be asked for."""
     pick = random.Random(business.span.seed)  # noqa: S311  (a made-up company)
     people = business.span
     sellers, agents = people.of("business", "sales_rep"), people.of("customer_service")
@@ -203,8 +244,9 @@ async def go_on(url: str, secret: str, business: Business) -> None:
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
         for number in itertools.count(1):
             now = datetime.now(ZONE)
-            rows = live_rows(now, number, pick, sellers=sellers, agents=agents, couriers=couriers)
-            for source, fact, row in rows:
-                with contextlib.suppress(httpx.HTTPError):
-                    await push(client, secret, source, fact, [row])
+            news = make_news(now, number, pick, sellers=sellers, agents=agents, couriers=couriers)
+            systems.erp.add(news.order)
+            systems.desk.add(news.ticket)
+            with contextlib.suppress(httpx.HTTPError):
+                await push(client, secret, "carrier_push", "shipment", [news.parcel])
             await asyncio.sleep(LIVE_S)

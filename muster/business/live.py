@@ -2,16 +2,26 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from muster.business.delivery import CARRIER
-from muster.business.rows import z
+from muster.business.rows import Fields, z
 from muster.business.trade import CUSTOMERS
 
 LIVE_S = 4.0
 
 
-def live_rows(
+@dataclass(frozen=True, slots=True)
+class News:
+    """One order, one ticket and one delivered parcel."""
+
+    order: Fields
+    ticket: Fields
+    parcel: dict[str, object]
+
+
+def make_news(
     now: datetime,
     number: int,
     pick: random.Random,
@@ -19,8 +29,8 @@ def live_rows(
     sellers: Sequence[str],
     agents: Sequence[str],
     couriers: Sequence[str],
-) -> list[tuple[str, str, dict[str, object]]]:
-    """Source, fact and row of one order, one ticket and one delivered parcel."""
+) -> News:
+    """Of just now."""
     key, net = f"L{now:%m%d%H%M%S}{number}", pick.randint(60, 900) * 100
     order = {
         "source_key": f"SO-{key}",
@@ -58,4 +68,4 @@ def live_rows(
         "delivered_at": z(now),
         "employee_key": couriers[number % len(couriers)],
     }
-    return [("shop", "sales_order", order), ("desk", "ticket", ticket), ("carrier_push", "shipment", parcel)]
+    return News(order, ticket, parcel)

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from muster.business.company import Business, make_business
-from muster.business.connect import add_secret, answering, connect, go_on, push_all
+from muster.business.connect import Answering, add_secret, answering, connect, go_on, push_all
 from muster.demo.life import Life
 from muster.demo.plan import gateways
 from muster.demo.screen import Screen
@@ -87,8 +87,8 @@ async def _in_folder(folder: Path, options: Options, screen: Screen) -> Progress
                 await installation.start_gateways()
             screen.address(installation.url, sample, DEMO_LOGINS, password)
             business = make_business(sample.people, sample.day, options.seed, sample.parcels)
-            async with _database(installation) as db, answering(business, free_port()) as answers_url:
-                systems = _Systems(installation, db, business, answers_url, secret)
+            async with _database(installation) as db, answering(business, free_port()) as answering_systems:
+                systems = _Systems(installation, db, business, answering_systems, secret)
                 return await _Show(installation, life, systems, options, screen).until(stop)
         finally:
             await life.stop()
@@ -103,17 +103,17 @@ class _Systems:
     installation: Installation
     db: Database
     business: Business
-    answers_url: str
+    answering: Answering
     secret: str
 
     async def live(self, screen: Screen) -> None:
         """Connect, send the history, and go on with what happens, until cancelled."""
         config = load_config(self.installation.server_settings)
         start = time.monotonic()
-        await connect(self.db, config, self.business, self.answers_url, self.installation.folder)
+        await connect(self.db, config, self.business, self.answering.url, self.installation.folder)
         await push_all(self.installation.url, self.secret, self.business, screen.sent)
         screen.done("business systems connected, their history read", time.monotonic() - start)
-        await go_on(self.installation.url, self.secret, self.business)
+        await go_on(self.installation.url, self.secret, self.business, self.answering.systems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,33 @@
 
 import asyncio
 import random
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from muster.business import odoo, zendesk
+from muster.business.answers import KEY, make_systems
 from muster.business.company import FAULTY, Business, make_business
 from muster.business.connect import add_secret, answering, connect, push_all
-from muster.business.live import live_rows
+from muster.business.live import make_news
 from muster.business.rows import ZONE, Span
 from muster.sample.company import sample_company
 from muster.sample.history import make_sample
 from muster.sample.people import make_people
 from muster.stage.installation import free_port, own_installation
 from server.config import load_config
+from server.connectors.presets import preset_text
 from server.facts.catalogue import FACTS
 from server.scoring.catalogue import default_catalogue
 from server.scoring.family import parts_of
@@ -114,8 +122,8 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
     config = load_config(installation.server_settings)
     db = open_database(config)
     try:
-        async with answering(made, free_port()) as url:
-            await connect(db, config, made, url, folder)
+        async with answering(made, free_port()) as systems:
+            await connect(db, config, made, systems.url, folder)
             await push_all(installation.url, secret, made, lambda _sent, _of: None)
             async with asyncio.timeout(120):
                 while not await _settled(db):  # noqa: ASYNC110  (another process works)
@@ -126,8 +134,14 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
         await installation.stop()
     assert [fact for fact, number in found.rows.items() if not number] == ["attendance_punch"], "punches are our own"
     assert found.net_minor == sum(sale.net_minor for sale in made.trade.sales)
+    assert found.cost_minor == sum(row["cost_minor"] for row in made.trade.orders)
+    assert found.sold == Counter(sale.seller for sale in made.trade.sales), "each by who sold it"
     assert found.rows["sales_order"] == len(made.trade.sales)
-    assert found.rows["ticket"] == len(made.tickets)
+    assert found.rows["sales_order_line"] == len(made.trade.lines)
+    assert found.rows["refund"] == len(made.trade.refunds)
+    assert found.rows["deal"] == len(made.trade.deals)
+    assert found.rows["complaint"] == len(made.delivery.complaints)
+    assert found.rows["ticket"] == len(made.tickets) + len(made.delivery.complaints), "a complaint is a ticket too"
     assert found.rows["design_task"] == len(made.works)
     assert found.waiting == [
         ("sales_order", ["bad_number"]),
@@ -149,6 +163,9 @@ class Found:
     rows: dict[str, int]
     """By fact."""
     net_minor: int
+    cost_minor: int
+    sold: dict[str, int]
+    """Orders by the person whose they are."""
     waiting: list[tuple[str, list[str]]]
     unscored: list[str]
     """People without a total last month."""
@@ -177,7 +194,11 @@ async def _found(db: Database) -> Found:
             for fact, table in FACT_TABLES.items()
         }
         table = FACT_TABLES["sales_order"].c
-        net = await connection.scalar(select(func.sum(table.amount_net_minor)).where(table.source == "shop"))
+        of_erp = table.source == "erp_odoo"
+        sums = select(func.sum(table.amount_net_minor), func.sum(table.cost_minor)).where(of_erp)
+        net, cost = (await connection.execute(sums)).one()
+        by_seller = select(table.employee, func.count().label("orders")).where(of_erp).group_by(table.employee)
+        sold = {row.employee: row.orders for row in await connection.execute(by_seller)}
         waiting = await connection.execute(select(fact_quarantine.c.fact, fact_quarantine.c.codes))
         newest = await connection.scalar(select(func.max(scorecards.c.period)))
         before = await connection.scalar(select(func.max(scorecards.c.period)).where(scorecards.c.period < newest))
@@ -188,16 +209,48 @@ async def _found(db: Database) -> Found:
         return Found(
             rows,
             net or 0,
+            cost or 0,
+            sold,
             sorted((row.fact, row.codes) for row in waiting),
             list(await connection.scalars(select(scorecards.c.employee).where(*unscored))),
             [(row.indicator, row.no_score) for row in await connection.execute(without)],
         )
 
 
-def test_rows_of_the_running_demo_are_rows_of_their_facts_and_none_comes_twice() -> None:
+@pytest.mark.parametrize(
+    ("preset", "own"), [("erp_odoo", list(odoo.OWN_FIELDS.values())), ("desk_zendesk", [zendesk.OWN_FIELDS])]
+)
+def test_the_companys_own_fields_are_those_that_the_preset_names(preset: str, own: list[Mapping[str, object]]) -> None:
+    """It reads ERP, CRM and desk by the presets that ship, with the ``#`` taken away."""
+    behind = re.findall(r"^ +# (\w+: (?:\{.*\}|[\w.]+))$", preset_text(preset), re.MULTILINE)
+    named = [yaml.safe_load(line) for line in behind]
+    assert [{field: value} for fields in own for field, value in fields.items()] == named
+
+
+async def test_an_erp_refuses_what_odoo_would_refuse() -> None:
+    """So that a preset that asks for a field that is not there can not pass."""
+    transport = httpx.ASGITransport(make_systems(business(1)).app)
+    asked = {"fields": ["name"], "limit": 2, "order": "id asc"}
+    good = ("odoo", odoo.USER, KEY, "sale.order", "search_read", [[["id", ">", 1]]])
+    async with httpx.AsyncClient(transport=transport, base_url="http://erp") as client:
+
+        async def said(*args: object, service: str = "object") -> dict[str, Any]:
+            call = {"jsonrpc": "2.0", "id": 1, "method": "call", "params": {"service": service, "args": list(args)}}
+            told: dict[str, Any] = (await client.post("/jsonrpc", json=call)).json()
+            return told
+
+        assert (await said("odoo", odoo.LOGIN, "no", service="common"))["result"] is False
+        assert [row["id"] for row in (await said(*good, asked))["result"]] == [2, 3]
+        refused = await said(*good, asked | {"fields": ["x_nothing"]})
+        assert "x_nothing" in refused["error"]["data"]["message"]
+        assert "error" in await said("odoo", odoo.USER, "no", *good[3:], asked)
+
+
+def test_news_of_the_running_demo_are_rows_of_their_facts_and_none_comes_twice() -> None:
     now = datetime(2026, 11, 25, 15, tzinfo=ZONE)
     keys = set()
     for number in range(20):
-        rows = live_rows(now, number, random.Random(number), sellers=["a"], agents=["b"], couriers=["c"])
-        keys |= {(fact, FACTS[fact].row.model_validate(row).source_key) for _, fact, row in rows}
+        news = make_news(now, number, random.Random(number), sellers=["a"], agents=["b"], couriers=["c"])
+        rows = {"sales_order": news.order, "ticket": news.ticket, "shipment": news.parcel}
+        keys |= {(fact, FACTS[fact].row.model_validate(row).source_key) for fact, row in rows.items()}
     assert len(keys) == 20 * 3
