@@ -22,6 +22,7 @@ from server.connectors.errors import Problem, SourceFileError
 from server.connectors.paths import Path, parse_path
 from server.connectors.yaml_lines import Place, load, where
 from server.facts.catalogue import FACTS
+from shared.errors import MusterError
 
 Span: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 """Such as 5m or 7d."""
@@ -330,6 +331,14 @@ class Call(Spec):
     sheet: str | None = None
 
 
+class FieldError(MusterError, ValueError):
+    """A fault further inside than what was checked."""
+
+    def __init__(self, at: Place, why: str) -> None:
+        self.at = at
+        super().__init__(why)
+
+
 class Stream(Spec):
     """One kind of rows of a source."""
 
@@ -373,7 +382,7 @@ class Stream(Spec):
             raise ValueError(f"fact {self.fact!r} is unknown, there are {', '.join(sorted(FACTS))}")
         unknown = sorted(set(self.map) - set(kind.row.model_fields) | ({"source_key"} & set(self.map)))
         if unknown:
-            raise ValueError(f"map: {self.fact} has no field {', '.join(unknown)}")
+            raise FieldError(("map", unknown[0]), f"{self.fact} has no field {', '.join(unknown)}")
         missing = sorted(kind.required - set(self.map) - {"source_key"})
         if missing:
             raise ValueError(f"map: {self.fact} needs {', '.join(missing)}")
@@ -493,7 +502,8 @@ def missing_for_asking(source: Source) -> list[str]:
 
 
 def _problem(found: Mapping[str, Any], lines: Mapping[Place, int]) -> Problem:
-    place: Place = tuple(found["loc"])
+    error = found.get("ctx", {}).get("error")
+    place: Place = (*found["loc"], *(error.at if isinstance(error, FieldError) else ()))
     while place and place not in lines:
         place = place[:-1]
     text = str(found["msg"]).removeprefix("Value error, ")

@@ -32,6 +32,7 @@ from server.connectors.profile import ColumnProfile
 from server.facts.catalogue import FACTS
 from server.facts.codes import WORDS
 from server.facts.field_kinds import choices_of, field_kind
+from server.facts.names import NAMES
 from server.services import file_imports
 from server.services.accounts import Caller
 from server.services.file_imports import Brought
@@ -162,7 +163,8 @@ def _kind(name: str) -> FactKindView:
         for field in kind.row.model_fields
         if field != "source_key"
     ]
-    return FactKindView(name=name, key=kind.key, fields=fields)
+    name_zh, name_en = NAMES[name]
+    return FactKindView(id=name, name_zh=name_zh, name_en=name_en, key=kind.key, fields=fields)
 
 
 def _entry(actor: str, caller: Caller) -> Entry:

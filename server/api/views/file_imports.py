@@ -19,10 +19,9 @@ class FactFieldView(View):
     """What a choice may be; empty for other kinds."""
 
 
-class FactKindView(View):
+class FactKindView(NameView):
     """A fact and its fields."""
 
-    name: str
     key: str
     """What its key is made of, in English."""
     fields: list[FactFieldView]

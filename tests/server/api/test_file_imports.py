@@ -99,7 +99,7 @@ async def test_what_is_wrong_is_said_by_a_code(world: World) -> None:
 
 
 async def test_every_field_of_a_fact_is_told_with_its_kind(world: World) -> None:
-    kinds = {kind["name"]: kind for kind in (await told(world, "/api/fact-kinds"))["rows"]}
+    kinds = {kind["id"]: kind for kind in (await told(world, "/api/fact-kinds"))["rows"]}
     fields = {field["name"]: field for field in kinds["sales_order"]["fields"]}
     assert (fields["amount_gross_minor"]["kind"], fields["amount_gross_minor"]["required"]) == ("minor", True)
     assert fields["status"]["choices"] == ["draft", "open", "fulfilled", "cancelled", "refunded"]

@@ -40,7 +40,7 @@ def test_a_good_file_is_read() -> None:
         (("customer_key: id", "merged_into: id"), "line 6, streams[0]: map: customer needs customer_key"),
         (
             ("customer_key: id", "customer_key: id\n      age: years"),
-            "line 6, streams[0]: map: customer has no field age",
+            "line 10, streams[0].map.age: customer has no field age",
         ),
         (
             ("customer_key: id", "customer_key: {path: id, eval: x}"),

@@ -4,10 +4,17 @@ import pytest
 
 from docs.generate_facts import PAGE, page
 from server.facts.catalogue import FACTS
+from server.facts.names import NAMES
 
 
 def test_the_reference_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python docs/generate_facts.py`"
+
+
+def test_every_fact_has_a_name_of_its_own_in_both_languages() -> None:
+    assert set(NAMES) == set(FACTS)
+    for language in zip(*NAMES.values(), strict=True):
+        assert len(set(language)) == len(FACTS)
 
 
 READ = """

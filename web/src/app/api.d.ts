@@ -5669,8 +5669,12 @@ export interface components {
          * @description A fact and its fields.
          */
         FactKindView: {
-            /** Name */
-            name: string;
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
             /**
              * Key
              * @description What its key is made of, in English.

@@ -59,6 +59,7 @@ const routes: readonly Route[] = [
   { path: "/waiting", load: () => import("../pages/waiting/Waiting.svelte"), permission: "facts.review", nav: "waiting", icon: "quarantine", menu: "work" },
   { path: "/waiting/people", load: () => import("../pages/waiting/Ids.svelte"), permission: "people.map", nav: "waiting", icon: "unmatched" },
   { path: "/sources/history", load: () => import("../pages/migration/Migration.svelte"), permission: "sources.read", nav: "sources", icon: "upload" },
+  { path: "/sources/check", load: () => import("../pages/mapping/MapCheck.svelte"), permission: "sources.read", nav: "sources", icon: "check" },
   { path: "/admin/quarantine", load: () => import("../pages/admin/Quarantine.svelte"), permission: "quarantine.read", nav: "quarantine", icon: "quarantine", menu: "admin" },
   { path: "/admin/operations", load: () => import("../pages/admin/Operations.svelte"), permission: "admin", nav: "operations", icon: "operations", menu: "admin" },
 ];
