@@ -118,13 +118,9 @@ def read_targets(file: Path) -> list[Target]:
 
 
 def _target(row: dict[str, str], number: int) -> Target:
-    from server.scoring.catalogue import default_catalogue
-
     missing = [name for name in TARGETS if row.get(name) is None]
     if missing:
         raise DataError(f"line {number}: no column {', '.join(missing)}", "targets_column")
-    if row["indicator"] not in {one.id for one in default_catalogue().indicators}:
-        raise DataError(f"line {number}: no indicator {row['indicator']!r}", "targets_indicator")
     try:
         starts, target = date.fromisoformat(row["starts"]), Fraction(row["target"])
     except ValueError as error:
@@ -135,11 +131,17 @@ def _target(row: dict[str, str], number: int) -> Target:
 
 
 async def _targets(db: Database, rows: list[Target] | tuple[()]) -> list[Target]:
+    from server.services.scheme_rules import catalogue_in_force
     from server.services.targets import set_targets
     from server.store import target_queries
     from server.store.log_queries import Entry
 
     if rows:
+        async with db.reading() as connection:
+            known = {one.id for one in (await catalogue_in_force(connection)).indicators}
+        for number, row in enumerate(rows, start=2):
+            if row.indicator not in known:
+                raise DataError(f"line {number}: no indicator {row.indicator!r}", "targets_indicator")
         await set_targets(db, rows, Entry(now_ms(), ACTOR, "scores.targets", "", detail={"targets": len(rows)}))
     async with db.reading() as connection:
         return await target_queries.target_rows(connection)
@@ -194,11 +196,12 @@ async def _run(
 
 async def _explain(db: Database, employee: str, period: str) -> list[dict[str, str | int | None]]:
     from server.access.scope import Scope
-    from server.scoring.catalogue import default_catalogue
     from server.scoring.numbers import MICRO, decimal_text
+    from server.services.scheme_rules import catalogue_in_force
     from server.store import score_queries
 
     async with db.reading() as connection:
+        catalogue = await catalogue_in_force(connection)
         card = await score_queries.scorecard(connection, Scope.system(), employee, period)
     if card is None:
         raise DataError(
@@ -206,7 +209,7 @@ async def _explain(db: Database, employee: str, period: str) -> list[dict[str, s
         )
     rows: list[dict[str, str | int | None]] = []
     for score in card.scores:
-        definition = default_catalogue().version(score.indicator, score.lineage.rule_version)
+        definition = catalogue.version(score.indicator, score.lineage.rule_version)
         lineage, query = score.lineage, score.lineage.query
         places = definition.places if definition else 2
         rows.append(

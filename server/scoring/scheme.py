@@ -27,11 +27,17 @@ class WeightSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     weights: dict[Id, Weight]
     source: str
     starts: date
+    ends: date | None = None
+    """Last day; None while no one has taken it back."""
 
     @property
     def version(self) -> str:
         """Name of the set and the day it started, as kept with every score."""
         return f"{self.id}/{self.starts}"
+
+    def holds(self, day: date) -> bool:
+        """Whether it has begun by a day and has not ended."""
+        return self.starts <= day and (self.ends is None or day <= self.ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def set_on(sets: Iterable[WeightSet], place: Place, day: date) -> WeightSet:
 
     DataError when there are none.
     """
-    started = [candidate for candidate in sets if candidate.starts <= day]
+    started = [candidate for candidate in sets if candidate.holds(day)]
     for department in (*place.departments, None):
         here = [candidate for candidate in started if candidate.department == department]
         own = [candidate for candidate in here if candidate.position == place.position]
@@ -70,16 +76,40 @@ def set_on(sets: Iterable[WeightSet], place: Place, day: date) -> WeightSet:
 
 
 def check_sets(sets: Iterable[WeightSet], indicators: Iterable[str]) -> None:
-    """DataError when a set does not add up to 100 or names an indicator that does not exist."""
+    """DataError with the field when a set does not add up to 100, names an unknown indicator or ends before its day."""
     known = set(indicators)
     seen: set[tuple[str | None, str | None, date]] = set()
     for weight_set in sets:
         total = sum(weight_set.weights.values())
         if total != FULL:
-            raise DataError(f"weights {weight_set.version}: they add up to {total}, expected {FULL}", "weights_sum")
+            message = f"weights {weight_set.version}: they add up to {total}, expected {FULL}"
+            raise DataError(message, "weights_sum", _where(weight_set, "weights", sum=str(total)))
         if unknown := set(weight_set.weights) - known:
-            raise DataError(f"weights {weight_set.version}: no indicator {min(unknown)}", "weights_indicator")
+            name = min(unknown)
+            message = f"weights {weight_set.version}: no indicator {name}"
+            raise DataError(message, "weights_indicator", _where(weight_set, f"weights.{name}", indicator=name))
+        if weight_set.ends is not None and weight_set.ends < weight_set.starts:
+            message = f"weights {weight_set.version}: they end on {weight_set.ends}, before they start"
+            raise DataError(message, "weights_end", _where(weight_set, "ends"))
         key = weight_set.department, weight_set.position, weight_set.starts
         if key in seen:
-            raise DataError(f"weights {weight_set.version}: another set starts on that day", "weights_twice")
+            message = f"weights {weight_set.version}: another set starts on that day"
+            raise DataError(message, "weights_twice", _where(weight_set, "starts"))
         seen.add(key)
+
+
+def sets_between(sets: Iterable[WeightSet], first: date, last: date) -> list[WeightSet]:
+    """Those that may decide somebody's weights on one of these days: in force on the first, or begun later."""
+    newest: dict[tuple[str | None, str | None], WeightSet] = {}
+    found = []
+    for one in sets:
+        if first < one.starts <= last:
+            found.append(one)
+        elif one.holds(first):
+            place = one.department, one.position
+            newest[place] = max(newest.get(place, one), one, key=lambda candidate: candidate.starts)
+    return [*newest.values(), *found]
+
+
+def _where(weight_set: WeightSet, field: str, **told: str) -> dict[str, str]:
+    return {"field": field, "set": weight_set.version, **told}

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import combinations
 from math import lcm
+from typing import Annotated
 
 import msgspec
 
@@ -16,6 +17,8 @@ from server.scoring.indicator import Id
 from server.scoring.scheme import FULL, PeriodWeights, Place, Weight, WeightSet, set_on
 from shared.errors import DataError
 
+Department = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """New weights of some indicators of a set; the others share the rest in proportion."""
@@ -23,7 +26,7 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: Id
     name_zh: str
     name_en: str
-    department: Id
+    department: Department
     """For whose sets it was made; it works on each set that has all its indicators."""
     weights: dict[Id, Weight]
     source: str

@@ -6,8 +6,9 @@ from typing import Literal
 
 from server.scoring.calibration import Calibration
 from server.scoring.final import Final, final
+from server.scoring.indicator import Indicator
 from server.scoring.scheme import PeriodWeights
-from server.scoring.scorecard import IndicatorScore, Observed, score_indicator, total
+from server.scoring.scorecard import IndicatorScore, Mean, Observed, published, score_indicator, weighted_mean
 from server.scoring.veto import Veto
 from shared.errors import DataError
 
@@ -31,6 +32,8 @@ class Change:
     targets: Mapping[str, str] = field(default_factory=dict)
     """By indicator, exact decimals in its unit."""
     weights: PeriodWeights | None = None
+    indicators: Mapping[str, Indicator] = field(default_factory=dict)
+    """Other definitions, by indicator; each scores what was observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +42,32 @@ class Simulated:
 
     scores: tuple[IndicatorScore, ...]
     final: Final
+    mean: Mean
+    """The total before it is rounded, for periods of several posts."""
     simulated: Literal[True] = True
 
 
 def what_if(inputs: Inputs, change: Change) -> Simulated:
     """Score again with the change; DataError for an indicator that the score does not have."""
     known = {score.indicator.id for score in inputs.scores}
-    if unknown := {*change.observed, *change.targets} - known:
+    if unknown := {*change.observed, *change.targets, *change.indicators} - known:
         name = min(unknown)
         raise DataError(f"what-if: the score has no indicator {name}", "what_if", {"field": name})
     scores = tuple(_again(score, change) for score in inputs.scores)
     points = {score.indicator.id: score.points for score in scores}
-    computed = total(change.weights or inputs.weights, points)
-    return Simulated(scores, final(computed, inputs.calibration, inputs.vetoes))
+    mean = weighted_mean(change.weights or inputs.weights, points)
+    return Simulated(scores, final(published(mean), inputs.calibration, inputs.vetoes), mean)
 
 
 def _again(score: IndicatorScore, change: Change) -> IndicatorScore:
     name = score.indicator.id
-    observed, target = change.observed.get(name), change.targets.get(name)
-    if observed is None and target is None:
+    observed, target, other = change.observed.get(name), change.targets.get(name), change.indicators.get(name)
+    if observed is None and target is None and other is None:
         return score
     # What is counted anew is known, whatever kept the published score from its points; a target alone changes no reason
     # that lies with the data.
-    reason = score.no_score if observed is None and score.no_score != "no_target" else None
-    return score_indicator(score.indicator, observed or score.observed, reason, target or score.target)
+    # By another definition its minimum sample counts, and its target where nobody has one of their own.
+    again = ("no_target",) if other is None else ("no_target", "below_minimum_sample")
+    reason = score.no_score if observed is None and score.no_score not in again else None
+    own = score.target if other is None or score.target != score.indicator.target else other.target
+    return score_indicator(other or score.indicator, observed or score.observed, reason, target or own)

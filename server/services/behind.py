@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.scoring.catalogue import default_catalogue
 from server.scoring.family import listed_parts
 from server.scoring.lineage import SourceQuery
 from server.scoring.part import read_part
 from server.scoring.plain import When
 from server.scoring.window import Days
+from server.services.scheme_rules import catalogue_in_force
 from server.store import behind_queries, score_queries
 from server.store.behind_queries import RowBehind
 from server.store.company_zone import company_zone
@@ -33,8 +33,10 @@ async def rows_behind(
     are never listed.
     """
     lineage = await score_queries.lineage_of(connection, scope, employee, period, indicator)
-    definition = None if lineage is None else default_catalogue().version(indicator, lineage.rule_version)
-    if lineage is None or definition is None:
+    if lineage is None:
+        return None
+    definition = (await catalogue_in_force(connection)).version(indicator, lineage.rule_version)
+    if definition is None:
         return None
     query = lineage.query
     if not sees_rows(scope, query, employee):

@@ -1,31 +1,51 @@
 """Touched scorecards are computed again from the rows of their period."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.catalogue import Catalogue, default_catalogue
+from server.scoring.catalogue import Catalogue
 from server.scoring.family import facts_needed, parts_of
 from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
-from server.scoring.scheme import PeriodWeights, Place
-from server.scoring.scorecard import IndicatorScore, NoScore, Total, input_hash, score_indicator, total
-from server.scoring.season import weights_over
-from server.scoring.target import EVERYBODY, Targets
+from server.scoring.rules import Rules
+from server.scoring.scheme import PeriodWeights
+from server.scoring.scorecard import (
+    IndicatorScore,
+    NoScore,
+    Total,
+    input_hash,
+    published,
+    score_indicator,
+    weighted_mean,
+)
+from server.scoring.segment import Segment, period_mean
+from server.scoring.target import Targets
 from server.scoring.window import Days, days_of
 from server.services.observing import Seen, observe_people
 from server.services.parcels import cards_of
+from server.services.scheme_rules import rules_in_force
 from server.services.sources import unusable_facts
-from server.store import change_queries, fact_marks, parcel_queries, score_queries, sweep_queries, target_queries
+from server.services.stays import Stay, begun, stays_of
+from server.store import (
+    change_queries,
+    fact_marks,
+    parcel_queries,
+    post_queries,
+    score_queries,
+    segment_queries,
+    sweep_queries,
+    target_queries,
+)
 from server.store.company_zone import company_zone
 from server.store.database import Database
-from server.store.score_queries import Card, Post, ScoreRow, TouchedCard
+from server.store.score_queries import Card, ScoreRow, TouchedCard
+from server.store.segment_queries import SegmentRow
 from shared.clock import WallMs, from_ms, to_ms
 
 BATCH = 500
@@ -56,37 +76,64 @@ async def score_touched(db: Database, now_ms: WallMs) -> int:
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """A scorecard."""
+
+    total: Total
+    rows: Sequence[ScoreRow]
+    segments: Sequence[SegmentRow]
+    """One for each post; none with one post."""
+
+
 async def _compute(
     connection: AsyncConnection, waiting: Sequence[TouchedCard], now_ms: WallMs
-) -> dict[Card, tuple[Total, list[ScoreRow]]]:
-    catalogue = default_catalogue()
+) -> dict[Card, _Computed]:
+    rules = await rules_in_force(connection)
     zone = await company_zone(connection)
-    posts = await score_queries.posts(connection, {card.employee for card in waiting})
+    people = {card.employee for card in waiting}
+    posts = await score_queries.posts(connection, people)
+    record = await post_queries.posts_on_record(connection, people)
+    above = await score_queries.departments_above(connection)
     known = _Known(
         await score_queries.watermarks(connection),
         await unusable_facts(connection, now_ms),
         await target_queries.targets(connection),
     )
-    groups: dict[str, list[str]] = {}
+    periods: dict[str, list[str]] = {}
     for card in waiting:
         if card.employee in posts:
-            groups.setdefault(card.period, []).append(card.employee)
-    found: dict[Card, tuple[Total, list[ScoreRow]]] = {}
-    for period, people in groups.items():
+            periods.setdefault(card.period, []).append(card.employee)
+    segments: dict[Card, list[SegmentRow]] = {}
+    for period, employees in periods.items():
         days = days_of(period)
-        when = When(days, zone, min(now_ms, _midnight(days.last + timedelta(days=1), zone)))
-        weights = {person: _weights(posts[person], days) for person in people}
-        scored = {person: posts[person] for person in people if weights[person] is not None}
-        for names, group in _alike(scored, weights):
-            definitions = [one for name in names if (one := in_force(catalogue.indicators, name, days.last))]
-            seen = await observe_people(connection, group, definitions, when)
-            for person in group:
-                own = {one: seen[person, one.id] for one in definitions}
-                place = (person, *posts[person].departments, EVERYBODY)
-                found[person, period] = _card(
-                    (person, period), weights[person], when, own, units=place, known=known, now_ms=now_ms
-                )
-    return found
+        cut = min(now_ms, _midnight(days.last + timedelta(days=1), zone))
+        stays = [
+            stay
+            for person in employees
+            for stay in begun(
+                stays_of(person, posts[person], record.get(person, ()), above, days),
+                from_ms(cut).astimezone(zone).date(),
+            )
+        ]
+        for names, counted, group in _alike(stays, rules):
+            definitions = [one for name in names if (one := in_force(rules.catalogue.indicators, name, counted.last))]
+            when = When(counted, zone, min(cut, _midnight(counted.last + timedelta(days=1), zone)))
+            seen = await observe_people(connection, {one.employee: one.post for one in group}, definitions, when)
+            for stay in group:
+                own = {one: seen[stay.employee, one.id] for one in definitions}
+                segment = _segment(period, stay, rules, when, own, known=known, now_ms=now_ms)
+                segments.setdefault((stay.employee, period), []).append(segment)
+    return {card: _whole(sorted(found, key=lambda one: one.first)) for card, found in segments.items()}
+
+
+def _whole(segments: Sequence[SegmentRow]) -> _Computed:
+    """A card of one post, or of several: each indicator as it was in the last post that has it."""
+    if len(segments) == 1:
+        return _Computed(published(segments[0].mean), segments[0].scores, ())
+    mean = period_mean([Segment((one.last - one.first).days + 1, one.mean) for one in segments])
+    newest = {score.indicator: score for one in segments for score in one.scores}
+    return _Computed(published(mean), list(newest.values()), segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,35 +156,37 @@ class _Known:
         return {name: at for name, at in self.marks.items() if not name.startswith("fact:") or name in own}
 
 
-def _alike(
-    posts: Mapping[str, Post], weights: Mapping[str, PeriodWeights | None]
-) -> Iterator[tuple[tuple[str, ...], dict[str, Post]]]:
-    """People who are scored by the same indicators, so that one pass counts for all of them."""
-    groups: dict[tuple[str, ...], dict[str, Post]] = {}
-    for person, post in posts.items():
-        own = weights[person]
-        groups.setdefault(tuple(sorted(own.weights)) if own else (), {})[person] = post
-    yield from groups.items()
+def _alike(stays: Iterable[Stay], rules: Rules) -> Iterator[tuple[tuple[str, ...], Days, list[Stay]]]:
+    """Stays that are scored by the same indicators on the same days, so that one pass counts for all of them."""
+    groups: dict[tuple[tuple[str, ...], Days], list[Stay]] = {}
+    for stay in stays:
+        names = tuple(sorted(stay.weights(rules).weights))
+        groups.setdefault((names, stay.counted), []).append(stay)
+    for (names, counted), group in groups.items():
+        yield names, counted, group
 
 
-def _card(
-    card: Card,
-    weights: PeriodWeights | None,
+def _segment(
+    period: str,
+    stay: Stay,
+    rules: Rules,
     when: When,
     seen: Mapping[Indicator, Seen],
     *,
-    units: Sequence[str],
     known: _Known,
     now_ms: WallMs,
-) -> tuple[Total, list[ScoreRow]]:
-    assert weights is not None  # noqa: S101  (cards without weights were left out)
+) -> SegmentRow:
+    weights = stay.weights(rules)
     rows = []
     for indicator, own in seen.items():
-        target = known.targets.of(indicator.id, units, when.days.last) or indicator.target
+        target = known.targets.of(indicator.id, stay.units, when.days.last) or indicator.target
         score = score_indicator(indicator, own.observed, known.reason(indicator) or own.reason, target)
-        lineage = _lineage(score, card, weights, when, own=own, known=known)
+        lineage = _lineage(score, (stay.employee, period), weights, when, own=own, known=known)
         rows.append(ScoreRow(indicator.id, score.observed.sample, score.points, score.no_score, lineage, now_ms))
-    return total(weights, {row.indicator: row.points for row in rows}), rows
+    rows.sort(key=lambda row: (-row.lineage.weight[0], row.indicator))
+    mean = weighted_mean(weights, {row.indicator: row.points for row in rows})
+    department = stay.post.departments[0] if stay.post.departments else ""
+    return SegmentRow(stay.days.first, stay.days.last, department, stay.post.position, mean, tuple(rows))
 
 
 def _lineage(
@@ -166,18 +215,6 @@ def _lineage(
     )
 
 
-def _weights(post: Post, days: Days) -> PeriodWeights | None:
-    """Mean weights over the days a person was in the post; None when there were none in this period (KS-7)."""
-    first, last = max(days.first, post.joined_on), min(days.last, post.left_on or days.last)
-    return _weights_of(Place(post.position, post.departments), first, last) if first <= last else None
-
-
-@lru_cache(maxsize=4_096)
-def _weights_of(place: Place, first: date, last: date) -> PeriodWeights:
-    """People of one post share them."""
-    return weights_over(default_catalogue().sets, place, first, last)
-
-
 def _midnight(day: date, zone: ZoneInfo) -> WallMs:
     return to_ms(datetime.combine(day, time(), zone))
 
@@ -185,15 +222,17 @@ def _midnight(day: date, zone: ZoneInfo) -> WallMs:
 async def _store(
     db: Database,
     computed: Sequence[TouchedCard],
-    found: Mapping[Card, tuple[Total, list[ScoreRow]]],
+    found: Mapping[Card, _Computed],
     now_ms: WallMs,
 ) -> int:
     async with db.writing() as connection:
         cards = await score_queries.claim(connection, computed)
         if cards:
-            totals = {card: _head(found[card][0]) for card in cards if card in found}
-            rows = {card: found[card][1] for card in cards if card in found}
+            totals = {card: _head(found[card].total) for card in cards if card in found}
+            rows = {card: found[card].rows for card in cards if card in found}
+            segments = {card: found[card].segments for card in cards if card in found}
             await score_queries.replace_cards(connection, cards, totals, rows, now_ms)
+            await segment_queries.replace_segments(connection, cards, segments)
             await change_queries.note_changes(connection, {f"employee:{employee}" for employee, _ in cards}, now_ms)
     return len(cards)
 
@@ -227,15 +266,18 @@ async def _follow_facts(db: Database, now_ms: WallMs) -> None:
         if not changed and not turned:
             return
         zone = await company_zone(connection)
+        rules = await rules_in_force(connection)
         people = await score_queries.everybody(connection)
+        record = await post_queries.posts_on_record(connection)
+        above = await score_queries.departments_above(connection)
         there = set(await score_queries.cards_since(connection, f"{_last_month(now_ms, zone).first:%Y-%m}"))
     today = from_ms(now_ms).astimezone(zone).date()
-    catalogue = default_catalogue()
     cards: set[Card] = set()
     for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
         for person, post in people.items():
-            card, weights = (person, f"{days.first:%Y-%m}"), _weights(post, days)
-            reads = set() if weights is None else _reads(catalogue, weights, days.last)
+            card, reads = (person, f"{days.first:%Y-%m}"), set[str]()
+            for stay in stays_of(person, post, record.get(person, ()), above, days):
+                reads |= _reads(rules.catalogue, stay.weights(rules), stay.counted.last)
             if reads & changed.keys() or (card in there and reads & turned):
                 cards.add(card)
     async with db.writing() as connection:

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Table, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.people.person import Contract, Person, Post
 from server.store.people_tables import contracts, positions, posts
 from server.store.schema import metadata
+from server.store.scheme_tables import score_segments
 from server.store.tables import attendance_days, day_versions, departments, employees, roster, scorecards, scores, sites
 from server.store.upsert import insert_into
 
 _PEOPLE = 5_000
 """People of one statement."""
-_DERIVED: tuple[Table, ...] = (attendance_days, scores, scorecards)
+_DERIVED: tuple[Table, ...] = (attendance_days, scores, scorecards, score_segments)
 """Results: they go with the person and come back by computing."""
 
 
@@ -47,6 +48,19 @@ async def people_by_id(connection: AsyncConnection, people: Collection[str]) -> 
                 had.get(row.id, implied),
                 signed.get(row.id, ()),
             )
+    return found
+
+
+async def posts_on_record(
+    connection: AsyncConnection, people: Collection[str] | None = None
+) -> dict[str, tuple[Post, ...]]:
+    """Posts by date of these people, or of everybody; who has none on record is left out."""
+    if people is None:
+        return await _all_posts(connection)
+    found: dict[str, tuple[Post, ...]] = {}
+    wanted = sorted(people)
+    for start in range(0, len(wanted), _PEOPLE):
+        found |= await _posts(connection, wanted[start : start + _PEOPLE])
     return found
 
 
@@ -144,7 +158,11 @@ async def days_between(
 
 
 async def _posts(connection: AsyncConnection, people: Sequence[str]) -> dict[str, tuple[Post, ...]]:
-    which = select(posts).where(posts.c.employee.in_(people)).order_by(posts.c.employee, posts.c.from_on)
+    return await _all_posts(connection, posts.c.employee.in_(people))
+
+
+async def _all_posts(connection: AsyncConnection, *which_people: ColumnElement[bool]) -> dict[str, tuple[Post, ...]]:
+    which = select(posts).where(*which_people).order_by(posts.c.employee, posts.c.from_on)
     found: dict[str, tuple[Post, ...]] = {}
     for row in await connection.execute(which):
         post = Post(row.from_on, row.department, row.site, row.position)

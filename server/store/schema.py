@@ -10,6 +10,7 @@ from server.store import (  # noqa: F401
     people_tables,
     request_tables,
     roster_tables,
+    scheme_tables,
     shadow_tables,
     source_tables,
     tables,

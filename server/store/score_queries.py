@@ -127,17 +127,23 @@ async def everybody(connection: AsyncConnection) -> dict[str, Post]:
     return await _posts(connection, true())
 
 
+async def departments_above(connection: AsyncConnection) -> dict[str, str | None]:
+    """The department above each."""
+    return {row.id: row.parent for row in await connection.execute(select(departments.c.id, departments.c.parent))}
+
+
 async def _posts(connection: AsyncConnection, which: ColumnElement[bool]) -> dict[str, Post]:
     names = ("id", "position", "joined_on", "left_on", "site", "department")
-    above = {row.id: row.parent for row in await connection.execute(select(departments.c.id, departments.c.parent))}
+    above = await departments_above(connection)
     rows = await connection.execute(select(*(employees.c[name] for name in names)).where(which))
     return {
-        row.id: Post(row.position, row.joined_on, row.left_on, row.site, tuple(_upwards(row.department, above)))
+        row.id: Post(row.position, row.joined_on, row.left_on, row.site, tuple(upwards(row.department, above)))
         for row in rows
     }
 
 
-def _upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator[str]:
+def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator[str]:
+    """A department and all above it."""
     while department is not None:
         yield department
         department = above.get(department)

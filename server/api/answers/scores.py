@@ -20,7 +20,7 @@ from server.api.views.scores import (
     SourceRowView,
 )
 from server.attendance.calendar import PLAIN
-from server.scoring.catalogue import default_catalogue
+from server.scoring.catalogue import Catalogue
 from server.scoring.family import is_flow
 from server.scoring.indicator import Indicator
 from server.scoring.lineage import Lineage
@@ -29,6 +29,7 @@ from server.scoring.progress import progress, rating_text
 from server.scoring.scorecard import grade
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
+from server.services.scheme_rules import catalogue_in_force
 from server.store import change_queries, page_queries, score_queries
 from server.store.calendar_queries import calendars_of_sites
 from server.store.page_queries import PersonRow
@@ -76,6 +77,7 @@ class _About:
     working_days: Sequence[date]
     """Of the month, by the company's calendar."""
     today: date
+    catalogue: Catalogue
 
 
 async def _about(connection: AsyncConnection, context: Context, period: str) -> _About:
@@ -86,6 +88,7 @@ async def _about(connection: AsyncConnection, context: Context, period: str) -> 
         await score_queries.unit_names(connection),
         [day for day in all_days if calendar.type_of(day) == "workday"],
         from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date(),
+        await catalogue_in_force(connection),
     )
 
 
@@ -125,7 +128,7 @@ def _nothing(person: PersonRow, period: str, periods: tuple[str, ...], version: 
 def _indicators(card: ScorecardRow, about: _About) -> Iterator[IndicatorScoreView]:
     """One view a row; a definition that is no longer in the catalogue has no names to show and is left out."""
     for row in card.scores:
-        definition = default_catalogue().version(row.indicator, row.lineage.rule_version)
+        definition = about.catalogue.version(row.indicator, row.lineage.rule_version)
         if definition is not None:
             yield _indicator(row, definition, about)
 
