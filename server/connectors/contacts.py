@@ -37,6 +37,7 @@ CONTACTS = frozenset(
         "receiver_name",
         "receiver_phone",
         "recipient",
+        "requestor",
         "shipping_address",
         "street",
         "tel",

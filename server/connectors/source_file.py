@@ -339,6 +339,32 @@ class FieldError(MusterError, ValueError):
         super().__init__(why)
 
 
+class Same(Spec):
+    """A place in a part of a row that says what one of a list of the row says."""
+
+    path: Where
+    of: Where
+    """The list in the row."""
+    at: Where = ()
+    """The place in each of the list."""
+
+
+class Detail(Spec):
+    """One more call for each row, whose rows become a field of it: what a list leaves out."""
+
+    path: str = Field(pattern=r"^/.*\{id\}")
+    params: dict[str, Any] = {}
+    id: Where
+    """Place in the row of what ``{id}`` is."""
+    rows: Where = ()
+    into: str
+    """Name of the field."""
+    drop: tuple[Among, ...] = ()
+    """Those of its rows that are not kept,"""
+    drop_same: Same | None = None
+    """nor these, such as what the customer did."""
+
+
 class Stream(Spec):
     """One kind of rows of a source."""
 
@@ -352,6 +378,7 @@ class Stream(Spec):
     """Rows come as lists in this order."""
     keyed: str | None = None
     """Rows are an object by key, which becomes this field."""
+    detail: Detail | None = None
     each: Where | None = None
     """One row for each element there; ``^.`` in a path is the row around it."""
     unpivot: tuple[str, ...] | None = Field(None, min_length=1)
@@ -464,6 +491,12 @@ class Source(Spec):
             raise ValueError("push and hook are for kind webhook: give what is sent a source of its own")
         if self.kind == "webhook" and self.push is None and self.hook is None:
             raise ValueError("a webhook needs push (a program of your own) or hook (a vendor)")
+        return self
+
+    @model_validator(mode="after")
+    def _can_ask_for_details(self) -> "Source":
+        if self.kind != "http_json" and any(stream.detail is not None for stream in self.streams):
+            raise ValueError("detail is for kind http_json")
         return self
 
     @model_validator(mode="after")

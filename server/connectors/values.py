@@ -1,12 +1,12 @@
 """What the fields of a map say of a row: each made into a function once, not looked through for every row."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from server.connectors.convert import Reading, converter, is_empty, single
 from server.connectors.paths import OUTER, Path, look
-from server.connectors.source_file import Among, Pick, Value
+from server.connectors.source_file import Among, Detail, Pick, Value
 from server.facts.codes import Code
 from shared.errors import DataError
 
@@ -88,6 +88,24 @@ def test(among: Among) -> Test:
             return False
 
     return says
+
+
+def kept(detail: Detail, row: Any, found: Sequence[Any]) -> Iterator[Any]:
+    """Of the rows that the call for a row found, those that are not dropped."""
+    drops, same = [test(drop) for drop in detail.drop], detail.drop_same
+    others = set() if same is None else {_text(_quiet(one, same.at)) for one in _quiet(row, same.of) or ()}
+    for one in found:
+        by_another = same is None or _text(_quiet(one, same.path)) not in others - {""}
+        if by_another and not any(says(Row(one)) for says in drops):
+            yield one
+
+
+def _quiet(value: Any, path: Path) -> Any:
+    """What is there; nothing where it is shaped otherwise."""
+    try:
+        return look(value, path)
+    except DataError:
+        return None
 
 
 def shown(value: Any) -> str:

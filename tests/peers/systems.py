@@ -131,15 +131,35 @@ def request_tracker(folder: Path) -> System:
 
 def make_rt_token(system: System, user: str) -> str:
     """A token of a user, as the page of tokens makes them: the API has no call for it."""
-    code = f"""
-        use lib '/usr/share/request-tracker5/lib'; use RT -init;
+    return _perl(
+        system,
+        f"""
         my $user = RT::User->new(RT->SystemUser); $user->Load('{user}');
         my $made = RT::AuthToken->new(RT::CurrentUser->new($user));
         my ($ok, $said, $token) = $made->Create(Owner => $user->id, Description => 'Muster');
         die $said unless $ok; print $token;
-    """
-    done = subprocess.run(
-        ["perl", "-e", code], env=os.environ | system.environ, capture_output=True, text=True, timeout=60, check=False
+        """,
     )
+
+
+def write_as_rt_customer(system: System, ticket: str, customer: str) -> None:
+    """A mail of the customer to a ticket of theirs, as the mail gateway takes it in: they have no password."""
+    _perl(
+        system,
+        f"""
+        my $everyone = RT::Group->new(RT->SystemUser); $everyone->LoadSystemInternalGroup('Everyone');
+        $everyone->PrincipalObj->GrantRight(Right => $_, Object => $RT::System)
+            for grep {{ !$everyone->PrincipalObj->HasRight(Right => $_, Object => $RT::System) }}
+                qw(ReplyToTicket ShowTicket SeeQueue);
+        my $ticket = RT::Ticket->new(RT::CurrentUser->new('{customer}')); $ticket->Load({ticket});
+        my ($ok, $said) = $ticket->Correspond(Content => 'Where is it?'); die $said unless $ok;
+        """,
+    )
+
+
+def _perl(system: System, code: str) -> str:
+    program = f"use lib '/usr/share/request-tracker5/lib'; use RT -init; {code}"
+    environ = os.environ | system.environ
+    done = subprocess.run(["perl", "-e", program], env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

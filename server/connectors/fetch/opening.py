@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
+from urllib.parse import quote
 
 import structlog
 
@@ -22,9 +24,11 @@ from server.connectors.fetch.paging import Ask, Fetched, Pass, Values
 from server.connectors.fetch.position import Position
 from server.connectors.fetch.retry import delay_s
 from server.connectors.fetch.secrets import Secrets
+from server.connectors.paths import look
 from server.connectors.reply import Page
-from server.connectors.source_file import Source, Stream, missing_for_asking
-from shared.errors import ConfigError
+from server.connectors.source_file import Detail, Paging, Source, Stream, missing_for_asking
+from server.connectors.values import kept
+from shared.errors import ConfigError, DataError
 
 log = structlog.get_logger("server.connectors")
 
@@ -52,6 +56,33 @@ class Opened:
         return paging.pages(stream.page, self.asks(stream), about, values)
 
     async def _ask(self, stream: Stream, values: Values) -> Page:
+        page = await self._tried(stream, values)
+        if stream.detail is None:
+            return page
+        return replace(page, rows=[await self._with_detail(stream, stream.detail, row) for row in page.rows])
+
+    async def _with_detail(self, stream: Stream, detail: Detail, row: Any) -> Any:
+        """The row with what its own call says; one without an id has none."""
+        try:
+            key = look(row, detail.id)
+        except DataError:
+            key = None
+        if not isinstance(row, dict) or not isinstance(key, str | int):
+            return row  # the mapping says what is wrong with it
+        call = stream.call.model_copy(
+            update={
+                "path": detail.path.replace("{id}", quote(str(key), safe="")),
+                "params": detail.params,
+                "method": None,
+                "body": None,
+                "form": False,
+            }
+        )
+        own = {"call": call, "rows": detail.rows, "page": Paging(type="none"), "cursor": None, "keyed": None}
+        page = await self._tried(stream.model_copy(update=own), {"id": key})
+        return {**row, detail.into: list(kept(detail, row, page.rows))}
+
+    async def _tried(self, stream: Stream, values: Values) -> Page:
         assert self.once is not None  # noqa: S101  (files are not asked)
         once, failures = self.once(stream), 0
         while True:
