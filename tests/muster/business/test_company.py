@@ -128,7 +128,15 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
             async with asyncio.timeout(120):
                 while not await _settled(db):  # noqa: ASYNC110  (another process works)
                     await asyncio.sleep(0.5)
-        found = await _found(db)
+            found = await _found(db)
+            people = [one.id for one in sample.people]
+            news = make_news(datetime.now(ZONE), 1, random.Random(7), sellers=people, agents=people, couriers=people)
+            systems.systems.erp.add(news.order)
+            systems.systems.desk.add(news.ticket)
+            async with asyncio.timeout(60):
+                more = {name: number + 1 for name, number in found.tops().items()}
+                while (await _found(db)).tops() != more:  # noqa: ASYNC110  (another process works)
+                    await asyncio.sleep(0.5)
     finally:
         await db.close()
         await installation.stop()
@@ -171,6 +179,10 @@ class Found:
     """People without a total last month."""
     without: list[tuple[str, str]]
     """Indicators of last month without source or target."""
+
+    def tops(self) -> dict[str, int]:
+        """Of what goes on coming when it is asked for."""
+        return {name: self.rows[name] for name in ("sales_order", "ticket")}
 
 
 async def _settled(db: Database) -> bool:
