@@ -34,13 +34,20 @@ class Reader:
     db: Database
     folder: Path
 
-    async def connect(self, preset: str, url: str, *, page_size: int | None = None, user: str = "admin") -> None:
-        """Add the preset as an administrator would, with its address if it has one; pages may be made small."""
+    async def connect(
+        self, preset: str, url: str, *, page_size: int | None = None, user: str = "admin", every: str | None = None
+    ) -> None:
+        """Add the preset as an administrator would, with its address if it has one.
+
+        Pages may be made small; its first stream may be read as often as ``every`` says.
+        """
         text = re.sub(r"(?m)^base_url: .*", f"base_url: {url}", preset_text(preset))
         text = re.sub(r"requests_per_minute: \d+", "requests_per_minute: 60000", text)
         text = text.replace("${secret:", "${env:")
         if page_size is not None:
             text = re.sub(r"\b(page_size|size): \d+", rf"\1: {page_size}", text)
+        if every is not None:
+            text = re.sub(r"\bevery: \w+", f"every: {every}", text, count=1)
         text = re.sub(r"\$\{env:[A-Z_]+_USER\}", user, text)
         await sources.put_source(self.db, text, f"{preset}.yaml", ENTRY)
 

@@ -1,15 +1,27 @@
 """A real Tryton 8.2: what was sold, paid, sent back there is what the preset brings."""
 
+import asyncio
 import datetime as dt
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from server.config import ServerConfig
+from server.services import sync_worker
+from server.store import source_queries
+from server.store.source_queries import StreamRow
+from server.store.source_tables import sync_runs
+from shared.clock import system_clocks
 from tests.peers.api import ADMIN_PASSWORD, Tryton, date, decimal, moment
 from tests.peers.reading import Reader, between, forward
 from tests.peers.systems import System
 from tests.server.connectors.faulty import Call, Reply
 
 PRESET = "erp_tryton"
+EVERY_S, SLACK_S = 3, 3
 SEARCH = "model.sale.sale.search_read"
 TODAY = dt.datetime.now(dt.UTC).date()
 
@@ -140,6 +152,63 @@ async def test_of_an_order_that_changes_only_it_is_written(reader: Reader, tryto
     run = await reader.run(PRESET, "sales_order", ADMIN_PASSWORD)
     assert (run.state, run.counts.added, run.counts.changed) == ("ok", 0, 1)
     assert (await reader.rows(PRESET, "sales_order"))[str(first)]["status"] == "open"
+
+
+async def test_a_change_appears_within_one_interval_and_nothing_else_is_written(
+    reader: Reader, tryton: System, erp: Tryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the worker of a server, which nobody tells to look."""
+    changed, _ = erp.orders(2, sale_date=date(TODAY))
+    monkeypatch.setenv("tryton", ADMIN_PASSWORD)
+    await reader.connect(PRESET, tryton.url, every=f"{EVERY_S}s")
+    worker = asyncio.create_task(sync_worker.run(reader.db, ServerConfig(), system_clocks()))
+
+    async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(90):
+            while not await reached():  # noqa: ASYNC110  (the worker is as in a server)
+                await asyncio.sleep(0.1)
+
+    async def all_read() -> bool:
+        return all(one.last_ok_ms is not None for one in await streams(reader))
+
+    async def shown() -> bool:
+        row = (await reader.rows(PRESET, "sales_order"))[str(changed)]
+        return str(row["external_no"]) == "web-2"
+
+    try:
+        await until(all_read)
+        before = len(await runs(reader))
+        await asyncio.to_thread(erp.do, "sale.sale", "write", [changed], {"reference": "web-2"})
+        start = time.monotonic()
+        await until(shown)
+        took_s = time.monotonic() - start
+        await until(lambda: more_runs(reader, before + 3))
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+    assert took_s <= EVERY_S + sync_worker.LOOK_S + SLACK_S
+    since = (await runs(reader))[before:]
+    assert {run.state for run in since[:3]} == {"ok"}
+    assert (sum(run.added for run in since), sum(run.changed for run in since)) == (0, 1), (
+        "of the overlap only that row"
+    )
+    assert sum(run.unchanged for run in since) > 0, "the overlap was read"
+
+
+async def streams(reader: Reader) -> list[StreamRow]:
+    async with reader.db.reading() as connection:
+        return await source_queries.streams_of(connection)
+
+
+async def runs(reader: Reader) -> list[Any]:
+    """Of orders, oldest first."""
+    which = select(sync_runs).where(sync_runs.c.stream == "sales_order").order_by(sync_runs.c.id)
+    async with reader.db.reading() as connection:
+        return list(await connection.execute(which))
+
+
+async def more_runs(reader: Reader, number: int) -> bool:
+    return len(await runs(reader)) > number
 
 
 async def test_an_order_that_is_gone_is_marked_when_all_are_compared(

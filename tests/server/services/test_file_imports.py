@@ -1,6 +1,7 @@
 """Files of old systems become facts step by step, and can be taken back until somebody signs, on both databases."""
 
 import io
+import random
 import sqlite3
 from collections.abc import Mapping
 from decimal import Decimal
@@ -144,6 +145,53 @@ async def test_a_row_that_is_stored_with_other_values_stays_and_shows_as_a_diffe
         1,
         {"source": 9900, "stored": 10050},
     )
+
+
+FAULTS: Mapping[str, tuple[str, Mapping[str, str], set[str]]] = {
+    # row of a number, the values that a person gives it, why it waits
+    "no such day": ("X{n},2024-04-31,已完成,{n},CNY,south,E2", {"order_date": "2024-04-30"}, {"bad_date"}),
+    "words": ("X{n},2024-04-30,已完成,twelve,CNY,south,E2", {"amount_gross_minor": "{n}00"}, {"bad_number"}),
+    "unknown state": ("X{n},2024-04-30,搁置,{n},CNY,south,E2", {"status": "open"}, {"unknown_value"}),
+    "no key": (",2024-04-30,已完成,{n},CNY,south,E2", {"source_key": "X{n}", "order_no": "X{n}"}, {"missing_key"}),
+    "no currency": ("X{n},2024-04-30,已完成,{n},,south,E2", {"currency": "CNY"}, {"missing_field"}),
+    "two at once": (
+        "X{n},2024-13-01,搁置,{n},CNY,south,E2",
+        {"order_date": "2024-04-30", "status": "open"},
+        {"bad_date", "unknown_value"},
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_exactly_the_bad_rows_of_a_file_wait_and_come_in_once_when_they_are_fixed(
+    db: Database, seed: int
+) -> None:
+    pick = random.Random(seed)
+    bad = {number: pick.choice(list(FAULTS)) for number in pick.sample(range(1, 201), 30)}
+    lines = [
+        FAULTS[bad[n]][0].format(n=n) if n in bad else f"X{n},2024-03-01,已完成,{n},CNY,north,E1" for n in range(1, 201)
+    ]
+    await imported(db, *lines)
+    async with db.reading() as connection:
+        _, waiting = await review_queries.rows(connection, Scope.system(), Wanted(), limit=100, offset=0)
+    # The head is line 1. A row without a key has no number of an order either.
+    codes = {
+        number: set(FAULTS[kind][2]) | ({"missing_field"} if kind == "no key" else set())
+        for number, kind in bad.items()
+    }
+    assert {row.row_no - 1: set(row.codes) for row in waiting} == codes
+    assert await stored(db) == {f"X{n}": n * 100 for n in range(1, 201) if n not in bad}
+    for row in waiting:
+        number = row.row_no - 1
+        told = {field: value.format(n=number) for field, value in FAULTS[bad[number]][1].items()}
+        patch = {field: int(value) if field.endswith("_minor") else value for field, value in told.items()}
+        await decide(db, Scope.system(), [row.id], Decision("fix", "as on paper", patch), entry("lei"))
+        with pytest.raises(DataError):
+            await decide(db, Scope.system(), [row.id], Decision("fix", "once more", patch), entry("lei"))
+    assert await stored(db) == {f"X{n}": n * 100 for n in range(1, 201)}
+    async with db.reading() as connection:
+        left, _ = await review_queries.rows(connection, Scope.system(), Wanted(), limit=1, offset=0)
+    assert left == 0
 
 
 async def test_undo_leaves_nothing_of_the_import_even_what_a_person_brought_in(db: Database) -> None:
