@@ -78,6 +78,8 @@ def changed_at(stream: Stream, zone: ZoneInfo, row: Any) -> dt.datetime | None:
     """When the source says that the row changed: the first of its cursor's fields that is set and can be read."""
     if stream.cursor is None:
         return None
+    if stream.columns is not None and isinstance(row, list):
+        row = dict(zip(stream.columns, row, strict=False))
     for field in stream.cursor.field:
         try:
             value = look(row, parse_path(field))

@@ -5,17 +5,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.connectors.fetch.position import changed_at
 from server.connectors.mapping import map_rows
 from server.connectors.presets import load_preset, preset_names
 from server.connectors.reply import read_reply
 from server.connectors.saved import Saved, map_saved
-from server.connectors.source_file import Source, missing_for_asking
+from server.connectors.source_file import Source, Stream, missing_for_asking
 from server.services.fact_store import Arrival, Counts, store_page
 from server.store.database import Database
 from tests.server.connectors.presets.recorded import RECORDED, Recorded
 
 NOW_MS = 1_780_000_000_000
 PAGES = Path(__file__).parents[4] / "docs/howto/connect"
+
+
+def stream_of(one: Recorded) -> Stream:
+    return next(stream for stream in load_preset(one.preset).streams if stream.id == one.stream)
 
 
 @pytest.mark.parametrize("one", RECORDED, ids=str)
@@ -33,6 +38,16 @@ def test_a_recorded_reply_gives_the_expected_rows(one: Recorded) -> None:
 def test_every_stream_has_a_recorded_reply_with_rows(preset: str) -> None:
     shown = {one.stream for one in RECORDED if one.preset == preset and one.expected.get("rows")}
     assert {stream.id for stream in load_preset(preset).streams} == shown
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in RECORDED if one.expected.get("rows") and stream_of(one).cursor is not None], ids=str
+)
+def test_a_recorded_reply_says_up_to_when_it_has_been_read(one: Recorded) -> None:
+    """Else each run would ask for everything since the first."""
+    source, stream = load_preset(one.preset), stream_of(one)
+    rows = read_reply(source, stream, one.reply.read_bytes()).rows
+    assert {changed_at(stream, source.zone, row) for row in rows} - {None}
 
 
 @pytest.mark.parametrize("preset", preset_names())
