@@ -220,6 +220,20 @@ async def scorecard(
     )
 
 
+async def score_rows(
+    connection: AsyncConnection, scope: Scope, period: str, people: Collection[str] | None = None
+) -> dict[str, tuple[ScoreRow, ...]]:
+    """Scores of a period by person, of everybody in scope or of some of them."""
+    joined = scores.join(employees, employees.c.id == scores.c.employee)
+    wanted = select(scores).select_from(joined).where(scores.c.period == period, visible(scope))
+    if people is not None:
+        wanted = wanted.where(scores.c.employee.in_(sorted(people)))
+    found: dict[str, list[ScoreRow]] = {}
+    for row in await connection.execute(wanted.order_by(scores.c.employee, scores.c.indicator)):
+        found.setdefault(row.employee, []).append(_score(row))
+    return {employee: tuple(rows) for employee, rows in found.items()}
+
+
 async def unit_names(connection: AsyncConnection) -> UnitNames:
     """Names of all sites and departments: who is scored by a unit's value is told whose it is."""
     found: dict[tuple[str, str], tuple[str, str]] = {}

@@ -1,0 +1,238 @@
+"""What scores would be by other rules: computed on what is stored, without writing anything (KS-15)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.access.scope import Scope
+from server.scoring.family import facts_needed, parts_of
+from server.scoring.indicator import Indicator, in_force
+from server.scoring.numbers import CentiPoints
+from server.scoring.plain import When
+from server.scoring.ranks import Standing, grade_counts, ranks
+from server.scoring.rules import Rules
+from server.scoring.scheme import PeriodWeights
+from server.scoring.scorecard import IndicatorScore, Mean, NoScore, Observed, published, score_indicator, weighted_mean
+from server.scoring.segment import Segment, period_mean
+from server.scoring.target import Targets
+from server.scoring.whatif import Change, Inputs, what_if
+from server.scoring.window import Days, days_of
+from server.services.observing import observe_people
+from server.services.sources import unusable_facts
+from server.services.stays import Stay, begun, stays_of
+from server.store import post_queries, score_queries, segment_queries, target_queries
+from server.store.company_zone import company_zone
+from server.store.scope_filter import ALL
+from server.store.score_queries import Ranked, ScoreRow
+from shared.clock import WallMs, from_ms, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One person's total without and with the change."""
+
+    card: Ranked
+    before: CentiPoints | None
+    after: CentiPoints | None
+    rank_before: int | None
+    rank_after: int | None
+
+    @property
+    def change(self) -> int:
+        """Hundredths of a point; 0 where one of the totals is missing."""
+        return 0 if self.before is None or self.after is None else self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A simulated period; marked, so that nobody takes it for published scores."""
+
+    period: str
+    day: date
+    """Whose weights are laid over the period's observations."""
+    people: int
+    """With a scorecard of the period, in scope."""
+    moved: tuple[Moved, ...]
+    """Whom the change scores in another way: the biggest winners first, the biggest losers last."""
+    before: Mapping[Standing, int]
+    """Grades of these people."""
+    after: Mapping[Standing, int]
+    simulated: Literal[True] = True
+
+
+_Observations: TypeAlias = Mapping[str, IndicatorScore]
+
+
+@dataclass(slots=True)
+class _Basis:
+    """What simulating reads, and what it counted anew."""
+
+    period: str
+    zone: ZoneInfo
+    cut_ms: WallMs
+    unusable: Mapping[str, NoScore]
+    targets: Targets
+    before: Rules
+    after: Rules
+    anew: dict[tuple[str, Days, str], IndicatorScore] = field(default_factory=dict)
+    """By employee, days and indicator."""
+
+
+async def preview(  # noqa: PLR0917 - whose, two sets of rules, what and when
+    connection: AsyncConnection,
+    scope: Scope,
+    before: Rules,
+    after: Rules,
+    period: str,
+    day: date,
+    now_ms: WallMs,
+) -> Preview:
+    """Everybody in scope whose total of a period changes when the rules of ``day`` are others."""
+    days, zone = days_of(period), await company_zone(connection)
+    cut = min(now_ms, to_ms(datetime.combine(days.last + timedelta(days=1), time(), zone)))
+    basis = _Basis(
+        period,
+        zone,
+        cut,
+        await unusable_facts(connection, now_ms),
+        await target_queries.targets(connection),
+        before,
+        after,
+    )
+    cards = {card.employee: card for card in await score_queries.ranking(connection, scope, period, ALL)}
+    stays = await _stays(connection, cards, days, from_ms(cut).astimezone(zone).date())
+    chosen = {person: own for person, own in stays.items() if any(_differs(stay, basis, day) for stay in own)}
+    stored = await score_queries.score_rows(connection, scope, period, chosen)
+    segments = await segment_queries.segments_of(connection, scope, period, chosen)
+    for person, own in chosen.items():
+        rows = [one.scores for one in segments.get(person, ())] or [stored.get(person, ())]
+        for stay, found in zip(own, rows, strict=False):
+            _reuse(basis, stay, found)
+    await _count_missing(connection, basis, [stay for own in chosen.values() for stay in own], day)
+    now = {person: card.total for person, card in cards.items()}
+    then = dict(now)
+    for person, own in chosen.items():
+        now[person], then[person] = _total(basis, own, day, before), _total(basis, own, day, after)
+    places, others = ranks(now), ranks(then)
+    moved = [Moved(cards[one], now[one], then[one], places.get(one), others.get(one)) for one in chosen]
+    return Preview(
+        period,
+        day,
+        len(cards),
+        tuple(sorted(moved, key=lambda one: (-one.change, one.card.employee))),
+        grade_counts(one.before for one in moved),
+        grade_counts(one.after for one in moved),
+    )
+
+
+async def _stays(
+    connection: AsyncConnection, people: Collection[str], days: Days, until: date
+) -> dict[str, list[Stay]]:
+    posts = await score_queries.posts(connection, people)
+    record = await post_queries.posts_on_record(connection, people)
+    above = await score_queries.departments_above(connection)
+    return {
+        person: begun(stays_of(person, post, record.get(person, ()), above, days), until)
+        for person, post in posts.items()
+    }
+
+
+def _weights(stay: Stay, rules: Rules, day: date) -> PeriodWeights:
+    """The weights of one day, as if they had been those of the whole period."""
+    return rules.weights(stay.employee, stay.place, day, day)
+
+
+def _definition(rules: Rules, name: str, day: date, period: Days) -> Indicator | None:
+    """The version of that day; that of the period where the indicator is newer than the day."""
+    indicators = rules.catalogue.indicators
+    return in_force(indicators, name, max(day, period.last))
+
+
+def _differs(stay: Stay, basis: _Basis, day: date) -> bool:
+    now, then = _weights(stay, basis.before, day), _weights(stay, basis.after, day)
+    if now.weights != then.weights or now.denominator != then.denominator:
+        return True
+    period = days_of(basis.period)
+    return any(
+        _definition(basis.before, name, day, period) != _definition(basis.after, name, day, period)
+        for name in now.weights
+    )
+
+
+def _reuse(basis: _Basis, stay: Stay, rows: Sequence[ScoreRow]) -> None:
+    """Take what is stored as it was observed."""
+    for row in rows:
+        definition = basis.before.catalogue.version(row.indicator, row.lineage.rule_version)
+        if definition is not None:
+            seen = Observed(row.lineage.numerator, row.lineage.denominator, row.sample)
+            reason: NoScore | None = row.no_score  # type: ignore[assignment]
+            score = IndicatorScore(definition, seen, row.points, reason, row.lineage.target)
+            basis.anew[stay.employee, stay.counted, row.indicator] = score
+
+
+async def _count_missing(connection: AsyncConnection, basis: _Basis, stays: Sequence[Stay], day: date) -> None:
+    """Observe what no scorecard has: indicators that get weight, and definitions that count other rows."""
+    period = days_of(basis.period)
+    wanted: dict[tuple[Indicator, Days], list[Stay]] = {}
+    for stay in stays:
+        for name in {*_weights(stay, basis.after, day).weights, *_weights(stay, basis.before, day).weights}:
+            definition = _definition(basis.after, name, day, period)
+            stored = basis.anew.get((stay.employee, stay.counted, name))
+            if definition is not None and (stored is None or not _counts_alike(stored.indicator, definition)):
+                wanted.setdefault((definition, stay.counted), []).append(stay)
+    for (definition, counted), group in wanted.items():
+        end = to_ms(datetime.combine(counted.last + timedelta(days=1), time(), basis.zone))
+        when = When(counted, basis.zone, min(basis.cut_ms, end))
+        seen = await observe_people(connection, {one.employee: one.post for one in group}, [definition], when)
+        missing = next((basis.unusable[one] for one in sorted(facts_needed(definition)) if one in basis.unusable), None)
+        for stay in group:
+            found = seen[stay.employee, definition.id]
+            target = basis.targets.of(definition.id, stay.units, counted.last) or definition.target
+            score = score_indicator(definition, found.observed, missing or found.reason, target)
+            basis.anew[stay.employee, counted, f"{definition.id}!"] = score
+
+
+def _counts_alike(one: Indicator, other: Indicator) -> bool:
+    """Whether two versions observe the same, so that only the points differ."""
+    return one == other or (
+        (one.family, one.level, one.needs, one.response, one.sample, one.tiers, one.components, one.percentile)
+        == (
+            other.family,
+            other.level,
+            other.needs,
+            other.response,
+            other.sample,
+            other.tiers,
+            other.components,
+            other.percentile,
+        )
+        and parts_of(one) == parts_of(other)
+    )
+
+
+def _total(basis: _Basis, stays: Sequence[Stay], day: date, rules: Rules) -> CentiPoints | None:
+    """A total of the simulated period, the posts weighed by their days."""
+    segments = [Segment(stay.days.number, _mean(basis, stay, day, rules)) for stay in stays]
+    return published(period_mean(segments)).centi if segments else None
+
+
+def _mean(basis: _Basis, stay: Stay, day: date, rules: Rules) -> Mean:
+    weights, period = _weights(stay, rules, day), days_of(basis.period)
+    scores, others = [], {}
+    for name in weights.weights:
+        stored = basis.anew.get((stay.employee, stay.counted, name))
+        counted = basis.anew.get((stay.employee, stay.counted, f"{name}!"))
+        definition = _definition(rules, name, day, period)
+        fresh = counted if counted is not None and (stored is None or counted.indicator == definition) else stored
+        if fresh is None or definition is None:
+            continue
+        scores.append(fresh)
+        if fresh.indicator != definition:
+            others[name] = definition
+    if not scores:
+        return weighted_mean(weights, {})
+    return what_if(Inputs(tuple(scores), weights), Change(indicators=others)).mean
