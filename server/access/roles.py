@@ -8,6 +8,8 @@ Permission: TypeAlias = Literal[
     "me.read",  # one's own day and score
     "me.request",  # ask for leave, corrections, overtime; confirm one's month
     "scores.read",  # the scores of others
+    "schemes.read",  # weights of departments, posts and seasons in scope
+    "schemes.write",  # write drafts of them, and decide about those of others
     "devices.read",
     "people.read",
     "people.map",  # say whose number on a terminal it is
@@ -42,6 +44,7 @@ _OWN: frozenset[Permission] = frozenset({"me.read", "me.request"})
 _OF_TEAM: frozenset[Permission] = _OWN | {
     "today.read",
     "scores.read",
+    "schemes.read",
     "people.read",
     "rosters.read",
     "rosters.write",
@@ -56,6 +59,7 @@ _OF_ROLE: dict[Role, frozenset[Permission]] = {
     "administrator": frozenset(PERMISSIONS),
     "hr": _OF_TEAM
     | {
+        "schemes.write",
         "people.map",
         "people.write",
         "shifts.write",

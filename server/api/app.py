@@ -39,6 +39,7 @@ from server.api.routes import (
     reports,
     requests,
     rosters,
+    schemes,
     scores,
     session,
     shadow,
@@ -53,8 +54,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, devices, people, people_edit, contracts, imports, file_imports,
-    fact_review, ingest, identity_links, sources, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, schemes, devices, people, people_edit, contracts, imports,
+    file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The indicators and weights in use: the shipped defaults, through the same checks as any edit."""
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -40,15 +41,20 @@ def read_indicators(toml: bytes) -> tuple[Indicator, ...]:
     return found
 
 
+def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:
+    """Checked weight sets of a TOML document; DataError says what is wrong where."""
+    try:
+        found = msgspec.toml.decode(toml, type=_Sets, strict=True).set
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DataError(f"weights: {error}", "catalogue") from error
+    check_sets(found, indicators)
+    return found
+
+
 def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
     """A checked catalogue from two TOML documents; DataError says what is wrong where."""
     found = read_indicators(indicators)
-    try:
-        weights = msgspec.toml.decode(sets, type=_Sets, strict=True).set
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise DataError(f"weights: {error}", "catalogue") from error
-    check_sets(weights, {indicator.id for indicator in found})
-    return Catalogue(found, weights)
+    return Catalogue(found, read_sets(sets, {indicator.id for indicator in found}))
 
 
 @cache

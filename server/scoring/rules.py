@@ -11,7 +11,7 @@ import msgspec
 from server.scoring.catalogue import Catalogue, default_catalogue
 from server.scoring.indicator import Indicator, check_indicators, in_force
 from server.scoring.scheme import PeriodWeights, Place, WeightSet, check_sets, sets_between
-from server.scoring.season import Delta, Spell, applied, check_deltas, check_spells, weights_over
+from server.scoring.season import Delta, Spell, applied, check_spells, weights_over
 from shared.errors import DataError
 
 Kind: TypeAlias = Literal["set", "season", "own", "indicator"]
@@ -175,17 +175,24 @@ def rules_of(book: Book, defaults: Catalogue | None = None) -> Rules:
     return Rules(Catalogue(tuple(indicators.values()), tuple(sets.values())), seasons, own)
 
 
-def check_rules(rules: Rules) -> None:
-    """DataError with field and reason for weights that do not add up to 100 on some day of somebody, and the like."""
+def check_rules(rules: Rules, parents: Mapping[str, str | None] | None = None) -> None:
+    """DataError with field and reason for weights that do not add up to 100 on some day of somebody, and the like.
+
+    ``parents`` has the department above each.
+    """
+    tree = _Tree(parents or {})
     catalogue = rules.catalogue
     check_indicators(catalogue.indicators)
     known = {indicator.id for indicator in catalogue.indicators}
     check_sets(catalogue.sets, known)
     for spell in rules.seasons:
-        check_deltas([spell.delta], sets_between(catalogue.sets, spell.first, spell.last), known)
-    _check_meetings(rules.seasons, catalogue.sets)
+        _check_spell(spell, rules, known, tree)
+    for number, one in enumerate(rules.seasons):
+        for other in rules.seasons[number + 1 :]:
+            if tree.related(one.delta.department, other.delta.department):
+                _check_meeting(one, other, catalogue.sets)
     for spells in rules.own.values():
-        _check_own(spells, rules, known)
+        _check_own(spells, rules, known, tree)
 
 
 def rolled_back(now: Book, then: Book, day: date) -> Book:
@@ -226,37 +233,71 @@ def first_day(changes: Iterable[Change], before: Book) -> date | None:
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
-def _check_meetings(spells: Sequence[Spell], sets: Sequence[WeightSet]) -> None:
-    """Two seasons on one set and day are refused; only sets of the days on which both are in force are looked at."""
-    for number, one in enumerate(spells):
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """Departments and the one above each."""
+
+    parents: Mapping[str, str | None]
+
+    def upwards(self, department: str) -> tuple[str, ...]:
+        """A department and all above it."""
+        found, at = [department], self.parents.get(department)
+        while at is not None and at not in found:
+            found.append(at)
+            at = self.parents.get(at)
+        return tuple(found)
+
+    def related(self, one: str, other: str) -> bool:
+        """Whether somebody may be in both."""
+        return one in self.upwards(other) or other in self.upwards(one)
+
+    def sets_of(self, sets: Sequence[WeightSet], department: str) -> list[WeightSet]:
+        """Those that people of a department or below it may have: of the nearest department with one for all posts."""
+        below = [one for one in self.parents if department in self.upwards(one)]
+        found: dict[str, WeightSet] = {}
+        for start in (department, *below):
+            for place in (*self.upwards(start), None):
+                here = [one for one in sets if one.department == place]
+                found |= {one.version: one for one in here}
+                if any(one.position is None for one in here):
+                    break
+        return list(found.values())
+
+
+def _check_meeting(one: Spell, other: Spell, sets: Sequence[WeightSet]) -> None:
+    """Two on one set and day are refused; only sets of the days on which both are in force are looked at."""
+    first, last = max(one.first, other.first), min(one.last, other.last)
+    if first <= last:
+        check_spells((one, other), sets_between(sets, first, last))
+
+
+def _check_own(spells: Sequence[Spell], rules: Rules, known: set[str], tree: _Tree) -> None:
+    for number, spell in enumerate(spells):
         for other in spells[number + 1 :]:
-            first, last = max(one.first, other.first), min(one.last, other.last)
-            if first <= last:
-                check_spells((one, other), sets_between(sets, first, last))
-
-
-def _check_own(spells: Sequence[Spell], rules: Rules, known: set[str]) -> None:
-    _check_meetings(spells, rules.catalogue.sets)
-    for spell in spells:
-        delta = spell.delta
-        if not delta.weights:
-            raise DataError(f"change of weights {delta.id}: name at least one indicator", *_field("weights"))
-        if unknown := set(delta.weights) - known:
-            raise DataError(f"change of weights {delta.id}: no indicator {min(unknown)}", *_field("weights"))
-        fitting = [
-            one
-            for one in sets_between(rules.catalogue.sets, spell.first, spell.last)
-            if delta.applies_to(one.weights) and one.department in (delta.department, None)
-        ]
-        if not fitting:
-            message = f"change of weights {delta.id}: no set of {delta.department} has all its indicators"
-            raise DataError(message, *_field("department"))
-        for one in fitting:
+            _check_meeting(spell, other, rules.catalogue.sets)
+        for one in _check_spell(spell, rules, known, tree):
             weights = {name: Fraction(weight) for name, weight in one.weights.items()}
-            applied(weights, delta)
             for season in rules.seasons:
-                if season.first <= spell.last and spell.first <= season.last:
-                    applied(applied(weights, season.delta), delta)
+                near = tree.related(season.delta.department, spell.delta.department)
+                if near and season.first <= spell.last and spell.first <= season.last:
+                    applied(applied(weights, season.delta), spell.delta)
+
+
+def _check_spell(spell: Spell, rules: Rules, known: set[str], tree: _Tree) -> list[WeightSet]:
+    """The sets that a change works on, each of which can take it."""
+    delta = spell.delta
+    if not delta.weights:
+        raise DataError(f"change of weights {delta.id}: name at least one indicator", *_field("weights"))
+    if unknown := set(delta.weights) - known:
+        raise DataError(f"change of weights {delta.id}: no indicator {min(unknown)}", *_field("weights"))
+    sets = tree.sets_of(sets_between(rules.catalogue.sets, spell.first, spell.last), delta.department)
+    fitting = [one for one in sets if delta.applies_to(one.weights)]
+    if not fitting:
+        message = f"change of weights {delta.id}: no set of {delta.department} has all its indicators"
+        raise DataError(message, *_field("department"))
+    for one in fitting:
+        applied({name: Fraction(weight) for name, weight in one.weights.items()}, delta)
+    return fitting
 
 
 def _field(name: str) -> tuple[str, dict[str, str]]:

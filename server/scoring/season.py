@@ -27,7 +27,7 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name_zh: str
     name_en: str
     department: Department
-    """For whose sets it was made; it works on each set that has all its indicators."""
+    """For whose people it was made, those of departments below too; it works on sets that have all its indicators."""
     weights: dict[Id, Weight]
     source: str
 
@@ -85,14 +85,15 @@ def weights_over(  # noqa: PLR0917 - who, when, and two kinds of changes
 ) -> PeriodWeights:
     """Mean of the daily weights from ``first`` to ``last``, both inclusive, with all changes of these days.
 
-    A season works before what was approved for the person. DataError for two seasons of a set on one day.
+    A season works before what was approved for the person; that of the nearest department, where one above has its own.
+    DataError for two seasons of one department on a set and a day.
     """
     days = (last - first).days + 1
     sums: dict[str, Fraction] = {}
     versions: list[str] = []
     for day in (first + timedelta(days=number) for number in range(days)):
         base = set_on(sets, place, day)
-        changes = (*_of_day(base, seasons, day), *_of_day(base, own, day))
+        changes = (*_nearest(base, place, seasons, day), *_of_day(base, own, day))
         weights: Mapping[str, Fraction] = {name: Fraction(weight) for name, weight in base.weights.items()}
         for spell in changes:
             weights = applied(weights, spell.delta)
@@ -144,6 +145,14 @@ def default_seasons() -> tuple[Delta, ...]:
     catalogue = default_catalogue()
     toml = (files("server.scoring") / "defaults" / "seasons.toml").read_bytes()
     return read_deltas(toml, catalogue.sets, {indicator.id for indicator in catalogue.indicators})
+
+
+def _nearest(base: WeightSet, place: Place, seasons: Sequence[Spell], day: date) -> tuple[Spell, ...]:
+    for department in place.departments:
+        found = _of_day(base, (spell for spell in seasons if spell.delta.department == department), day)
+        if found:
+            return found
+    return ()
 
 
 def _of_day(base: WeightSet, spells: Iterable[Spell], day: date) -> tuple[Spell, ...]:

@@ -6,12 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.family import listed_parts
-from server.scoring.lineage import SourceQuery
+from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.part import read_part
 from server.scoring.plain import When
 from server.scoring.window import Days
 from server.services.scheme_rules import catalogue_in_force
-from server.store import behind_queries, score_queries
+from server.store import behind_queries, score_queries, segment_queries
 from server.store.behind_queries import RowBehind
 from server.store.company_zone import company_zone
 from server.store.counted_facts import DERIVED, shapes
@@ -26,13 +26,14 @@ async def rows_behind(
     *,
     limit: int,
     offset: int = 0,
+    segment: int | None = None,
 ) -> tuple[int, list[RowBehind]] | None:
     """How many rows a score was counted from, and a page of them; None without such a score in scope.
 
     Rows of other people, where the value is a unit's, are listed only for those who may see that unit. Rows with pay
-    are never listed.
+    are never listed. ``segment`` is one of several posts of the period, from 0.
     """
-    lineage = await score_queries.lineage_of(connection, scope, employee, period, indicator)
+    lineage = await _lineage(connection, scope, employee, period, indicator, segment)
     if lineage is None:
         return None
     definition = (await catalogue_in_force(connection)).version(indicator, lineage.rule_version)
@@ -46,6 +47,16 @@ async def rows_behind(
     return await behind_queries.rows_behind(
         connection, parts, query.level, query.unit, when, limit=limit, offset=offset
     )
+
+
+async def _lineage(  # noqa: PLR0917 - which score of whom
+    connection: AsyncConnection, scope: Scope, employee: str, period: str, indicator: str, segment: int | None
+) -> Lineage | None:
+    if segment is None:
+        return await score_queries.lineage_of(connection, scope, employee, period, indicator)
+    found = (await segment_queries.segments_of(connection, scope, period, {employee})).get(employee, ())
+    rows = found[segment].scores if segment < len(found) else ()
+    return next((row.lineage for row in rows if row.indicator == indicator), None)
 
 
 def when_of(query: SourceQuery, zone: ZoneInfo) -> When:

@@ -111,7 +111,7 @@ async def check_changes(connection: AsyncConnection, before: Book, changes: Sequ
     for change in changes:
         if change.item is not None:
             _check_order(change.item)
-    check_rules(rules)
+    check_rules(rules, await score_queries.departments_above(connection))
     unusable = await unusable_facts(connection, now_ms)
     for change in changes:
         if change.item is not None and changes_between(before, changed(before, [change])):

@@ -16,6 +16,7 @@ from server.api.views.scores import (
     IndicatorScoreView,
     ScorecardView,
     ScoreProgressView,
+    ScoreSegmentView,
     SourceRowsView,
     SourceRowView,
 )
@@ -30,10 +31,11 @@ from server.scoring.scorecard import grade
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
 from server.services.scheme_rules import catalogue_in_force
-from server.store import change_queries, page_queries, score_queries
+from server.store import change_queries, page_queries, score_queries, segment_queries
 from server.store.calendar_queries import calendars_of_sites
 from server.store.page_queries import PersonRow
 from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
+from server.store.segment_queries import SegmentRow
 from shared.clock import from_ms
 
 WEIGHT_PLACES = 4
@@ -50,18 +52,28 @@ async def scorecard(context: Context, scope: Scope, employee: str, period: str |
         card = await score_queries.scorecard(connection, scope, employee, period)
         if card is not None:
             about = await _about(connection, context, card.period)
-            return _card(card, version, about)
+            segments = await segment_queries.segments_of(connection, scope, card.period, {employee})
+            return _card(card, version, about, segments.get(employee, ()))
         newest = await score_queries.scorecard(connection, scope, employee)
     this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
     return _nothing(person, period or this_month, newest.periods if newest else (), version)
 
 
 async def source_rows(
-    context: Context, scope: Scope, employee: str, period: str, indicator: str, *, page: Page
+    context: Context,
+    scope: Scope,
+    employee: str,
+    period: str,
+    indicator: str,
+    *,
+    page: Page,
+    segment: int | None = None,
 ) -> SourceRowsView:
     """The rows one score was counted from; NotFoundError where there is none in scope."""
     async with context.db.reading() as connection:
-        found = await rows_behind(connection, scope, employee, period, indicator, limit=page.limit, offset=page.offset)
+        found = await rows_behind(
+            connection, scope, employee, period, indicator, limit=page.limit, offset=page.offset, segment=segment
+        )
     if found is None:
         raise NotFoundError(f"employee {employee!r} has no score {indicator!r} in {period} in scope")
     total, rows = found
@@ -92,7 +104,7 @@ async def _about(connection: AsyncConnection, context: Context, period: str) -> 
     )
 
 
-def _card(card: ScorecardRow, version: int, about: _About) -> ScorecardView:
+def _card(card: ScorecardRow, version: int, about: _About, segments: Sequence[SegmentRow]) -> ScorecardView:
     part, whole = card.coverage
     return ScorecardView(
         employee=card.employee,
@@ -104,7 +116,8 @@ def _card(card: ScorecardRow, version: int, about: _About) -> ScorecardView:
         total=None if card.total is None else decimal_text(Fraction(card.total, CENTI)),
         grade=None if card.total is None else grade(card.total),
         coverage_pct=decimal_text(Fraction(100 * part, whole) if whole else Fraction(0)),
-        indicators=list(_indicators(card, about)),
+        indicators=list(_indicators(segments[-1].scores if segments else card.scores, about)),
+        segments=[_segment(one, about) for one in segments],
         version=version,
     )
 
@@ -125,9 +138,22 @@ def _nothing(person: PersonRow, period: str, periods: tuple[str, ...], version: 
     )
 
 
-def _indicators(card: ScorecardRow, about: _About) -> Iterator[IndicatorScoreView]:
+def _segment(one: SegmentRow, about: _About) -> ScoreSegmentView:
+    return ScoreSegmentView(
+        first=one.first,
+        last=one.last,
+        days=(one.last - one.first).days + 1,
+        department=one.department,
+        position=one.position,
+        total=None if one.mean.points is None else decimal_text(one.mean.points),
+        coverage_pct=decimal_text(100 * one.mean.coverage),
+        indicators=list(_indicators(one.scores, about)),
+    )
+
+
+def _indicators(rows: Sequence[ScoreRow], about: _About) -> Iterator[IndicatorScoreView]:
     """One view a row; a definition that is no longer in the catalogue has no names to show and is left out."""
-    for row in card.scores:
+    for row in rows:
         definition = about.catalogue.version(row.indicator, row.lineage.rule_version)
         if definition is not None:
             yield _indicator(row, definition, about)

@@ -49,8 +49,9 @@ async def source_rows(
     employee: Id,
     period: Annotated[str, Path(pattern=MONTH)],
     indicator: Id,
+    segment: Annotated[int | None, Query(ge=0, le=40)] = None,
     page: PageDep,
 ) -> SourceRowsView:
-    """The day records or parcels that one indicator score was made of."""
+    """The day records or parcels that one indicator score was made of; ``segment`` is one of several posts, from 0."""
     about = whom(viewer, employee, others="scores.read")
-    return await scores.source_rows(context, viewer.scope, about, period, indicator, page=page)
+    return await scores.source_rows(context, viewer.scope, about, period, indicator, page=page, segment=segment)

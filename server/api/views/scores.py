@@ -64,6 +64,19 @@ class IndicatorScoreView(View):
     computed_ms: int
 
 
+class ScoreSegmentView(View):
+    """One post of a person with several in a period: scored by itself, weighed by its days."""
+
+    first: date
+    last: date
+    days: int
+    department: str
+    position: str
+    total: str | None
+    coverage_pct: str
+    indicators: list[IndicatorScoreView]
+
+
 class ScorecardView(View):
     """A person's score in a period."""
 
@@ -79,6 +92,9 @@ class ScorecardView(View):
     grade: Literal["S", "A", "B", "C", "D"] | None
     coverage_pct: str
     indicators: list[IndicatorScoreView]
+    """Of several posts those of the last."""
+    segments: list[ScoreSegmentView] = Field(default=[])
+    """One for each post, by date; none for a period of one post."""
     version: int
 
 

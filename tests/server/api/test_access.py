@@ -464,6 +464,7 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
     "months_with_scores": (score_queries.months_with_scores, []),
     "ranking": (lambda c, s: score_queries.ranking(c, s, "2026-03", Narrow()), []),
+    "score_rows": (lambda c, s: score_queries.score_rows(c, s, "2026-03"), {}),
     "lineage_of": (lambda c, s: score_queries.lineage_of(c, s, "e3", "2026-03", "att_punctuality_rate"), None),
 }
 """Every query that serves people, asked about or beyond the one person in scope, and the ids in its answer."""

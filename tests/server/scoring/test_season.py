@@ -163,3 +163,16 @@ def test_ks7_a_period_of_several_posts(example: str, segments: list[Segment], ce
 def test_ks7_a_segment_has_days() -> None:
     with pytest.raises(DataError, match="at least 1"):
         segment(0, 80)
+
+
+def test_ks6_a_season_is_for_its_department_and_those_below_and_the_nearest_wins() -> None:
+    """North has its own season while business has one: people of the north have theirs alone."""
+    north = Delta(
+        id="north", name_zh="北", name_en="North", department="north", weights={"biz_sales_amount": 60}, source="test"
+    )
+    spells = (through("peak_sales"), Spell(north, FIRST, LAST))
+    shares_of = []
+    for departments in (("business",), ("north", "business"), ("south", "business")):
+        found = weights_over(SETS, Place("anybody", departments), FIRST, LAST, spells)
+        shares_of.append(Fraction(100 * found.weights["biz_sales_amount"], found.denominator))
+    assert shares_of == [40, 60, 40]

@@ -1987,11 +1987,319 @@ export interface paths {
         };
         /**
          * Source Rows
-         * @description The day records or parcels that one indicator score was made of.
+         * @description The day records or parcels that one indicator score was made of; ``segment`` is one of several posts, from 0.
          */
         get: operations["source_rows"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Overview
+         * @description Weights, seasons and changes of people in force, as far as they are about the viewer's people.
+         */
+        get: operations["scheme_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Versions
+         * @description Versions that were published, the newest first.
+         */
+        get: operations["scheme_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Version
+         * @description What a version changed.
+         */
+        get: operations["scheme_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/versions/{version}/effect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Effect
+         * @description Scores of the four weeks before and after a version came into force.
+         */
+        get: operations["scheme_effect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scheme Roll Back
+         * @description A draft that lets everything be from a day on as it was in a version.
+         */
+        post: operations["scheme_roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Drafts
+         * @description Drafts that are written, handed in or were refused, the newest first.
+         */
+        get: operations["scheme_drafts"];
+        put?: never;
+        /**
+         * Add Scheme Draft
+         * @description Keep a draft; refused with field and reason when it can not come into force.
+         */
+        post: operations["add_scheme_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Draft
+         * @description A draft with each line beside what it replaces.
+         */
+        get: operations["scheme_draft"];
+        /**
+         * Change Scheme Draft
+         * @description Write a draft anew.
+         */
+        put: operations["change_scheme_draft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Draft Preview
+         * @description What scores would be by a draft; nothing is written.
+         */
+        get: operations["scheme_draft_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit Scheme Draft
+         * @description Hand a draft in.
+         */
+        post: operations["submit_scheme_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Scheme Draft
+         * @description Put what another person handed in in force as the next version.
+         */
+        post: operations["publish_scheme_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Scheme Draft
+         * @description Refuse what another person handed in, with the reason.
+         */
+        post: operations["reject_scheme_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/drafts/{draft}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Scheme Draft
+         * @description Take back a draft that nobody has decided about.
+         */
+        post: operations["withdraw_scheme_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scheme Preview
+         * @description What scores of people in scope would be by these lines; nothing is written.
+         */
+        post: operations["scheme_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/indicators/{indicator}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scheme Definition
+         * @description The newest definition of an indicator.
+         */
+        get: operations["scheme_definition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schemes/indicators/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Scheme Definition
+         * @description What a definition would observe in a period; nothing is written.
+         */
+        post: operations["try_scheme_definition"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6991,7 +7299,7 @@ export interface components {
             /** Employee */
             employee: string | null;
             /** Permissions */
-            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "sources.read" | "sources.write" | "facts.review" | "contracts.read" | "contracts.write" | "admin")[];
+            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "schemes.read" | "schemes.write" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "sources.read" | "sources.write" | "facts.review" | "contracts.read" | "contracts.write" | "admin")[];
             /**
              * Departments
              * @description Departments in the viewer's scope.
@@ -9106,6 +9414,661 @@ export interface components {
             next_ms: number | null;
         };
         /**
+         * SchemeDefinitionView
+         * @description A definition as it is written down, and the fields that it may count.
+         */
+        SchemeDefinitionView: {
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+            /**
+             * Starts
+             * @description First days of all its versions.
+             */
+            starts: string[];
+        };
+        /**
+         * SchemeDiffView
+         * @description One line of a draft or version.
+         */
+        SchemeDiffView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "set" | "season" | "own" | "indicator";
+            /** Key */
+            key: string;
+            /**
+             * Before
+             * @description What was published under the key.
+             */
+            before: (components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"]) | null;
+            /**
+             * After
+             * @description None where it is taken back.
+             */
+            after: (components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"]) | null;
+            /**
+             * Weights Before
+             * @description Of a set or season: weights of its place before, exact to four places.
+             */
+            weights_before: {
+                [key: string]: string;
+            };
+            /** Weights After */
+            weights_after: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * SchemeDraftBody
+         * @description A draft to keep; ``revision`` of the one that it replaces.
+         */
+        SchemeDraftBody: {
+            /** Title */
+            title: string;
+            /** Changes */
+            changes: (components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"] | components["schemas"]["SchemeTakenBackView"])[];
+            /**
+             * Revision
+             * @default 0
+             */
+            revision: number;
+        };
+        /**
+         * SchemeDraftDetailView
+         * @description A draft or version with its lines in the viewer's scope.
+         */
+        SchemeDraftDetailView: {
+            draft: components["schemas"]["SchemeDraftView"];
+            /** Changes */
+            changes: components["schemas"]["SchemeDiffView"][];
+        };
+        /**
+         * SchemeDraftView
+         * @description A draft, or the version that it became.
+         */
+        SchemeDraftView: {
+            /** Id */
+            id: number;
+            /** Title */
+            title: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "submitted" | "published" | "rejected" | "withdrawn";
+            /** Revision */
+            revision: number;
+            /** Based On */
+            based_on: number;
+            /** Version */
+            version: number | null;
+            /** First On */
+            first_on: string | null;
+            /** Written By */
+            written_by: string;
+            /** Written Ms */
+            written_ms: number;
+            /** Submitted Ms */
+            submitted_ms: number | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Note */
+            note: string;
+            /**
+             * Own
+             * @description Whether the viewer wrote on it, and may not decide.
+             */
+            own: boolean;
+            /**
+             * Outdated
+             * @description Whether another version came into force since it was saved.
+             */
+            outdated: boolean;
+        };
+        /**
+         * SchemeDraftsView
+         * @description Drafts or versions, the newest first.
+         */
+        SchemeDraftsView: {
+            /** Rows */
+            rows: components["schemas"]["SchemeDraftView"][];
+        };
+        /**
+         * SchemeEffectRowView
+         * @description An indicator, or the total, before and after.
+         */
+        SchemeEffectRowView: {
+            /**
+             * Indicator
+             * @description None for the total.
+             */
+            indicator: string | null;
+            /** Name Zh */
+            name_zh: string | null;
+            /** Name En */
+            name_en: string | null;
+            /** Unit */
+            unit: string | null;
+            /** People */
+            people: number;
+            before: components["schemas"]["SchemeSideView"];
+            after: components["schemas"]["SchemeSideView"];
+            /**
+             * Change
+             * @description Of the mean points, with its sign.
+             */
+            change: string | null;
+        };
+        /**
+         * SchemeEffectView
+         * @description Scores before and after; they moved with the change, which is not to say by it.
+         */
+        SchemeEffectView: {
+            /**
+             * Before First
+             * Format: date
+             */
+            before_first: string;
+            /**
+             * Before Last
+             * Format: date
+             */
+            before_last: string;
+            /**
+             * After First
+             * Format: date
+             */
+            after_first: string;
+            /**
+             * After Last
+             * Format: date
+             */
+            after_last: string;
+            /** Complete */
+            complete: boolean;
+            /** People */
+            people: number;
+            /** Rows */
+            rows: components["schemas"]["SchemeEffectRowView"][];
+        };
+        /**
+         * SchemeEntryView
+         * @description Something that is in force or was published.
+         */
+        SchemeEntryView: {
+            /** Key */
+            key: string;
+            /**
+             * Ships
+             * @description Whether it is part of the product and nobody has published it.
+             */
+            ships: boolean;
+            /** Item */
+            item: components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"];
+        };
+        /**
+         * SchemeIndicatorNameView
+         * @description An indicator to choose from.
+         */
+        SchemeIndicatorNameView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "up" | "down" | "zone";
+            /**
+             * Department
+             * @description Whose library it belongs to.
+             */
+            department: string | null;
+            /**
+             * Source Missing
+             * @description No source has ever told of what it counts: it can have no weight.
+             */
+            source_missing: boolean;
+        };
+        /**
+         * SchemeIndicatorView
+         * @description A version of an indicator, in the fields of a definition file.
+         */
+        SchemeIndicatorView: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "indicator";
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SchemeMovedView
+         * @description A person whose score would be another.
+         */
+        SchemeMovedView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string;
+            /** Before */
+            before: string | null;
+            /** After */
+            after: string | null;
+            /**
+             * Change
+             * @description With its sign.
+             */
+            change: string;
+            /** Rank Before */
+            rank_before: number | null;
+            /** Rank After */
+            rank_after: number | null;
+            /** Grade Before */
+            grade_before: string | null;
+            /** Grade After */
+            grade_after: string | null;
+        };
+        /**
+         * SchemeOwnView
+         * @description Such a change for one person.
+         */
+        SchemeOwnView: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "own";
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Employee */
+            employee: string;
+            /** Department */
+            department: string;
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * SchemePreviewBody
+         * @description Lines to try; the period whose observations are used, and the day whose weights are.
+         */
+        SchemePreviewBody: {
+            /** Changes */
+            changes: (components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"] | components["schemas"]["SchemeTakenBackView"])[];
+            /** Period */
+            period?: string | null;
+            /** Day */
+            day?: string | null;
+        };
+        /**
+         * SchemePreviewView
+         * @description What scores would be.
+         */
+        SchemePreviewView: {
+            /**
+             * Simulated
+             * @constant
+             */
+            simulated: true;
+            /** Period */
+            period: string;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** People */
+            people: number;
+            /**
+             * Moved
+             * @description How many are scored in another way.
+             */
+            moved: number;
+            /** Winners */
+            winners: number;
+            /** Losers */
+            losers: number;
+            /**
+             * Rows
+             * @description The biggest winners first, the biggest losers last; of many those at both ends.
+             */
+            rows: components["schemas"]["SchemeMovedView"][];
+            /** Grades Before */
+            grades_before: {
+                [key: string]: number;
+            };
+            /** Grades After */
+            grades_after: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * SchemePublishedView
+         * @description The version, and how many scorecards are computed again.
+         */
+        SchemePublishedView: {
+            /** Version */
+            version: number;
+            /** Scorecards */
+            scorecards: number;
+        };
+        /**
+         * SchemeRollBackBody
+         * @description Let everything be as in a version (0: as it ships), from a day on.
+         */
+        SchemeRollBackBody: {
+            /** Version */
+            version: number;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * SchemeSavedView
+         * @description Under which number a draft is kept.
+         */
+        SchemeSavedView: {
+            /** Id */
+            id: number;
+        };
+        /**
+         * SchemeSeasonView
+         * @description A season or project: named indicators take these weights, the others share the rest in proportion.
+         */
+        SchemeSeasonView: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "season";
+            /**
+             * Id
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Department */
+            department: string;
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+        };
+        /**
+         * SchemeSetView
+         * @description Weights of a department or of a post in it: they add up to 100 and replace the whole set.
+         */
+        SchemeSetView: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set";
+            /**
+             * Id
+             * @description Empty for one that is new.
+             * @default
+             */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Department */
+            department: string | null;
+            /** Position */
+            position: string | null;
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /** Ends */
+            ends?: string | null;
+        };
+        /**
+         * SchemeSideView
+         * @description Means of people on one side.
+         */
+        SchemeSideView: {
+            /** Value */
+            value: string | null;
+            /** Points */
+            points: string | null;
+            /** Sample */
+            sample: number;
+        };
+        /**
+         * SchemeStepBody
+         * @description The revision that was looked at, and why.
+         */
+        SchemeStepBody: {
+            /** Revision */
+            revision: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * SchemeTakenBackView
+         * @description Takes back what was published under a kind and key.
+         */
+        SchemeTakenBackView: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "taken_back";
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "set" | "season" | "own" | "indicator";
+            /** Key */
+            key: string;
+        };
+        /**
+         * SchemeTemplateView
+         * @description A set or season to start from.
+         */
+        SchemeTemplateView: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "set" | "season";
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string | null;
+            /** Weights */
+            weights: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * SchemeTrialBody
+         * @description A definition to try on a period.
+         */
+        SchemeTrialBody: {
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** Period */
+            period: string;
+        };
+        /**
+         * SchemeTrialView
+         * @description What it would observe.
+         */
+        SchemeTrialView: {
+            /**
+             * Simulated
+             * @default true
+             * @constant
+             */
+            simulated: true;
+            /** Period */
+            period: string;
+            /** People */
+            people: number;
+            /** Scored */
+            scored: number;
+            /** Own */
+            own: number;
+            /** Rows */
+            rows: number;
+            /** Reasons */
+            reasons: {
+                [key: string]: number;
+            };
+            /** Samples */
+            samples: components["schemas"]["SchemeTriedView"][];
+        };
+        /**
+         * SchemeTriedView
+         * @description One person's value by it.
+         */
+        SchemeTriedView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Numerator */
+            numerator: number;
+            /** Denominator */
+            denominator: number;
+            /** Sample */
+            sample: number;
+            /** Value */
+            value: string | null;
+            /** Points */
+            points: string | null;
+            /** No Score */
+            no_score: string | null;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "person" | "site" | "department" | "company";
+        };
+        /**
+         * SchemesView
+         * @description What scores go by, as far as the viewer sees.
+         */
+        SchemesView: {
+            /**
+             * Version
+             * @description Newest version that was published; 0 for what ships.
+             */
+            version: number;
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+            /** May Write */
+            may_write: boolean;
+            /**
+             * May Define
+             * @description Whether the viewer writes definitions of indicators.
+             */
+            may_define: boolean;
+            /** Sets */
+            sets: components["schemas"]["SchemeEntryView"][];
+            /** Seasons */
+            seasons: components["schemas"]["SchemeEntryView"][];
+            /** Own */
+            own: components["schemas"]["SchemeEntryView"][];
+            /** Templates */
+            templates: components["schemas"]["SchemeTemplateView"][];
+            /** Indicators */
+            indicators: components["schemas"]["SchemeIndicatorNameView"][];
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Positions */
+            positions: components["schemas"]["NameView"][];
+            /**
+             * People
+             * @description For changes of one person; empty for who does not write.
+             */
+            people: components["schemas"]["NameView"][];
+            /**
+             * Periods
+             * @description Months with scorecards in scope, newest first: previews use their observations.
+             */
+            periods: string[];
+        };
+        /**
          * ScoreProgressView
          * @description How far a sum or count is on the way to its target.
          */
@@ -9159,6 +10122,34 @@ export interface components {
             departments: components["schemas"]["NameView"][];
         };
         /**
+         * ScoreSegmentView
+         * @description One post of a person with several in a period: scored by itself, weighed by its days.
+         */
+        ScoreSegmentView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Days */
+            days: number;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string;
+            /** Total */
+            total: string | null;
+            /** Coverage Pct */
+            coverage_pct: string;
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorScoreView"][];
+        };
+        /**
          * ScorecardView
          * @description A person's score in a period.
          */
@@ -9190,8 +10181,17 @@ export interface components {
             grade: ("S" | "A" | "B" | "C" | "D") | null;
             /** Coverage Pct */
             coverage_pct: string;
-            /** Indicators */
+            /**
+             * Indicators
+             * @description Of several posts those of the last.
+             */
             indicators: components["schemas"]["IndicatorScoreView"][];
+            /**
+             * Segments
+             * @description One for each post, by date; none for a period of one post.
+             * @default []
+             */
+            segments: components["schemas"]["ScoreSegmentView"][];
             /** Version */
             version: number;
         };
@@ -14161,6 +15161,7 @@ export interface operations {
     source_rows: {
         parameters: {
             query?: {
+                segment?: number | null;
                 limit?: number;
                 offset?: number;
             };
@@ -14181,6 +15182,557 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SourceRowsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_effect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeEffectView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_roll_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeRollBackBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeSavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_drafts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    add_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeDraftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeSavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    change_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeDraftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeSavedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_draft_preview: {
+        parameters: {
+            query?: {
+                period?: string | null;
+            };
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemePreviewView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    submit_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeStepBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    publish_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeStepBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemePublishedView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    reject_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeStepBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_scheme_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeStepBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDraftDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemePreviewBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemePreviewView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    scheme_definition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeDefinitionView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    try_scheme_definition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchemeTrialBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeTrialView"];
                 };
             };
             /** @description What went wrong, as a code. */
