@@ -15,7 +15,7 @@ from server.store.log_queries import Entry
 from shared.clock import system_clocks
 
 ROWS = 1_000_000
-PAGE = 1_000
+PAGE = 4_000
 COLUMNS = "id integer primary key, total numeric, tax numeric, changed, day, seller, customer, state, channel"
 FILE = """
 source: erp
