@@ -61,3 +61,8 @@ def window_of(window: Window, period: Days) -> Days:
 def epoch_day(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - EPOCH).days
+
+
+def day_after_epoch(number: int) -> date:
+    """The day so many days after 1970-01-01."""
+    return EPOCH + timedelta(days=number)

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.scoring.family import is_flow, observe, parts_of
 from server.scoring.indicator import Indicator, Level
-from server.scoring.part import Counted, Part, read_part
+from server.scoring.part import Counted, Part, ReadPart, read_part
 from server.scoring.plain import When, count
 from server.scoring.scorecard import NoScore, Observed
 from server.services.derived_rows import derived_rows
@@ -103,11 +104,17 @@ async def count_parts(
     connection: AsyncConnection, parts: Iterable[Part], level: Level, units: Collection[str] | None, when: When
 ) -> counting.Found:
     """Count parts in the database, and in Python where a field is worked out here."""
-    wanted = [read_part(part, shapes()) for part in parts]
-    found = await counting.count(connection, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)
+    wanted = [_read(part) for part in parts]
+    executor = counting.OnDatabase(connection)
+    found = await counting.count(executor, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)
     for part in wanted:
         if part.part.fact in DERIVED:
             rows = await derived_rows(connection, part.part.fact, when)
             by_unit = count(part, rows, await units_of(connection, level), when)
             found[part.part] = {unit: n for unit, n in by_unit.items() if n.rows and (units is None or unit in units)}
     return found
+
+
+@lru_cache(maxsize=1024)
+def _read(part: Part) -> ReadPart:
+    return read_part(part, shapes())

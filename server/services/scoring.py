@@ -62,12 +62,12 @@ async def score_touched(db: Database, now_ms: WallMs) -> int:
     Several processes may run it at once, as ``compute_touched``.
     """
     await _sweep(db, now_ms)
-    await _follow_facts(db, now_ms)
+    unusable = await _follow_facts(db, now_ms)
     done = 0
     for _ in range(BATCHES):
         async with db.reading() as connection:
             waiting = await score_queries.touched(connection, BATCH)
-            computed = await _compute(connection, waiting, now_ms) if waiting else {}
+            computed = await _compute(connection, waiting, unusable, now_ms) if waiting else {}
         if not waiting:
             break
         done += await _store(db, waiting, computed, now_ms)
@@ -87,7 +87,7 @@ class _Computed:
 
 
 async def _compute(
-    connection: AsyncConnection, waiting: Sequence[TouchedCard], now_ms: WallMs
+    connection: AsyncConnection, waiting: Sequence[TouchedCard], unusable: Mapping[str, NoScore], now_ms: WallMs
 ) -> dict[Card, _Computed]:
     rules = await rules_in_force(connection)
     zone = await company_zone(connection)
@@ -97,7 +97,7 @@ async def _compute(
     above = await score_queries.departments_above(connection)
     known = _Known(
         await score_queries.watermarks(connection),
-        await unusable_facts(connection, now_ms),
+        unusable,
         await target_queries.targets(connection),
     )
     periods: dict[str, list[str]] = {}
@@ -254,17 +254,18 @@ async def _sweep(db: Database, now_ms: WallMs) -> None:
             await sweep_queries.set_swept(connection, SWEEP, now_ms)
 
 
-async def _follow_facts(db: Database, now_ms: WallMs) -> None:
+async def _follow_facts(db: Database, now_ms: WallMs) -> Mapping[str, NoScore]:
     """Touch this month's and last month's scores of everybody who is scored by a fact that changed.
 
-    A fact changes with its rows, and when its source goes away or is back: then its scores go and come.
+    A fact changes with its rows, and when its source goes away or is back: then its scores go and come. Gives the
+    facts whose source is away, each with the reason.
     """
     async with db.reading() as connection:
         changed = await fact_marks.changed(connection)
-        unusable = set(await unusable_facts(connection, now_ms))
-        turned = unusable ^ await fact_marks.known_unusable(connection)
+        unusable = await unusable_facts(connection, now_ms)
+        turned = unusable.keys() ^ await fact_marks.known_unusable(connection)
         if not changed and not turned:
-            return
+            return unusable
         zone = await company_zone(connection)
         rules = await rules_in_force(connection)
         people = await score_queries.everybody(connection)
@@ -284,7 +285,8 @@ async def _follow_facts(db: Database, now_ms: WallMs) -> None:
         await score_queries.touch_scores(connection, cards)
         await fact_marks.scored(connection, changed.items())
         if turned:
-            await fact_marks.note_unusable(connection, unusable)
+            await fact_marks.note_unusable(connection, unusable.keys())
+    return unusable
 
 
 def _last_month(now_ms: WallMs, zone: ZoneInfo) -> Days:

@@ -51,13 +51,15 @@ DERIVED: Mapping[str, Mapping[str, Kind]] = {
 """Fields that no table has: worked out in the server when rows are counted there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CountedFact:
-    """Rows and their fields, as ``formula.Kind`` says."""
+    """Rows and their fields, as ``formula.Kind`` says; the same only as itself, since columns belong to their rows."""
 
     rows: FromClause
     fields: Mapping[str, ColumnElement[Any]]
     shape: Shape
+    days: Mapping[str, ColumnElement[Any]]
+    """Days as the database keeps them, which an index can find; the fields are numbers made of them."""
 
 
 @lru_cache(maxsize=256)
@@ -87,18 +89,22 @@ def shapes() -> Shapes:
 def _described(rows: FromClause, further: Mapping[str, ColumnElement[Any]]) -> CountedFact:
     fields: dict[str, ColumnElement[Any]] = {}
     shape: dict[str, Kind] = {}
+    days: dict[str, ColumnElement[Any]] = {}
     for name, column in (*rows.c.items(), *further.items()):
         field, kind = _kind(name, column)
         shape[field] = kind
+        if kind == "day":
+            days[field] = column
         fields[field] = epoch_day(column) if kind == "day" else thousandths(column) if kind == "thousandths" else column
-    return CountedFact(rows, fields, shape)
+    return CountedFact(rows, fields, shape, days)
 
 
 def _with_damage_seen(parcels: CountedFact, zone: ZoneInfo, year: int) -> CountedFact:
     """Damage that a scanner saw has an instant; its day is the company's."""
     seen = local_day_number(parcels.fields["damaged_at"], zone, date(year, 7, 1))
-    days = {name: func.coalesce(parcels.fields[name], seen) for name in ("damaged_on", "damaged_before_return_on")}
-    return CountedFact(parcels.rows, {**parcels.fields, **days}, parcels.shape)
+    found = {name: func.coalesce(parcels.fields[name], seen) for name in ("damaged_on", "damaged_before_return_on")}
+    days = {name: day for name, day in parcels.days.items() if name not in found}
+    return CountedFact(parcels.rows, {**parcels.fields, **found}, parcels.shape, days)
 
 
 def _kind(name: str, column: ColumnElement[Any]) -> tuple[str, Kind]:

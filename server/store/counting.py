@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
@@ -29,9 +31,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand
 from server.scoring.indicator import Level
 from server.scoring.part import Counted, Part, ReadPart, Summand
-from server.scoring.plain import P90, When, end_of_day
+from server.scoring.plain import P90, When, end_of_day, local_day
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
-from server.scoring.window import EPOCH, Days, epoch_day, window_of
+from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
 from server.store.counted_facts import CountedFact, counted_fact
 from server.store.sql_terms import end_of_local_day, in_order, local_day_number
 from server.store.tables import departments, employees, sites
@@ -45,8 +47,34 @@ COMPANY = "company"
 _JOINT = "\x1f"
 
 
+class Executor(Protocol):
+    """Something that runs these statements: a database, or DuckDB over the lake."""
+
+    def fact(self, name: str, when: When) -> CountedFact:
+        """The rows of a fact, as this one holds them."""
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        """What a statement gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDatabase:
+    """The server's own database."""
+
+    connection: AsyncConnection
+
+    def fact(self, name: str, when: When) -> CountedFact:
+        """Of the tables."""
+        return counted_fact(name, when.days.months, when.zone, when.days.last.year)
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        """From the state that the connection sees."""
+        found: Sequence[Any] = (await self.connection.execute(statement)).all()
+        return found
+
+
 async def count(
-    connection: AsyncConnection, parts: Iterable[ReadPart], level: Level, units: Collection[str] | None, when: When
+    executor: Executor, parts: Iterable[ReadPart], level: Level, units: Collection[str] | None, when: When
 ) -> Found:
     """Count parts at a level, for these units or, with None, for all that have rows."""
     found: Found = {}
@@ -56,9 +84,11 @@ async def count(
             own = part.part
             passes[own.fact, own.date, own.window, own.person].append(part)
         else:
-            found[part.part] = await _alone(connection, _Pass(part, level, units, when))
+            fact = executor.fact(part.part.fact, when)
+            found[part.part] = await _alone(executor, _Pass(part, level, units, when, fact))
     for together in passes.values():
-        found |= await _together(connection, together, _Pass(together[0], level, units, when))
+        fact = executor.fact(together[0].part.fact, when)
+        found |= await _together(executor, together, _Pass(together[0], level, units, when, fact))
     return found
 
 
@@ -84,7 +114,8 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
 
     ``at`` is as the part's date, ``counts`` whether the row is good.
     """
-    own = _Pass(part, level, [unit], when)
+    fact = counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
+    own = _Pass(part, level, [unit], when, fact)
     good = case((and_(literal(1) == 1, *(own.holds(condition) for condition in part.good)), 1), else_=0)
     keys = [own.fact.fields[name].label(name) for name in ("source", "source_key")]
     at = literal(None, BigInteger) if own.date is None else own.date
@@ -101,11 +132,7 @@ class _Pass:
     level: Level
     units: Collection[str] | None
     when: When
-
-    @property
-    def fact(self) -> CountedFact:
-        days = self.when.days
-        return counted_fact(self.part.part.fact, days.months, self.when.zone, days.last.year)
+    fact: CountedFact
 
     @property
     def factor(self) -> int:
@@ -136,7 +163,8 @@ class _Pass:
         fields = self.fact.fields
         match condition:
             case Empty(name, wanted):
-                return fields[name].is_(None) if wanted else fields[name].is_not(None)
+                column = self.fact.days.get(name, fields[name])
+                return column.is_(None) if wanted else column.is_not(None)
             case Flag(name, value, wanted):
                 same = and_(fields[name].is_not(None), fields[name].is_(value))
                 return same if wanted else ~same
@@ -171,16 +199,35 @@ class _Pass:
         if date is None or typed is None:
             return []
         window = Days(EPOCH, self.window.last) if before else self.window
-        zone, first, last = self.when.zone, epoch_day(window.first), epoch_day(window.last)
         if typed.kind == "month":
             return [date.between(f"{window.first:%Y-%m}", f"{window.last:%Y-%m}")]
+        zone, first, last = self.when.zone, epoch_day(window.first), epoch_day(window.last)
         if typed.kind == "day":
-            return [date.between(first, min(last, self.when.cut_day))]
-        return [date.between(end_of_day(first - 1, zone) + 1, min(end_of_day(last, zone), self.when.cut_ms))]
+            return [self._between(typed.operand, first, min(last, self.when.cut_day))]
+        until = min(end_of_day(last, zone), self.when.cut_ms)
+        return [self._between(typed.operand, end_of_day(first - 1, zone) + 1, until)]
+
+    def _between(self, operand: Operand, first: int, last: int) -> Column:
+        """A date from ``first`` to ``last``, both inclusive, asked of columns as they are kept: indexes serve."""
+        match operand:
+            case Field(name) if name in self.fact.days:
+                return self.fact.days[name].between(day_after_epoch(first), day_after_epoch(last))
+            case EndOf(name):
+                zone = self.when.zone
+                days = epoch_day(local_day(first, zone)), epoch_day(local_day(last + 1, zone)) - 1
+                return self._between(Field(name), *days)
+            case FirstSet(options) if not all(isinstance(option, Field) for option in options):
+                ways, earlier = [], list[Column]()
+                for option in options:
+                    ways.append(and_(*earlier, self._between(option, first, last)))
+                    earlier.append(self.value(option).is_(None))
+                return or_(*ways)
+            case _:
+                return self.value(operand).between(first, last)
 
     def key(self) -> Column:
         """The key of a row as one text; null when a part of it is."""
-        pieces = [cast(self.value(operand), Text()) for operand in self.part.distinct]
+        pieces = [_text(self.value(operand)) for operand in self.part.distinct]
         joint: Column = pieces[0]
         for piece in pieces[1:]:
             joint = joint + _JOINT + piece
@@ -217,27 +264,23 @@ class _Pass:
                 return _LINES.c.unit, joined.join(_LINES, _LINES.c.department == lowest)
 
 
+def _text(column: Column) -> Column:
+    return column if isinstance(column.type, Text) else cast(column, Text())
+
+
 def _is_plain(part: ReadPart) -> bool:
     own = part.part
     return not (own.first or own.days or own.also or own.percentile or own.stock or own.rating)
 
 
-async def _together(connection: AsyncConnection, parts: Sequence[ReadPart], shared: _Pass) -> Found:
+async def _together(executor: Executor, parts: Sequence[ReadPart], shared: _Pass) -> Found:
     """Parts that are counted, added up, or counted once for each key, in one pass."""
-    columns: list[Column] = []
-    for place, part in enumerate(parts):
-        own = _Pass(part, shared.level, shared.units, shared.when)
-        good = and_(literal(1) == 1, *(own.holds(condition) for condition in (*part.where, *part.good)))
-        if part.distinct:
-            columns.append(func.count(distinct(case((good, own.key())))).label(f"rows_{place}"))
-        else:
-            columns.append(func.count(case((good, 1))).label(f"rows_{place}"))
-        if part.sum:
-            columns.append(func.sum(case((good, _summed(own, part.sum)))).label(f"sum_{place}"))
+    # Most of the time goes into writing a statement down, and most of a statement stays the same all day.
+    columns = _columns(tuple(parts), shared.fact, shared.when.days, shared.when.zone)
     rows = shared.rows(*columns, chosen=False)
     statement = rows.group_by("unit")
     found: Found = {part.part: {} for part in parts}
-    for row in await connection.execute(statement):
+    for row in await executor.rows(statement):
         values = row._mapping  # noqa: SLF001  (SQLAlchemy's name for it)
         for place, part in enumerate(parts):
             number = values[f"rows_{place}"]
@@ -248,28 +291,45 @@ async def _together(connection: AsyncConnection, parts: Sequence[ReadPart], shar
     return found
 
 
-async def _alone(connection: AsyncConnection, own: _Pass) -> dict[str, Counted]:
+@lru_cache(maxsize=1024)
+def _columns(parts: tuple[ReadPart, ...], fact: CountedFact, days: Days, zone: ZoneInfo) -> tuple[Column, ...]:
+    """For each part how many rows or keys are good, and what they add up to."""
+    columns: list[Column] = []
+    for place, part in enumerate(parts):
+        own = _Pass(part, "person", None, When(days, zone, cut_ms=0), fact)
+        good = and_(literal(1) == 1, *(own.holds(condition) for condition in (*part.where, *part.good)))
+        if part.distinct:
+            columns.append(func.count(distinct(case((good, own.key())))).label(f"rows_{place}"))
+        else:
+            columns.append(func.count(case((good, 1))).label(f"rows_{place}"))
+        if part.sum:
+            columns.append(func.sum(case((good, _summed(own, part.sum)))).label(f"sum_{place}"))
+    return tuple(columns)
+
+
+async def _alone(executor: Executor, own: _Pass) -> dict[str, Counted]:
     """A part that needs rows of its own."""
     part = own.part.part
     if part.rating is not None:
-        return await _ratings(connection, own)
+        return await _ratings(executor, own)
     if part.percentile is not None:
-        return await _percentiles(connection, own)
+        return await _percentiles(executor, own)
     statement = _stocks(own) if part.stock else _keys_of_units(own)
     return {
         row.unit: Counted(Fraction(own.factor * int(row.total or 0), own.part.parts_of_one), row.rows)
-        for row in await connection.execute(statement)
+        for row in await executor.rows(statement)
         if row.rows
     }
 
 
 def _keys_of_units(own: _Pass) -> Select[Any]:
     """Keys that are good, and how many of them the other part has too."""
-    keys = _good_keys(own).subquery()
+    keys = _good_keys(own).cte("keys")
     total: Column = func.count()
     if own.part.also is not None:
-        other = _Pass(own.part.also, "company", None, own.when)
-        known = _good_keys(other).subquery()
+        other = _Pass(own.part.also, "company", None, own.when, own.fact)
+        among = None if own.units is None else select(keys.c.key)
+        known = _good_keys(other, among).subquery()
         total = func.count(known.c.key)
         joined = keys.outerjoin(known, known.c.key == keys.c.key)
         return (
@@ -280,29 +340,29 @@ def _keys_of_units(own: _Pass) -> Select[Any]:
     return select(keys.c.unit, total.label("total"), func.count().label("rows")).group_by(keys.c.unit)
 
 
-def _good_keys(own: _Pass) -> Select[Any]:
-    """Each key of a unit that has a good row, once."""
+def _good_keys(own: _Pass, among: Select[Any] | None = None) -> Select[Any]:
+    """Each key of a unit that has a good row, once; looked for among these keys, or among all."""
     good = and_(literal(1) == 1, *(own.holds(condition) for condition in own.part.good))
+    wanted = [] if among is None else [own.key().in_(among)]
     date = own.date
     if own.part.part.first:
         order: list[Any] = [date, in_order(own.fact.fields["source"]), in_order(own.fact.fields["source_key"])]
         unit, _ = own.units_of_rows()
         place = func.row_number().over(partition_by=[unit, own.key()], order_by=order)
-        ranked = own.rows(
-            own.key().label("key"), place.label("place"), case((good, 1), else_=0).label("good")
-        ).subquery()
-        first = (ranked.c.place == 1, ranked.c.good == 1, ranked.c.key.is_not(None))
-        return select(ranked.c.unit, ranked.c.key).where(*first)
+        ranked = own.rows(own.key().label("key"), place.label("place"), case((good, 1), else_=0).label("good"))
+        placed = ranked.where(*wanted).subquery()
+        first = (placed.c.place == 1, placed.c.good == 1, placed.c.key.is_not(None))
+        return select(placed.c.unit, placed.c.key).where(*first)
     columns = [own.key().label("key")]
     if own.part.part.days and date is not None and own.part.date is not None:
         instant = own.part.date.kind == "instant"
         columns.append((local_day_number(date, own.when.zone, own.window.last) if instant else date).label("day"))
-    rows = own.rows(*columns).where(good).subquery()
+    rows = own.rows(*columns).where(good, *wanted).subquery()
     keys = select(rows.c.unit, rows.c.key).where(rows.c.key.is_not(None)).group_by(rows.c.unit, rows.c.key)
     return keys.having(func.count(distinct(rows.c.day)) >= own.part.part.days) if own.part.part.days else keys
 
 
-async def _ratings(connection: AsyncConnection, own: _Pass) -> dict[str, Counted]:
+async def _ratings(executor: Executor, own: _Pass) -> dict[str, Counted]:
     """Sums by scale, each moved to 1 to 5 afterwards, so that nothing is rounded."""
     value, least, most = (own.value(operand) for operand in own.part.rating or ())
     good = [own.holds(condition) for condition in own.part.good]
@@ -310,14 +370,14 @@ async def _ratings(connection: AsyncConnection, own: _Pass) -> dict[str, Counted
     wanted = own.rows(least.label("least"), most.label("most"), *sums)
     wanted = wanted.where(value.is_not(None), least.is_not(None), most.is_not(None), least != most, *good)
     found: dict[str, Counted] = {}
-    for row in await connection.execute(wanted.group_by("unit", least, most)):
+    for row in await executor.rows(wanted.group_by("unit", least, most)):
         moved = row.number + Fraction(4 * (int(row.total) - row.number * row.least), row.most - row.least)
         before = found.get(row.unit, Counted())
         found[row.unit] = Counted(before.total + own.factor * moved, before.rows + row.number)
     return found
 
 
-async def _percentiles(connection: AsyncConnection, own: _Pass) -> dict[str, Counted]:
+async def _percentiles(executor: Executor, own: _Pass) -> dict[str, Counted]:
     """By row numbers: percentile functions of databases return binary floats (KS-1)."""
     value = own.value(own.part.sum[0].value.operand)
     unit, _ = own.units_of_rows()
@@ -335,7 +395,7 @@ async def _percentiles(connection: AsyncConnection, own: _Pass) -> dict[str, Cou
         row.unit: Counted(
             Fraction(own.factor * sum(int(value) for value in row[2:]), halves * own.part.parts_of_one), row.number
         )
-        for row in await connection.execute(statement.group_by(rows.c.unit))
+        for row in await executor.rows(statement.group_by(rows.c.unit))
     }
 
 

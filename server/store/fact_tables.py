@@ -15,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from server.facts.catalogue import FACTS, SEALED, FactKind
@@ -83,6 +84,7 @@ def _table(kind: FactKind) -> Table:
         Index(f"ix_fact_{kind.name}_person", "source", "employee_key"),
         *(_joined(kind.name, key) for key in keys_joined(kind.name)),
         *_FURTHER.get(kind.name, ()),
+        *(_counted(kind.name, label, terms) for label, terms in _COUNTED.get(kind.name, {}).items()),
     )
 
 
@@ -91,12 +93,52 @@ def _joined(fact: str, key: tuple[str, ...]) -> Index:
     return Index(f"ix_fact_{fact}_{'_'.join(key)}", *key, **only_where(f"{key[-1]} IS NOT NULL"))
 
 
+def _counted(fact: str, label: str, terms: tuple[str, ...]) -> Index:
+    """For counting indicators: by whose rows they are, or by a date or key that rows of everybody are looked for."""
+    where = only_where(f"{terms[0]} IS NOT NULL") if terms[0] in _SELDOM else {}
+    return Index(f"ix_fact_{fact}_{label}", *(text(term) if "(" in term else term for term in terms), **where)
+
+
 _FURTHER = {
     "sales_order": (
         Index("ix_fact_sales_order_merged", "customer", **only_where("customer IS NOT NULL")),
         Index("ix_fact_sales_order_first", "customer_key", **only_where("first_valid IS NOT NULL")),
     )
 }
+_COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
+    "audience_day": {"of": ("employee", "stat_date")},
+    "campaign_event": {"of": ("employee", "occurred_at_ms")},
+    "complaint": {
+        "of": ("employee", "occurred_on"),
+        "carried": ("coalesce(parcel_courier, order_courier)", "occurred_on"),
+    },
+    "content_post": {"of": ("employee", "stat_date")},
+    "deal": {"touched": ("touched_by", "created_on")},
+    "design_task": {"of": ("employee", "decided_at_ms")},
+    "funnel_event": {"of": ("employee", "occurred_at_ms"), "designed": ("designer", "occurred_at_ms")},
+    "invoice": {"of": ("employee", "due_on")},
+    "ledger_entry": {"posted": ("posted_on",)},
+    "refund": {"of": ("coalesce(owner, employee)", "refunded_on")},
+    "route_stop": {"of": ("employee", "window_from_ms")},
+    "sales_order": {
+        "of": ("coalesce(owner, employee)", "paid_at_ms"),
+        "sold": ("employee", "paid_at_ms"),
+        "touched": ("touched_by", "paid_at_ms"),
+        "paid": ("paid_at_ms",),
+        "customer": ("coalesce(customer, customer_key)", "paid_at_ms"),
+    },
+    "shipment": {
+        "of": ("employee",),
+        "ended": ("coalesce(delivered_at_ms, refused_at_ms)",),
+    },
+    "statement_line": {"of": ("employee", "issued_on")},
+    "survey_response": {"about": ("subject", "submitted_at_ms"), "designed": ("designer", "submitted_at_ms")},
+    "ticket": {"of": ("employee", "created_at_ms")},
+    "web_day": {"of": ("employee", "stat_date")},
+}
+"""Indexes by their name and what they are over."""
+_SELDOM = frozenset({"touched_by", "designer", "subject"})
+"""Empty in most rows, which such an index leaves out."""
 
 
 FACT_TABLES: dict[str, Table] = {name: _table(kind) for name, kind in FACTS.items()}

@@ -138,7 +138,7 @@ async def test_databases_count_like_plain_python(db: Database, fact: str, data: 
     parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
     level, when = data.draw(st.sampled_from(LEVELS)), data.draw(st.sampled_from(PERIODS))
     async with db.reading() as connection:
-        found = await counting.count(connection, parts, level, None, when)
+        found = await counting.count(counting.OnDatabase(connection), parts, level, None, when)
         plain, units = await counted_rows(connection, fact, when), await units_of(connection, level)
     for part in parts:
         expected = {unit: counted for unit, counted in count(part, plain, units, when).items() if counted.rows}
