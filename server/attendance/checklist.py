@@ -1,8 +1,8 @@
 """What stands between a month and its closing (AR-35): a list of codes and counts, some of which must be 0."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from shared.errors import DataError
 
@@ -36,28 +36,33 @@ ADVISORY: tuple[Code, ...] = (
 """May stay, when whoever closes says so: a stranger's number or a broken terminal must not stop the pay."""
 
 
+C = TypeVar("C", bound=str)
+
+
 @dataclass(frozen=True, slots=True)
-class Item:
+class Item(Generic[C]):
     """One line of the list; 0 is well."""
 
-    code: Code
+    code: C
     count: int
-
-    @property
-    def blocking(self) -> bool:
-        """Whether it keeps the month open as long as it is not 0."""
-        return self.code in BLOCKING
+    blocking: bool
+    """Whether it keeps the month open as long as it is not 0."""
 
 
-def checklist(counts: Mapping[Code, int]) -> list[Item]:
+def checklist(counts: Mapping[Code, int]) -> list[Item[Code]]:
     """The list in order, blocking items first; a count that was not taken leaves its item out."""
-    return [Item(code, counts[code]) for code in (*BLOCKING, *ADVISORY) if code in counts]
+    return items_of(counts, BLOCKING, ADVISORY)
 
 
-def refuse_unready(items: Collection[Item], accepted: Collection[str]) -> None:
+def items_of(counts: Mapping[C, int], blocking: Sequence[C], advisory: Sequence[C]) -> list[Item[C]]:
+    """Any list of such items, in order."""
+    return [Item(code, counts[code], code in blocking) for code in (*blocking, *advisory) if code in counts]
+
+
+def refuse_unready(items: Collection[Item[C]], accepted: Collection[str]) -> None:
     """DataError ``not_ready`` with a blocking item left, ``not_accepted`` with an advisory one that nobody accepted."""
     left = [item for item in items if item.count]
     if blocking := [f"{item.code} {item.count}" for item in left if item.blocking]:
-        raise DataError(f"the month can not be closed yet: {', '.join(blocking)}; settle these first", "not_ready")
+        raise DataError(f"it can not be closed yet: {', '.join(blocking)}; settle these first", "not_ready")
     if advisory := [f"{item.code} {item.count}" for item in left if item.code not in accepted]:
         raise DataError(f"not accepted: {', '.join(advisory)}; settle or accept each of them", "not_accepted")

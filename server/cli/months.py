@@ -62,7 +62,7 @@ def close(
     """
     from server.access.scope import Scope
     from server.access.viewer import Viewer
-    from server.attendance.checklist import Item
+    from server.attendance.checklist import Code, Item
     from server.services import closing
     from server.services.accounts import Caller
     from server.services.act import Act
@@ -71,7 +71,7 @@ def close(
     zone = load_config(config).zone
     operator = Viewer(0, ACTOR, ACTOR, "administrator", None, frozenset(), b"")
 
-    async def work(db: Database) -> list[Item]:
+    async def work(db: Database) -> list[Item[Code]]:
         try:
             month_span(month)
         except ValueError as error:

@@ -17,6 +17,7 @@ from server.services import attendance
 from server.services.act import Act
 from server.services.confirming import confirmations
 from server.services.decisions import undecided_rows
+from server.services.four_eyes import same_person
 from server.store import (
     calendar_queries,
     change_queries,
@@ -24,7 +25,6 @@ from server.store import (
     closing_queries,
     identity_queries,
     log_queries,
-    user_queries,
 )
 from server.store.checklist_queries import PlannedDays
 from server.store.closing_queries import ClosingRow
@@ -43,7 +43,7 @@ FRESH_MS = HOUR_MS
 class Checked:
     """What stands between a month and its closing."""
 
-    items: list[Item]
+    items: list[Item[Code]]
     names: Mapping[Code, list[str]]
     """Of those few that are on no page of their own."""
     confirmed: Mapping[str, int]
@@ -209,7 +209,7 @@ async def reopen(db: Database, act: Act, month: Month) -> int:
         asked_by = closing.reopen_asked_by
         if asked_by is None:
             raise DataError(f"nobody asked for {month} to be opened again; ask with a reason first", "not_asked")
-        refused = asked_by == act.login or await _one_person(connection, asked_by, act)
+        refused = await same_person(connection, asked_by, act)
         if refused:
             await log_queries.append(connection, act.entry("month.reopen", month, "refused", asked_by=asked_by))
         else:
@@ -248,9 +248,3 @@ async def _closed(connection: AsyncConnection, month: Month) -> ClosingRow:
     if month not in await closing_queries.hold_closing(connection):
         raise NotFoundError(f"{month} is not closed")
     return next(row for row in await closing_queries.closing_rows(connection, month) if row.reopened_ms is None)
-
-
-async def _one_person(connection: AsyncConnection, login: str, act: Act) -> bool:
-    """Whether two accounts belong to one employee."""
-    other = await user_queries.user_by_login(connection, login)
-    return other is not None and other.employee is not None and other.employee == act.viewer.employee

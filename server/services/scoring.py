@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.scoring.catalogue import Catalogue
+from server.scoring.cycle import cycle_in, period_on
 from server.scoring.family import facts_needed, parts_of
 from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
@@ -29,13 +30,16 @@ from server.scoring.target import Targets
 from server.scoring.window import Days, days_of
 from server.services.observing import Seen, observe_people
 from server.services.parcels import cards_of
-from server.services.scheme_rules import rules_in_force
+from server.services.scheme_rules import catalogue_in_force, rules_in_force
+from server.services.score_restating import Restated, post_adjustments, restated
+from server.services.score_settings import cycles
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, begun, stays_of
 from server.store import (
     change_queries,
     fact_marks,
     parcel_queries,
+    period_queries,
     post_queries,
     score_queries,
     segment_queries,
@@ -54,6 +58,11 @@ BATCHES = 20
 REMEMBER_MS = 60_000
 """A sweep that found nothing is written down this often; looking again finds the same."""
 SWEEP = "parcels"
+LATE = "late"
+LATE_MS = 900_000
+"""Closed periods are compared with facts that changed this often: nobody waits for them, and they are many."""
+RESTATED_MS = 400 * 86_400_000
+"""So long after it was closed a period is compared."""
 
 
 async def score_touched(db: Database, now_ms: WallMs) -> int:
@@ -63,14 +72,18 @@ async def score_touched(db: Database, now_ms: WallMs) -> int:
     """
     await _sweep(db, now_ms)
     unusable = await _follow_facts(db, now_ms)
+    await _follow_late(db, now_ms)
     done = 0
     for _ in range(BATCHES):
         async with db.reading() as connection:
             waiting = await score_queries.touched(connection, BATCH)
-            computed = await _compute(connection, waiting, unusable, now_ms) if waiting else {}
+            closed = await period_queries.closed_among(connection, [(one.employee, one.period) for one in waiting])
+            still_open = [one for one in waiting if (one.employee, one.period) not in closed]
+            computed = await _compute(connection, still_open, unusable, now_ms) if still_open else {}
+            late = await restated(connection, closed, unusable, now_ms)
         if not waiting:
             break
-        done += await _store(db, waiting, computed, now_ms)
+        done += await _store(db, waiting, computed, late, now_ms)
         if len(waiting) < BATCH:
             break
     return done
@@ -223,18 +236,25 @@ async def _store(
     db: Database,
     computed: Sequence[TouchedCard],
     found: Mapping[Card, _Computed],
+    late: Mapping[Card, Restated],
     now_ms: WallMs,
 ) -> int:
+    """Scorecards of open periods are replaced; closed ones stay, with adjustments beside them (KS-12)."""
     async with db.writing() as connection:
-        cards = await score_queries.claim(connection, computed)
+        await period_queries.hold_closed(connection)
+        claimed = await score_queries.claim(connection, computed)
+        closed = await period_queries.closed_among(connection, claimed)
+        await post_adjustments(connection, {card: late[card] for card in closed if card in late})
+        await score_queries.touch_scores(connection, closed - late.keys())  # closed a moment ago
+        cards = claimed - closed
         if cards:
             totals = {card: _head(found[card].total) for card in cards if card in found}
             rows = {card: found[card].rows for card in cards if card in found}
             segments = {card: found[card].segments for card in cards if card in found}
             await score_queries.replace_cards(connection, cards, totals, rows, now_ms)
             await segment_queries.replace_segments(connection, cards, segments)
-            await change_queries.note_changes(connection, {f"employee:{employee}" for employee, _ in cards}, now_ms)
-    return len(cards)
+        await change_queries.note_changes(connection, {f"employee:{employee}" for employee, _ in claimed}, now_ms)
+    return len(claimed)
 
 
 def _head(computed: Total) -> tuple[str, int | None, tuple[int, int]]:
@@ -272,21 +292,49 @@ async def _follow_facts(db: Database, now_ms: WallMs) -> Mapping[str, NoScore]:
         record = await post_queries.posts_on_record(connection)
         above = await score_queries.departments_above(connection)
         there = set(await score_queries.cards_since(connection, f"{_last_month(now_ms, zone).first:%Y-%m}"))
-    today = from_ms(now_ms).astimezone(zone).date()
-    cards: set[Card] = set()
-    for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
-        for person, post in people.items():
-            card, reads = (person, f"{days.first:%Y-%m}"), set[str]()
-            for stay in stays_of(person, post, record.get(person, ()), above, days):
-                reads |= _reads(rules.catalogue, stay.weights(rules), stay.counted.last)
-            if reads & changed.keys() or (card in there and reads & turned):
-                cards.add(card)
+        today = from_ms(now_ms).astimezone(zone).date()
+        cards: set[Card] = set()
+        for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
+            for person, post in people.items():
+                card, reads = (person, f"{days.first:%Y-%m}"), set[str]()
+                for stay in stays_of(person, post, record.get(person, ()), above, days):
+                    reads |= _reads(rules.catalogue, stay.weights(rules), stay.counted.last)
+                if reads & changed.keys() or (card in there and reads & turned):
+                    cards.add(card)
+        quarters = await cycles(connection)
+        cards |= {
+            (person, period_on(days_of(month).first, "quarter"))
+            for person, month in cards
+            if cycle_in(people[person].departments, quarters) == "quarter"
+        }
+        cards -= await period_queries.closed_among(connection, cards)  # those follow more slowly
     async with db.writing() as connection:
         await score_queries.touch_scores(connection, cards)
         await fact_marks.scored(connection, changed.items())
         if turned:
             await fact_marks.note_unusable(connection, unusable.keys())
     return unusable
+
+
+async def _follow_late(db: Database, now_ms: WallMs) -> None:
+    """Touch closed scorecards that read a fact that changed, now and then: what comes late is an adjustment (KS-12)."""
+    async with db.reading() as connection:
+        looked_ms = await sweep_queries.swept_until(connection, LATE)
+        if looked_ms is not None and now_ms - looked_ms < LATE_MS:
+            return
+        changed = await fact_marks.changed(connection, fact_marks.RESTATED)
+        if not changed:
+            return
+        read = await period_queries.indicators_closed(connection, now_ms - RESTATED_MS)
+        catalogue = await catalogue_in_force(connection)
+    facts: dict[str, set[str]] = {}
+    for one in catalogue.indicators:
+        facts.setdefault(one.id, set()).update(facts_needed(one), (part.fact for part in parts_of(one)))
+    cards = {card for card, names in read.items() if any(facts.get(name, set()) & changed.keys() for name in names)}
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, cards)
+        await fact_marks.scored(connection, changed.items(), fact_marks.RESTATED)
+        await sweep_queries.set_swept(connection, LATE, now_ms)
 
 
 def _last_month(now_ms: WallMs, zone: ZoneInfo) -> Days:

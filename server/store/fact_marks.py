@@ -10,9 +10,10 @@ from server.store.tables import followers
 from server.store.upsert import insert_into
 
 _FACT = "fact:"
-_SCORED = "sweep:fact:"
+SCORED = "sweep:fact:"
+RESTATED = "sweep:late:"
+"""What has been taken into open scores, and what closed ones have been compared with."""
 _UNUSABLE = "sweep:unusable:"
-_ABOUT_FACTS = followers.c.name.like(f"{_FACT}%") | followers.c.name.like(f"{_SCORED}%")
 
 
 def following(facts: Collection[str]) -> set[str]:
@@ -31,17 +32,18 @@ async def move(connection: AsyncConnection, facts: Collection[str]) -> None:
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
 
 
-async def changed(connection: AsyncConnection) -> dict[str, int]:
+async def changed(connection: AsyncConnection, since: str = SCORED) -> dict[str, int]:
     """Facts that changed since they were scored, each with its counter."""
-    rows = await connection.execute(select(followers.c.name, followers.c.feed_id).where(_ABOUT_FACTS))
+    about = followers.c.name.like(f"{_FACT}%") | followers.c.name.like(f"{since}%")
+    rows = await connection.execute(select(followers.c.name, followers.c.feed_id).where(about))
     counters = {row.name: row.feed_id for row in rows}
     facts = (name.removeprefix(_FACT) for name in counters if name.startswith(_FACT))
-    return {fact: counters[_FACT + fact] for fact in facts if counters.get(_SCORED + fact) != counters[_FACT + fact]}
+    return {fact: counters[_FACT + fact] for fact in facts if counters.get(since + fact) != counters[_FACT + fact]}
 
 
-async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]]) -> None:
+async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]], into: str = SCORED) -> None:
     """Remember up to which counter facts have been taken into scores."""
-    rows = [{"name": f"{_SCORED}{fact}", "feed_id": counter} for fact, counter in sorted(counters)]
+    rows = [{"name": f"{into}{fact}", "feed_id": counter} for fact, counter in sorted(counters)]
     if rows:
         statement = insert_into(connection, followers).values(rows)
         changed = {"feed_id": statement.excluded.feed_id}

@@ -8,6 +8,7 @@ from server.store import (  # noqa: F401
     key_tables,
     notice_tables,
     people_tables,
+    period_tables,
     request_tables,
     roster_tables,
     scheme_tables,

@@ -6,10 +6,11 @@ from fractions import Fraction
 import pytest
 
 from server.scoring.catalogue import default_catalogue
-from server.scoring.restatement import Closed, Paid, restate
+from server.scoring.restatement import ClosedCard, ClosedPart, Late, overlaid, restate
+from server.scoring.rewards import GateRule, RewardRule
 from server.scoring.scheme import PeriodWeights
-from server.scoring.scorecard import Observed, score_indicator, total
-from server.scoring.tier import DEFAULT_TIERS, Gate
+from server.scoring.scorecard import IndicatorScore, Observed, score_indicator, total
+from server.scoring.tier import DEFAULT_TIERS
 from server.scoring.veto import Veto
 from server.scoring.whatif import Change, Inputs, what_if
 from shared.errors import DataError
@@ -25,47 +26,80 @@ LOGISTICS = PeriodWeights(
     100,
     (),
 )
-HUNDRED = dict.fromkeys(LOGISTICS.weights, 100_000_000)
 DAMAGE = score_indicator(BY_ID["log_damage_rate"], Observed(14, 1_000, 1_000))
-JANUARY = Closed("2026-01", DAMAGE, LOGISTICS, HUNDRED | {"log_damage_rate": 102_000_000})
+FULL = {name: IndicatorScore(BY_ID[name], Observed(1, 1, 1), 100_000_000, None) for name in LOGISTICS.weights}
+JANUARY = ClosedCard("2026-01", (ClosedPart(31, FULL | {"log_damage_rate": DAMAGE}, LOGISTICS),))
 
 
-def test_x25_one_more_return_adjusts_march_and_leaves_january() -> None:
-    found = restate(JANUARY, Observed(15, 1_000, 1_000), "damage_report/77", "2026-03")
-    assert found is not None
-    assert (found.closed_period, found.open_period, found.cause) == ("2026-01", "2026-03", "damage_report/77")
+def sales_card(minor: int, *gates: GateRule, margin: int = 25) -> ClosedCard:
+    """January of a seller with a target of 1,000,000.00 and a base of 5,000.00."""
+    sales = score_indicator(BY_ID["biz_sales_amount"], Observed(minor, 1, 1), target="1000000")
+    earned = score_indicator(BY_ID["biz_gross_margin_rate"], Observed(margin, 100, 1))
+    weights = PeriodWeights({"biz_sales_amount": 60, "biz_gross_margin_rate": 40}, 100, ())
+    rule = RewardRule("biz_sales_amount", DEFAULT_TIERS["biz_sales_amount"], 5_000_00, gates)
+    scores = {"biz_sales_amount": sales, "biz_gross_margin_rate": earned}
+    return ClosedCard("2026-01", (ClosedPart(31, scores, weights),), (rule,))
+
+
+def late(indicator: str, *observed: int) -> dict[tuple[int, str], Late]:
+    return {(0, indicator): Late(Observed(*observed))}
+
+
+def test_x25_one_more_return_leaves_january_and_tells_the_difference() -> None:
+    [found] = restate(JANUARY, late("log_damage_rate", 15, 1_000, 1_000))
+    assert (found.closed_period, found.place) == ("2026-01", (0, "log_damage_rate"))
     assert (found.before.value, found.after.value) == (Fraction("1.40"), Fraction("1.50"))
     assert (found.before.points, found.after.points) == (102_000_000, 100_000_000)
     # 25 % of two points
     assert (found.before.total, found.after.total, found.total_difference) == (100_50, 100_00, -50)
-    assert found.money_difference_minor is None
+    assert found.money_difference_minor == 0
+    assert JANUARY.total.centi == 100_50
 
 
 def test_ks12_the_same_figures_need_no_adjustment() -> None:
-    assert restate(JANUARY, Observed(14, 1_000, 1_000), "damage_report/78", "2026-03") is None
+    assert restate(JANUARY, late("log_damage_rate", 14, 1_000, 1_000)) == []
 
 
 def test_ks12_money_follows_the_tier_of_the_closed_period() -> None:
     """KS-8 on 5,000.00: sales of 1,100,000 against 1,000,000 are one step of 2 %; a late refund takes it away."""
-    sales = score_indicator(BY_ID["biz_sales_amount"], Observed(110_000_000, 1, 1), target="1000000")
-    weights = PeriodWeights({"biz_sales_amount": 100}, 100, ())
-    paid = Paid(DEFAULT_TIERS["biz_sales_amount"], 5_000_00)
-    closed = Closed("2026-01", sales, weights, {"biz_sales_amount": sales.points}, paid)
-    found = restate(closed, Observed(109_999_900, 1, 1), "refund/9", "2026-03")
-    assert found is not None
+    [found] = restate(sales_card(110_000_000), late("biz_sales_amount", 109_999_900, 1, 1))
     assert (found.before.money_minor, found.after.money_minor) == (5_100_00, 5_000_00)
     assert found.money_difference_minor == -100_00
-    missed = replace(closed, paid=replace(paid, gates=(Gate(Fraction(19), Fraction(20)),)))
-    behind_gate = restate(missed, Observed(109_999_900, 1, 1), "refund/9", "2026-03")
-    assert behind_gate is not None
-    assert behind_gate.money_difference_minor == 0
+    behind_gate = sales_card(110_000_000, GateRule("biz_gross_margin_rate"), margin=19)
+    [found] = restate(behind_gate, late("biz_sales_amount", 109_999_900, 1, 1))
+    assert found.money_difference_minor == 0
+
+
+def test_ks12_a_gate_that_closes_later_takes_the_steps_away() -> None:
+    """X19: the target of the gross margin is 20 %."""
+    card = sales_card(110_000_000, GateRule("biz_gross_margin_rate"), margin=20)
+    [found] = restate(card, late("biz_gross_margin_rate", 19, 100, 1))
+    assert (found.before.money_minor, found.after.money_minor) == (5_100_00, 5_000_00)
 
 
 def test_ks12_a_figure_that_goes_away_has_no_difference() -> None:
-    alone = replace(JANUARY, weights=PeriodWeights({"log_damage_rate": 100}, 100, ()))
-    found = restate(alone, Observed(), "shipment/1", "2026-03")
-    assert found is not None
+    part = replace(JANUARY.parts[0], weights=PeriodWeights({"log_damage_rate": 100}, 100, ()))
+    [found] = restate(replace(JANUARY, parts=(part,)), late("log_damage_rate", 0, 0, 0))
     assert (found.before.total, found.after.total, found.total_difference) == (102_00, None, None)
+
+
+def test_ks12_differences_of_a_card_add_up() -> None:
+    both = late("log_damage_rate", 15, 1_000, 1_000) | late("log_on_time_delivery_rate", 85, 100, 100)
+    found = restate(JANUARY, both)
+    end = overlaid(JANUARY, list(both.items()))
+    assert JANUARY.total.centi is not None
+    assert JANUARY.total.centi + sum(one.total_difference or 0 for one in found) == end.total.centi
+
+
+def test_ks7_a_closed_period_of_two_posts_is_weighed_by_days() -> None:
+    """X12: 12 days of 80 and 18 of 95 points are 89.00; a late fact of the first changes 12 of 30."""
+    alone = PeriodWeights({"log_damage_rate": 100}, 100, ())
+    first = ClosedPart(12, {"log_damage_rate": score_indicator(BY_ID["log_damage_rate"], Observed(2, 100, 100))}, alone)
+    second = ClosedPart(18, {"log_damage_rate": replace(DAMAGE, points=95_000_000)}, alone)
+    card = ClosedCard("2026-01", (first, second))
+    assert card.total.centi == 89_00
+    [found] = restate(card, {(0, "log_damage_rate"): Late(Observed(3, 100, 100))})
+    assert found.total_difference == -16_00, "80 to 40 points, 12 of 30 days"
 
 
 ON_TIME = score_indicator(BY_ID["log_on_time_delivery_rate"], Observed(97, 100, 100))
