@@ -139,7 +139,7 @@ async def test_the_preset_of_a_database_reads_its_views(db: Database, tmp_path: 
     with sqlite3.connect(tmp_path / "hr.db") as hr:
         hr.executescript(VIEWS)
         text = re.sub(r"(?m)^base_url: .*", f"base_url: sqlite:///{tmp_path}/hr.db", preset_text("recruit_sql"))
-        text = re.sub(r"(?m)^auth: .*", "", text).replace("size: 1000", "size: 2")
+        text = re.sub(r"(?m)^auth: .*", "", text).replace("size: 4000", "size: 2")
         await sources.put_source(db, text, "preset.yaml", ENTRY)
         first = await run(db, "recruit_sql", stream)
         assert (first.state, first.message, first.pages, first.counts.added) == ("ok", "", 2, 3)
