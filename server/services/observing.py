@@ -16,6 +16,7 @@ from server.services.derived_rows import derived_rows
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
 from server.store.counted_rows import units_of
+from server.store.counting import Executor, OnDatabase
 from server.store.score_queries import Post
 
 LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
@@ -33,13 +34,18 @@ class Seen:
 
 
 async def observe_people(
-    connection: AsyncConnection, posts: Mapping[str, Post], indicators: Collection[Indicator], when: When
+    connection: AsyncConnection,
+    posts: Mapping[str, Post],
+    indicators: Collection[Indicator],
+    when: When,
+    executor: Executor | None = None,
 ) -> dict[tuple[str, str], Seen]:
     """By person and indicator; nothing found anywhere above a person is an observation of nothing, their own.
 
     A rate of a unit above stands for whoever has none. A sum does not: against one person's target it would be
-    everybody's work.
+    everybody's work. ``executor`` counts, without one the database.
     """
+    executor = executor or OnDatabase(connection)
     found: dict[tuple[str, str], Seen] = {}
     open_ = [(person, indicator) for person in sorted(posts) for indicator in indicators]
     for level in LEVELS:
@@ -48,7 +54,7 @@ async def observe_people(
         if not wanted:
             continue
         units = {unit for person, _ in here for unit in _units(posts[person], person, level)}
-        values = await _observe(connection, wanted, level, units, when)
+        values = await _observe(connection, executor, wanted, level, units=units, when=when)
         for person, indicator in here:
             for unit in _units(posts[person], person, level):
                 observed, reason = values.get((indicator.id, unit), (Observed(), None))
@@ -82,11 +88,17 @@ def _units(post: Post, person: str, level: Level) -> Sequence[str]:
 
 
 async def _observe(
-    connection: AsyncConnection, indicators: Iterable[Indicator], level: Level, units: Collection[str], when: When
+    connection: AsyncConnection,
+    executor: Executor,
+    indicators: Iterable[Indicator],
+    level: Level,
+    *,
+    units: Collection[str],
+    when: When,
 ) -> dict[tuple[str, str], tuple[Observed, NoScore | None]]:
     indicators = list(indicators)
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
-    counted = await count_parts(connection, parts, level, units, when)
+    counted = await count_parts(connection, executor, parts, level, units=units, when=when)
     return {
         (indicator.id, unit): observe(
             indicator, {part: counted[part].get(unit, Counted()) for part in parts_of(indicator)}
@@ -101,11 +113,16 @@ def _with_rows(indicator: Indicator, counted: counting.Found) -> Iterator[str]:
 
 
 async def count_parts(
-    connection: AsyncConnection, parts: Iterable[Part], level: Level, units: Collection[str] | None, when: When
+    connection: AsyncConnection,
+    executor: Executor,
+    parts: Iterable[Part],
+    level: Level,
+    *,
+    units: Collection[str] | None,
+    when: When,
 ) -> counting.Found:
-    """Count parts in the database, and in Python where a field is worked out here."""
+    """Count parts by the executor, and in Python from the database where a field is worked out here."""
     wanted = [_read(part) for part in parts]
-    executor = counting.OnDatabase(connection)
     found = await counting.count(executor, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)
     for part in wanted:
         if part.part.fact in DERIVED:

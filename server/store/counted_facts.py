@@ -1,7 +1,7 @@
 """What indicators may count: every fact, days of attendance, and parcels that only scanners know of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any
@@ -65,17 +65,31 @@ class CountedFact:
 @lru_cache(maxsize=256)
 def counted_fact(fact: str, months: int, zone: ZoneInfo, year: int) -> CountedFact:
     """The rows of a fact for periods of so many months, in a year and zone of the company."""
+    return for_period(fact, stored_fact(fact), months, zone, year)
+
+
+@cache
+def stored_fact(fact: str) -> CountedFact:
+    """The rows of a fact, whatever they are counted for."""
     if fact == "attendance_day":
-        return _described(_days(), {})
+        return _described(_days())
     if fact == "shipment":
-        return _with_damage_seen(_described(_parcels(), {}), zone, year)
+        return _described(_parcels())
     table = FACT_TABLES[fact]
     live = select(*(c for c in table.c if c.name not in _HIDDEN)).where(table.c.deleted.is_(False)).subquery(fact)
-    further = {}
+    return _described(live)
+
+
+def for_period(fact: str, stored: CountedFact, months: int, zone: ZoneInfo, year: int) -> CountedFact:
+    """The same rows with the fields that depend on the period or the company's clocks."""
+    fields, shape = stored.fields, stored.shape
+    if fact == "shipment":
+        return _with_damage_seen(stored, zone, year)
     if fact == "invoice":
-        received = live.c.received_in_quarter_minor if months == MONTHS_OF_QUARTER else live.c.received_in_month_minor
-        further["received_in_period_minor"] = received
-    return _described(live, further)
+        name = f"received_in_{'quarter' if months == MONTHS_OF_QUARTER else 'month'}_minor"
+        further = "received_in_period_minor"
+        return replace(stored, fields={**fields, further: fields[name]}, shape={**shape, further: shape[name]})
+    return stored
 
 
 @cache
@@ -86,11 +100,11 @@ def shapes() -> Shapes:
     return {name: {**counted_fact(name, 1, *anywhere).shape, **DERIVED.get(name, {})} for name in sorted(names)}
 
 
-def _described(rows: FromClause, further: Mapping[str, ColumnElement[Any]]) -> CountedFact:
+def _described(rows: FromClause) -> CountedFact:
     fields: dict[str, ColumnElement[Any]] = {}
     shape: dict[str, Kind] = {}
     days: dict[str, ColumnElement[Any]] = {}
-    for name, column in (*rows.c.items(), *further.items()):
+    for name, column in rows.c.items():
         field, kind = _kind(name, column)
         shape[field] = kind
         if kind == "day":

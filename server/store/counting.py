@@ -50,8 +50,8 @@ _JOINT = "\x1f"
 class Executor(Protocol):
     """Something that runs these statements: a database, or DuckDB over the lake."""
 
-    def fact(self, name: str, when: When) -> CountedFact:
-        """The rows of a fact, as this one holds them."""
+    def fact(self, part: ReadPart, when: When) -> CountedFact:
+        """The rows of a part's fact, as this one holds them: all that lie in its window, at least."""
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         """What a statement gives."""
@@ -63,9 +63,9 @@ class OnDatabase:
 
     connection: AsyncConnection
 
-    def fact(self, name: str, when: When) -> CountedFact:
+    def fact(self, part: ReadPart, when: When) -> CountedFact:
         """Of the tables."""
-        return counted_fact(name, when.days.months, when.zone, when.days.last.year)
+        return counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         """From the state that the connection sees."""
@@ -84,10 +84,10 @@ async def count(
             own = part.part
             passes[own.fact, own.date, own.window, own.person].append(part)
         else:
-            fact = executor.fact(part.part.fact, when)
+            fact = executor.fact(part, when)
             found[part.part] = await _alone(executor, _Pass(part, level, units, when, fact))
     for together in passes.values():
-        fact = executor.fact(together[0].part.fact, when)
+        fact = executor.fact(together[0], when)
         found |= await _together(executor, together, _Pass(together[0], level, units, when, fact))
     return found
 
@@ -314,7 +314,7 @@ async def _alone(executor: Executor, own: _Pass) -> dict[str, Counted]:
         return await _ratings(executor, own)
     if part.percentile is not None:
         return await _percentiles(executor, own)
-    statement = _stocks(own) if part.stock else _keys_of_units(own)
+    statement = _stocks(own) if part.stock else _keys_of_units(executor, own)
     return {
         row.unit: Counted(Fraction(own.factor * int(row.total or 0), own.part.parts_of_one), row.rows)
         for row in await executor.rows(statement)
@@ -322,12 +322,12 @@ async def _alone(executor: Executor, own: _Pass) -> dict[str, Counted]:
     }
 
 
-def _keys_of_units(own: _Pass) -> Select[Any]:
+def _keys_of_units(executor: Executor, own: _Pass) -> Select[Any]:
     """Keys that are good, and how many of them the other part has too."""
     keys = _good_keys(own).cte("keys")
     total: Column = func.count()
     if own.part.also is not None:
-        other = _Pass(own.part.also, "company", None, own.when, own.fact)
+        other = _Pass(own.part.also, "company", None, own.when, executor.fact(own.part.also, own.when))
         among = None if own.units is None else select(keys.c.key)
         known = _good_keys(other, among).subquery()
         total = func.count(known.c.key)

@@ -8,6 +8,7 @@ from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.crypto.masters import Masters, ReadMasters, no_masters
+from server.store.sql_terms import hash_of_row
 from shared.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 10_000
@@ -81,6 +82,7 @@ _PRAGMAS = (
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: the driver's own comes too late for IMMEDIATE
+    connection.create_function("row_hash", -1, hash_of_row, deterministic=True)
     cursor = connection.cursor()
     for pragma in (*_PRAGMAS, f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")

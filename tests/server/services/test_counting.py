@@ -1,7 +1,8 @@
-"""Counting in a database is counting in plain Python, bit for bit, for every part of every indicator that ships."""
+"""Databases and the lake count like plain Python, bit for bit, every part of every indicator that ships."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,8 @@ from server.store.counted_facts import DERIVED, shapes
 from server.store.counted_rows import counted_rows, units_of
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
+from server.store.lake_counting import OnLake
+from server.store.lake_writing import write_lake
 from server.store.tables import departments, employees, sites
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -43,6 +46,7 @@ OWN = tuple(
 )
 """What an administrator may write and no indicator that ships does."""
 PEOPLE = ("ann", "bob", "cid")
+ONE_OF: Mapping[Level, str] = {"person": "ann", "site": "south", "department": "sales", "company": counting.COMPANY}
 LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
 COUNTED = [
     indicator
@@ -125,7 +129,9 @@ FACTS_COUNTED = sorted({part.fact for indicator in COUNTED for part in parts_of(
     max_examples=8, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-async def test_databases_count_like_plain_python(db: Database, fact: str, data: st.DataObject) -> None:
+async def test_databases_and_the_lake_count_like_plain_python(
+    db: Database, fact: str, data: st.DataObject, tmp_path: Path
+) -> None:
     async with db.writing() as connection:
         for table in (FACT_TABLES[fact], employees, departments, sites):
             await connection.execute(delete(table))
@@ -137,9 +143,17 @@ async def test_databases_count_like_plain_python(db: Database, fact: str, data: 
     wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
     parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
     level, when = data.draw(st.sampled_from(LEVELS)), data.draw(st.sampled_from(PERIODS))
+    await write_lake(db, tmp_path)
+    lake = OnLake(tmp_path)
     async with db.reading() as connection:
-        found = await counting.count(counting.OnDatabase(connection), parts, level, None, when)
+        await lake.know_units(connection)
+        of_all = await counting.count(counting.OnDatabase(connection), parts, level, None, when)
+        of_one = await counting.count(counting.OnDatabase(connection), parts, level, [ONE_OF[level]], when)
+        on_lake = await counting.count(lake, parts, level, None, when)
         plain, units = await counted_rows(connection, fact, when), await units_of(connection, level)
+    lake.close()
     for part in parts:
         expected = {unit: counted for unit, counted in count(part, plain, units, when).items() if counted.rows}
-        assert found[part.part] == expected, part.part
+        assert of_all[part.part] == expected, part.part
+        assert on_lake[part.part] == expected, part.part
+        assert of_one[part.part] == {one: n for one, n in expected.items() if one == ONE_OF[level]}, part.part
