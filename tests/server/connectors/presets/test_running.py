@@ -8,12 +8,14 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
 from sqlalchemy import insert
 
 from server.connectors.fetch.secrets import Secrets
+from server.connectors.paths import look
 from server.connectors.presets import load_preset, preset_names, preset_text
 from server.connectors.source_file import Paging, Source, Stream
 from server.services import sources
@@ -102,16 +104,37 @@ def fill_secrets(folder: Path, preset: str) -> Secrets:
 def answers(source: Source, stream_id: str, reply: Any) -> Answer:
     """Signs everybody in who asks as the system wants it; then the recorded page, and after it empty ones."""
     [stream] = [one for one in source.streams if one.id == stream_id]
-    left: Iterator[Any] = iter([reply])
+    details = details_of(stream, reply)
+    left: Iterator[Any] = iter([without_details(stream, reply)])
 
     def answer(call: Call) -> Reply:
         token = signed_in(source, call)
         if token is not None:
             return Reply(token)
         assert_signed(source, call)
+        if unquote(call.path) in details:
+            return Reply(details[unquote(call.path)])
         return Reply(next(left, emptied(stream, reply)))
 
     return answer
+
+
+def details_of(stream: Stream, reply: Any) -> dict[str, Any]:
+    """What the call for each row says, by its path, out of the rows that have it inside."""
+    found: dict[str, Any] = {}
+    if stream.detail is not None:
+        for row in look(reply, stream.rows):
+            told = found.setdefault(stream.detail.path.replace("{id}", str(look(row, stream.detail.id))), {})
+            put(told, stream.detail.rows, row[stream.detail.into])
+    return found
+
+
+def without_details(stream: Stream, reply: Any) -> Any:
+    found = copy.deepcopy(reply)
+    if stream.detail is not None:
+        for row in look(found, stream.rows):
+            del row[stream.detail.into]
+    return found
 
 
 def signed_in(source: Source, call: Call) -> Any:
