@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from server.cli import schemes
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
 from server.cli.files import bytes_of
 from server.scoring.target import EVERYBODY, Target
@@ -15,7 +16,9 @@ from server.store.database import Database
 from shared.errors import DataError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Scores: compute, explain, set targets, check definitions."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Scores: compute, explain, set targets, try changes, check definitions.",
 )
 
 PeriodOption = Annotated[str, typer.Option("--period", help="Month, as 2026-11.", metavar="YYYY-MM")]
@@ -26,7 +29,10 @@ TARGETS = ("indicator", "unit", "starts", "target")
 
 @app.callback()
 def _group() -> None:
-    """Scores: compute, explain, set targets, check definitions."""
+    """Scores: compute, explain, set targets, try changes, check definitions."""
+
+
+schemes.add_to(app)
 
 
 @app.command("run")

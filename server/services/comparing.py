@@ -189,7 +189,7 @@ def _points(scores: Iterable[IndicatorScore]) -> dict[str, _Point]:
 
 
 def _compared(before: _Points, after: _Points, rules: Rules, day: date) -> Iterable[Compared]:
-    names = {name for side in (before, after) for own in side.values() for name in own}
+    names = {TOTAL, *(name for side in (before, after) for own in side.values() for name in own)}
     for name in sorted(names, key=lambda one: (one != TOTAL, one)):
         both = sorted(one for one in before.keys() & after.keys() if name in before[one] and name in after[one])
         sides = [_side([side[one][name] for one in both]) for side in (before, after)]
