@@ -41,6 +41,15 @@ def read_indicators(toml: bytes) -> tuple[Indicator, ...]:
     return found
 
 
+def check_pairs(indicators: Iterable[Indicator]) -> None:
+    """DataError when an indicator is to be shown with one that does not exist."""
+    found = tuple(indicators)
+    names = {one.id for one in found}
+    for one in found:
+        if one.pair is not None and one.pair not in names:
+            raise DataError(f"indicator {one.id}: no indicator {one.pair} to be shown with", "indicator_pair")
+
+
 def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:
     """Checked weight sets of a TOML document; DataError says what is wrong where."""
     try:
@@ -54,6 +63,7 @@ def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:
 def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
     """A checked catalogue from two TOML documents; DataError says what is wrong where."""
     found = read_indicators(indicators)
+    check_pairs(found)
     return Catalogue(found, read_sets(sets, {indicator.id for indicator in found}))
 
 

@@ -8,6 +8,7 @@ at the end against its start, or flows against balances. ``composite``: shares, 
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 import msgspec
@@ -35,9 +36,23 @@ def is_flow(indicator: Indicator) -> bool:
 
 
 def parts_of(indicator: Indicator) -> tuple[Part, ...]:
-    """Everything that has to be counted for an indicator, each once."""
-    wanted = (part for term in _terms(indicator) for option in alternatives(term) for part in option)
-    return tuple(dict.fromkeys(wanted))
+    """Everything that has to be counted for an indicator and what is beside it, each once."""
+    terms = (term for one in (indicator, *besides(indicator).values()) for term in _terms(one))
+    return tuple(dict.fromkeys(part for term in terms for option in alternatives(term) for part in option))
+
+
+@lru_cache(maxsize=1024)
+def besides(indicator: Indicator) -> Mapping[str, Indicator]:
+    """What is shown beside an indicator, by id, as indicators that can be observed in the same way."""
+    return {
+        one.id: msgspec.structs.replace(
+            indicator,
+            beside=(),
+            good=one.good or indicator.good,
+            percentile=one.percentile or indicator.percentile,
+        )
+        for one in indicator.beside
+    }
 
 
 def listed_parts(indicator: Indicator) -> tuple[Part, ...]:
@@ -79,6 +94,8 @@ def check_parts(indicator: Indicator, shapes: Shapes) -> None:
         )
     if (indicator.good or indicator.also) and (len(indicator.denominator) != 1 or indicator.numerator):
         raise DataError(f"indicator {indicator.id}: good and also need one denominator alone", "indicator_family")
+    if any(bool(one.good) == bool(one.percentile) for one in indicator.beside):
+        raise DataError(f"indicator {indicator.id}: beside needs good or percentile", "indicator_beside")
     for part in parts_of(indicator):
         try:
             read_part(part, shapes)

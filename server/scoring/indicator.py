@@ -69,6 +69,18 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     at_least_pct: Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Another figure of the same rows, shown to be compared and never scored."""
+
+    id: Id
+    name_zh: str
+    name_en: str
+    good: tuple[Text, ...] = ()
+    """Instead of the indicator's."""
+    percentile: Literal[50, 90] | None = None
+    """Instead of the indicator's."""
+
+
 class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One version of an indicator. ``server/scoring/family.py`` says what each family needs and gives."""
 
@@ -105,6 +117,10 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     target: Number | None = None
     target_needed: bool = False
     """Whether each person, account or kind of page has a target of their own: without one there is no score."""
+    beside: tuple[Beside, ...] = ()
+    """Figures shown with it."""
+    pair: Id | None = None
+    """The indicator it is shown with, because either alone is easily won at the cost of the other."""
     min_sample: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Rows needed for a score, counted on the denominator (KS-4)."""
     curve: CurveData

@@ -37,6 +37,8 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Exact, as ``numerator/denominator`` in lowest terms, in the indicator's unit."""
     target: str | None = None
     """What it was measured against, an exact decimal."""
+    beside: dict[str, str] = {}
+    """Values of the figures shown with it, by id, exact as ``value``."""
     watermarks: dict[str, int]
     """How far each source had come: followers of the feed by name, and ``cut_ms``."""
     query: SourceQuery

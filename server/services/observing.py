@@ -1,13 +1,14 @@
 """What was observed for people: their own rows, or those of the nearest unit above that has any."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.family import is_flow, observe, parts_of
+from server.scoring.family import besides, is_flow, observe, parts_of
 from server.scoring.indicator import Indicator, Level
 from server.scoring.part import Counted, Part, ReadPart, read_part
 from server.scoring.plain import When, count
@@ -31,6 +32,8 @@ class Seen:
     reason: NoScore | None
     level: Level
     unit: str
+    beside: Mapping[str, Fraction] = field(default_factory=dict)
+    """Values of the figures that are shown with it, where there are any."""
 
 
 async def observe_people(
@@ -57,9 +60,9 @@ async def observe_people(
         values = await _observe(connection, executor, wanted, level, units=units, when=when)
         for person, indicator in here:
             for unit in _units(posts[person], person, level):
-                observed, reason = values.get((indicator.id, unit), (Observed(), None))
-                if observed.denominator:
-                    found[person, indicator.id] = Seen(observed, reason, level, unit)
+                seen = values.get((indicator.id, unit))
+                if seen is not None and seen.observed.denominator:
+                    found[person, indicator.id] = seen
                     break
         open_ = [(person, one) for person, one in open_ if (person, one.id) not in found]
     for person, indicator in open_:
@@ -95,17 +98,23 @@ async def _observe(
     *,
     units: Collection[str],
     when: When,
-) -> dict[tuple[str, str], tuple[Observed, NoScore | None]]:
+) -> dict[tuple[str, str], Seen]:
     indicators = list(indicators)
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
     counted = await count_parts(connection, executor, parts, level, units=units, when=when)
     return {
-        (indicator.id, unit): observe(
-            indicator, {part: counted[part].get(unit, Counted()) for part in parts_of(indicator)}
-        )
+        (indicator.id, unit): _seen(indicator, counted, level, unit)
         for indicator in indicators
         for unit in _with_rows(indicator, counted)
     }
+
+
+def _seen(indicator: Indicator, counted: counting.Found, level: Level, unit: str) -> Seen:
+    own = {part: counted[part].get(unit, Counted()) for part in parts_of(indicator)}
+    observed, reason = observe(indicator, own)
+    others = {name: observe(one, own)[0] for name, one in besides(indicator).items()}
+    values = {name: indicator.value(one.numerator, one.denominator) for name, one in others.items() if one.denominator}
+    return Seen(observed, reason, level, unit, values)
 
 
 def _with_rows(indicator: Indicator, counted: counting.Found) -> Iterator[str]:

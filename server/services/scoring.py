@@ -214,6 +214,7 @@ def _lineage(
         denominator=observed.denominator,
         target=score.target,
         value=None if score.value is None else f"{score.value.numerator}/{score.value.denominator}",
+        beside={name: f"{one.numerator}/{one.denominator}" for name, one in own.beside.items()},
         watermarks={**known.watermarks(indicator), "cut_ms": when.cut_ms},
         query=SourceQuery(
             level=own.level,

@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from tests.web.company import Company
 from tests.web.conftest import Visits
-from tests.web.looks import ready
+from tests.web.looks import problems, ready
+from tests.web.seed_scores import MONTH, add_scores
 
 
 def test_hr_opens_a_score_from_the_ranking(visits: Visits, company: Company) -> None:
@@ -58,3 +59,24 @@ def test_others_find_no_ranking(role: str, visits: Visits) -> None:
     page = visits.open(role, "/scores").page
     expect(page.get_by_role("link", name="绩效排名")).to_have_count(0)
     expect(page.get_by_role("table")).to_have_count(0)
+
+
+@pytest.fixture
+def told(company: Company) -> str:
+    """The month whose scores are those of the story."""
+    add_scores(company)
+    return MONTH
+
+
+def test_a_courier_sees_damage_with_and_without_returns_beside_being_on_time(visits: Visits, told: str) -> None:
+    visit = visits.open("employee", f"/me/score?period={told}")
+    page = visit.page
+    ready(page)
+    damage = page.get_by_role("article", name="破损率")
+    expect(damage).to_contain_text("30 ÷ 1,000 = 3%")
+    expect(damage).to_contain_text("不含退货破损：1.8%（仅供核对，不计分）")
+    expect(damage).to_contain_text("一起看：准时送达率 97%，100.00 分")
+    expect(page.get_by_role("article", name="准时送达率")).to_contain_text("一起看：破损率 3%，40.00 分")
+    expect(damage.get_by_text("暂定")).to_have_count(0)
+    assert problems(page) == []
+    assert visit.errors == []

@@ -12,6 +12,7 @@ from server.access.scope import Scope
 from server.api.context import Context
 from server.api.paging import Page
 from server.api.views.scores import (
+    BesideView,
     CurvePointView,
     IndicatorScoreView,
     ScorecardView,
@@ -163,6 +164,7 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
     lineage = row.lineage
     weight, whole = lineage.weight
     name_zh, name_en = about.names.get((lineage.query.level, lineage.query.unit), (None, None))
+    final_on = _final_on(lineage.query.last, definition, about.today)
     return IndicatorScoreView(
         id=row.indicator,
         name_zh=definition.name_zh,
@@ -177,6 +179,10 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
         sample=row.sample,
         min_sample=definition.min_sample,
         points=None if row.points is None else decimal_text(Fraction(row.points, MICRO)),
+        beside=list(_beside(lineage, definition)),
+        pair=definition.pair,
+        state="running" if final_on is None else "final" if about.today >= final_on else "provisional",
+        final_on=final_on,
         progress=_progress(lineage, definition, about),
         rating=None if lineage.value is None or definition.unit != RATING else rating_text(Fraction(lineage.value)),
         no_score=row.no_score,
@@ -190,6 +196,17 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
         input_hash=lineage.input_hash,
         computed_ms=row.computed_ms,
     )
+
+
+def _final_on(last: date, definition: Indicator, today: date) -> date | None:
+    return None if today <= last else last + timedelta(days=definition.provisional_days + 1)
+
+
+def _beside(lineage: Lineage, definition: Indicator) -> Iterator[BesideView]:
+    for one in definition.beside:
+        if (value := lineage.beside.get(one.id)) is not None:
+            text = decimal_text(Fraction(value), definition.places)
+            yield BesideView(id=one.id, name_zh=one.name_zh, name_en=one.name_en, value=text)
 
 
 def _progress(lineage: Lineage, definition: Indicator, about: _About) -> ScoreProgressView | None:

@@ -25,6 +25,13 @@ class ScoreProgressView(View):
     """Working days that are over, of all in the month, in per cent."""
 
 
+class BesideView(NameView):
+    """A figure of the same rows, to be compared and never scored."""
+
+    value: str
+    """In the indicator's unit, half up to its decimals."""
+
+
 class IndicatorScoreView(View):
     """One indicator of one person in one period, with everything that made it."""
 
@@ -43,6 +50,13 @@ class IndicatorScoreView(View):
     sample: int
     min_sample: int
     points: str | None
+    beside: list[BesideView]
+    pair: str | None
+    """Indicator it is shown with: either alone is easily won at the cost of the other."""
+    state: Literal["running", "provisional", "final"]
+    """Whether its days go on, late rows are still expected, or it is as it stays."""
+    final_on: date | None
+    """First day on which no late row is expected any more; null while its days go on."""
     progress: ScoreProgressView | None
     """Of a sum or count with a target."""
     rating: str | None

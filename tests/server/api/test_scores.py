@@ -4,8 +4,14 @@ e2 was normal on 17 of 20 days: 85 %. The curve of punctuality rises from 80 % =
 5/15 of 100 = 33.33. Its weight is 60 of 100, the other indicator has no parcels: coverage 60 %, total 33.33, grade D.
 """
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
 from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsView
 from server.store import tables
+from shared.clock import from_ms
 from tests.server.api.company import DAY, NOW_MS, World
 
 CUT_MS = NOW_MS - 60_000
@@ -166,3 +172,30 @@ async def test_sec18_the_ranking_stays_within_the_scope(world: World) -> None:
     assert seen["grades"]["none"] == 0, "nobody outside is counted either"
     for role in ("employee", "it"):
         assert (await world.get(role, "/api/scores")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "state", "final_in"),
+    [(0, "running", None), (1, "provisional", 15), (15, "provisional", 1), (16, "final", 0), (400, "final", -384)],
+)
+async def test_damage_is_provisional_for_15_days(world: World, days_ago: int, state: str, final_in: int | None) -> None:
+    today = from_ms(NOW_MS).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    last = today - timedelta(days=days_ago)
+    await score(world)
+    query = {"level": "person", "unit": "e2", "first": "2026-03-01", "last": f"{last}"}
+    lineage: dict[str, object] = {
+        "rule_version": "score-2/2015-01-01",
+        "weight_sets": [],
+        "weight": [1, 1],
+        "value": "3/1",
+    }
+    lineage |= {"numerator": 3, "denominator": 100, "watermarks": {}, "input_hash": "ab" * 32}
+    lineage["query"] = {**query, "from_ms": 0, "to_ms": 1, "cut_ms": 1}
+    row = {"employee": "e2", "period": "2026-03", "indicator": "log_damage_rate", "sample": 100, "computed_ms": NOW_MS}
+    async with world.db.writing() as connection:
+        await connection.execute(tables.scores.insert().values(**row, score_micro=40_000_000, lineage=lineage))
+    answer = ScorecardView.model_validate((await world.get("employee", "/api/scores/me?period=2026-03")).json())
+    [damage] = [one for one in answer.indicators if one.id == "log_damage_rate"]
+    assert damage.state == state
+    assert damage.final_on == (None if final_in is None else today + timedelta(days=final_in))
+    assert damage.pair == "log_on_time_delivery_rate"

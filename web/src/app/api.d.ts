@@ -4088,6 +4088,23 @@ export interface components {
             minutes: number;
         };
         /**
+         * BesideView
+         * @description A figure of the same rows, to be compared and never scored.
+         */
+        BesideView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Value
+             * @description In the indicator's unit, half up to its decimals.
+             */
+            value: string;
+        };
+        /**
          * BoardDayView
          * @description A column of the board.
          */
@@ -6874,6 +6891,24 @@ export interface components {
             min_sample: number;
             /** Points */
             points: string | null;
+            /** Beside */
+            beside: components["schemas"]["BesideView"][];
+            /**
+             * Pair
+             * @description Indicator it is shown with: either alone is easily won at the cost of the other.
+             */
+            pair: string | null;
+            /**
+             * State
+             * @description Whether its days go on, late rows are still expected, or it is as it stays.
+             * @enum {string}
+             */
+            state: "running" | "provisional" | "final";
+            /**
+             * Final On
+             * @description First day on which no late row is expected any more; null while its days go on.
+             */
+            final_on: string | null;
             /** @description Of a sum or count with a target. */
             progress: components["schemas"]["ScoreProgressView"] | null;
             /**

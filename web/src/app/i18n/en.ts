@@ -325,6 +325,10 @@ export const en: Dictionary = {
     reached: "Target reached",
     gapUp: (gap) => `${gap} more reaches the target`,
     gapDown: (gap) => `${gap} less reaches the target`,
+    beside: (name, value) => `${name}: ${value} (to compare, not scored)`,
+    pair: (name, value, points) => `Look at it with ${name}: ${value}, ${points} points`,
+    provisional: "Provisional",
+    finalOn: (day) => `late rows may still come; final from ${day}`,
     inherited: {
       site: (unit) => `Value of site ${unit}`,
       department: (unit) => `Value of department ${unit}`,

@@ -330,6 +330,10 @@ export const zh = {
     reached: "已达到目标",
     gapUp: (gap: string) => `再提高 ${gap}，即达到目标`,
     gapDown: (gap: string) => `再降低 ${gap}，即达到目标`,
+    beside: (name: string, value: string) => `${name}：${value}（仅供核对，不计分）`,
+    pair: (name: string, value: string, points: string) => `一起看：${name} ${value}，${points} 分`,
+    provisional: "暂定",
+    finalOn: (day: string) => `可能还有晚到的数据，${day}起为最终结果`,
     inherited: {
       site: (unit: string) => `取自站点 ${unit}`,
       department: (unit: string) => `取自部门 ${unit}`,
