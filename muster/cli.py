@@ -38,7 +38,7 @@ PARTS = (
         "Business systems: source files, mappings.",
     ),
     Part("history", "server.cli.history", "server", "History out of files: dry run, import, compare, sign, undo."),
-    Part("score", "server.cli.scores", "server", "Scores: compute, explain, set targets, check definitions."),
+    Part("score", "server.cli.periods", "server", "Scores: compute, explain, set targets, check definitions."),
     Part("attendance", "server.cli.attendance", "server", "The attendance rules, tried on a file of cases."),
 )
 

@@ -8,6 +8,8 @@ Permission: TypeAlias = Literal[
     "me.read",  # one's own day and score
     "me.request",  # ask for leave, corrections, overtime; confirm one's month
     "scores.read",  # the scores of others
+    "scores.judge",  # calibrations, grave events and appeals of people in scope: two persons each
+    "scores.close",  # close periods, set rewards, see their money
     "schemes.read",  # weights of departments, posts and seasons in scope
     "schemes.write",  # write drafts of them, and decide about those of others
     "devices.read",
@@ -42,6 +44,7 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _OWN: frozenset[Permission] = frozenset({"me.read", "me.request"})
 _OF_TEAM: frozenset[Permission] = _OWN | {
+    "scores.judge",
     "today.read",
     "scores.read",
     "schemes.read",
@@ -66,6 +69,7 @@ _OF_ROLE: dict[Role, frozenset[Permission]] = {
         "calendar.write",
         "requests.settings",
         "months.close",
+        "scores.close",
         "notices.write",
         "clients.write",
         "shadow",

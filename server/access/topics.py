@@ -9,7 +9,7 @@ from server.access.roles import Permission
 from server.access.viewer import Viewer
 
 Kind: TypeAlias = Literal[
-    "day", "month", "employee", "requests", "roster", "people", "calendar", "devices", "unmatched"
+    "day", "month", "employee", "requests", "roster", "people", "calendar", "devices", "unmatched", "periods"
 ]
 
 _PLAIN: dict[str, Kind] = {
@@ -19,6 +19,7 @@ _PLAIN: dict[str, Kind] = {
     "calendar": "calendar",
     "devices": "devices",
     "unmatched": "unmatched",
+    "periods": "periods",
 }
 _NEEDS: dict[Kind, Permission | None] = {
     "day": "today.read",
@@ -29,6 +30,7 @@ _NEEDS: dict[Kind, Permission | None] = {
     "calendar": None,
     "devices": "devices.read",
     "unmatched": "people.map",
+    "periods": "scores.read",
 }
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 

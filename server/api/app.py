@@ -40,6 +40,7 @@ from server.api.routes import (
     requests,
     rosters,
     schemes,
+    score_periods,
     scores,
     session,
     shadow,
@@ -54,8 +55,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, schemes, devices, people, people_edit, contracts, imports,
-    file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, score_periods, schemes, devices, people, people_edit, contracts,
+    imports, file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
 )  # fmt: skip
 
 

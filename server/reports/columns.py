@@ -8,13 +8,17 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 ReportName: TypeAlias = Literal["month", "daily", "exceptions", "overtime", "leave", "adjustments"]
+TableName: TypeAlias = Literal["month", "daily", "exceptions", "overtime", "leave", "adjustments", "scores"]
+"""Reports of attendance, and closed periods of scores."""
 Language: TypeAlias = Literal["zh-CN", "en"]
-Kind: TypeAlias = Literal["text", "name", "code", "codes", "date", "time", "days", "hours", "minutes", "count"]
-"""``hours`` and ``minutes`` are both whole minutes; they differ in how people read them. A ``code`` has
-words, a ``name`` is the id of something that the company named."""
+Kind: TypeAlias = Literal[
+    "text", "name", "code", "codes", "date", "time", "days", "hours", "minutes", "count", "hundredths"
+]
+"""``hours`` and ``minutes`` are both whole minutes; they differ in how people read them. ``hundredths`` are of a
+point or of a unit of money. A ``code`` has words, a ``name`` is the id of something that the company named."""
 
 REPORTS: tuple[ReportName, ...] = get_args(ReportName)
-NUMBERS: frozenset[Kind] = frozenset(("days", "hours", "minutes", "count"))
+NUMBERS: frozenset[Kind] = frozenset(("days", "hours", "minutes", "count", "hundredths"))
 LEAVE = "leave:"
 """Begins the id of a column of one leave type."""
 
@@ -42,7 +46,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reports: dict[ReportName, tuple[str, ...]]
+    reports: dict[TableName, tuple[str, ...]]
     groups: dict[str, tuple[Column, ...]]
 
 
@@ -53,7 +57,7 @@ _COLUMNS = {
 }
 
 
-def columns_of(report: ReportName, leave_types: Sequence[tuple[str, str, str]] = ()) -> tuple[Column, ...]:
+def columns_of(report: TableName, leave_types: Sequence[tuple[str, str, str]] = ()) -> tuple[Column, ...]:
     """Columns of a report; that of a month has one for each leave type (id, Chinese and English name)."""
     columns = _COLUMNS[report]
     if report != "month":

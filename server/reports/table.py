@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
-from server.reports.columns import Column, Language, ReportName
+from server.reports.columns import Column, Language, TableName
 from server.reports.words import title, word
 
 Cell: TypeAlias = str | int | Fraction | date | tuple[str, ...] | None
@@ -22,7 +22,7 @@ HUNDREDTH = Decimal("0.01")
 class Frame:
     """What a file says beside its rows; times are local to ``zone``."""
 
-    report: ReportName
+    report: TableName
     month: str
     language: Language
     columns: Sequence[Column]
@@ -54,6 +54,8 @@ def as_text(cell: Cell, column: Column, frame: Frame) -> str:
         return ""
     if column.kind in ("hours", "days") and isinstance(cell, int | Fraction):
         return str(hundredths(Fraction(cell) / (60 if column.kind == "hours" else 1)))
+    if column.kind == "hundredths" and isinstance(cell, int):
+        return str(hundredths(Fraction(cell, 100)))
     if isinstance(cell, tuple):
         return ("\N{IDEOGRAPHIC COMMA}" if frame.language == "zh-CN" else ", ").join(
             word(code, frame.language) for code in cell

@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from server.reports.columns import Language, ReportName
+from server.reports.columns import Language, TableName
 
 _Both: TypeAlias = tuple[str, str]
 
 
 class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    titles: dict[ReportName, _Both]
+    titles: dict[TableName, _Both]
     codes: dict[str, _Both]
     labels: dict[str, _Both]
 
@@ -22,7 +22,7 @@ _WORDS = msgspec.convert(tomllib.loads(files("server.reports").joinpath("words.t
 CODES: Mapping[str, _Both] = _WORDS.codes
 
 
-def title(report: ReportName, language: Language) -> str:
+def title(report: TableName, language: Language) -> str:
     """What a report is called."""
     return _said(_WORDS.titles[report], language)
 

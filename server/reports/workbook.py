@@ -21,10 +21,17 @@ FIRST_ROW = 4
 FROZEN_COLUMNS = 2
 _HEADINGS = FIRST_ROW - 1
 _SUMS = FIRST_ROW - 2
-_FORMATS: dict[Kind, str] = {"days": "0.00", "hours": "0.00", "minutes": "0", "count": "0", "date": "yyyy-mm-dd"}
+_FORMATS: dict[Kind, str] = {
+    "days": "0.00",
+    "hours": "0.00",
+    "minutes": "0",
+    "count": "0",
+    "hundredths": "0.00",
+    "date": "yyyy-mm-dd",
+}
 _WIDTHS: dict[Kind, float] = {
     "text": 14, "name": 14, "code": 12, "codes": 22, "date": 11.5, "time": 9, "days": 9, "hours": 9, "minutes": 9,
-    "count": 9,
+    "count": 9, "hundredths": 11,
 }  # fmt: skip
 _WIDE = {"rules": 28.0, "note": 24.0}
 _LANDSCAPE_A4 = 9
@@ -171,4 +178,6 @@ def _number(cell: Any, column: Column) -> float:
     """The value a spreadsheet computes with: hours are exact parts, days have two decimals."""
     if column.kind == "hours":
         return int(cell) / 60
+    if column.kind == "hundredths":
+        return int(cell) / 100
     return float(hundredths(Fraction(cell))) if column.kind == "days" else float(cell)

@@ -87,8 +87,8 @@ async def _frame(
         columns,
         setting.company or company[0 if setting.language == "zh-CN" else 1],
         setting.zone.key,
-        _local(setting.now_ms, setting.zone),
-        None if closed_ms is None else _local(closed_ms, setting.zone),
+        local(setting.now_ms, setting.zone),
+        None if closed_ms is None else local(closed_ms, setting.zone),
         {**names, **places},
         sums,
     )
@@ -99,5 +99,6 @@ async def _once(rows: list[Row]) -> AsyncIterator[list[Row]]:
     yield rows
 
 
-def _local(at_ms: WallMs, zone: ZoneInfo) -> str:
+def local(at_ms: WallMs, zone: ZoneInfo) -> str:
+    """``YYYY-MM-DD HH:MM`` there."""
     return f"{from_ms(at_ms).astimezone(zone):%Y-%m-%d %H:%M}"

@@ -18,7 +18,7 @@ from server.scoring.family import facts_needed, parts_of
 from server.scoring.window import Days, days_of
 from server.services.act import Act
 from server.services.scheme_rules import catalogue_in_force
-from server.services.score_publishing import judged, rewarded
+from server.services.score_publishing import judged, rewarded, standing_of
 from server.services.score_rewards import reward_book
 from server.services.score_settings import APPEAL_DAYS, cycles, number
 from server.services.scoring import score_touched
@@ -249,12 +249,10 @@ async def _publish(connection: AsyncConnection, closing: PeriodClosing, people: 
     above = await score_queries.departments_above(connection)
     calibrations = await period_queries.calibrations(connection, Scope.system(), period)
     vetoes = await period_queries.vetoes(connection, Scope.system(), period)
-    approved = {one.employee: one for one in reversed(calibrations) if one.state == "approved"}
     rows = []
     for person, card in sorted((await period_queries.computed(connection, left, period)).items()):
         parts = _parts(people[person], card, days, segments.get(person, ()), above)
-        confirmed = [one for one in vetoes if one.employee == person and one.state == "confirmed"]
-        row = judged(_first_version(person, card, closing, parts), approved.get(person), confirmed)
+        row = judged(_first_version(person, card, closing, parts), *standing_of(person, calibrations, vetoes))
         rows.append(rewarded(row, book.rules(person, people[person], days.last), catalogue))
     await period_queries.add_cards(connection, rows)
 

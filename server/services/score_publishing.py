@@ -66,9 +66,16 @@ async def standing(
 ) -> tuple[CalibrationRow | None, list[VetoRow]]:
     """The approved calibration and the confirmed vetoes of a card."""
     calibrations = await period_queries.calibrations_of(connection, employee, period)
-    vetoes = await period_queries.vetoes_of(connection, employee, period)
-    approved = [one for one in calibrations if one.state == "approved"]
-    return approved[0] if approved else None, [one for one in vetoes if one.state == "confirmed"]
+    return standing_of(employee, calibrations, await period_queries.vetoes_of(connection, employee, period))
+
+
+def standing_of(
+    employee: str, calibrations: Sequence[CalibrationRow], vetoes: Sequence[VetoRow]
+) -> tuple[CalibrationRow | None, list[VetoRow]]:
+    """Those of one person of a period's, newest first."""
+    approved = [one for one in calibrations if one.employee == employee and one.state == "approved"]
+    confirmed = [one for one in vetoes if one.employee == employee and one.state == "confirmed"]
+    return approved[0] if approved else None, confirmed
 
 
 def _part(part: PartRow, catalogue: Catalogue) -> ClosedPart:

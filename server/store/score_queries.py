@@ -10,11 +10,12 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.lineage import Lineage
+from server.store.period_tables import closed_cards
 from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, followers, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
@@ -254,6 +255,11 @@ class Ranked:
     position: str
     total: int | None
     coverage: tuple[int, int]
+    final: int | None
+    """Of a closed period, after calibration and veto; the rank goes by it."""
+    adjustment: int
+    veto_cap: int | None
+    closed: bool
 
 
 async def months_with_scores(connection: AsyncConnection, scope: Scope) -> list[str]:
@@ -266,24 +272,32 @@ async def months_with_scores(connection: AsyncConnection, scope: Scope) -> list[
 async def ranking(connection: AsyncConnection, scope: Scope, period: str, narrow: Narrow) -> list[Ranked]:
     """Everybody in scope with a scorecard of the month, best first; those without a total last."""
     card, person = scorecards.c, employees.c
-    order = [card.total_centi.is_(None), card.total_centi.desc()]  # databases disagree on where nothing sorts
+    done = closed_cards.c
+    same = and_(done.employee == card.employee, done.period == card.period, done.newest)
+    counts = case((done.newest, done.final_centi), else_=card.total_centi)
+    order = [counts.is_(None), counts.desc()]  # databases disagree on where nothing sorts
     place = func.rank().over(order_by=order)
     columns = (card.employee, person.name, person.department, person.position, card.total_centi)
+    judged = (done.final_centi, done.adjustment_centi, done.veto_cap_centi, done.newest)
     wanted = (
-        select(place.label("place"), *columns, card.coverage_num, card.coverage_den)
-        .select_from(scorecards.join(employees, person.id == card.employee))
+        select(place.label("place"), *columns, card.coverage_num, card.coverage_den, *judged)
+        .select_from(scorecards.join(employees, person.id == card.employee).outerjoin(closed_cards, same))
         .where(card.period == period, *narrowed(scope, narrow))
         .order_by(*order, card.employee)
     )
     return [
         Ranked(
-            row.place if row.total_centi is not None else None,
+            row.place if (row.final_centi if row.newest else row.total_centi) is not None else None,
             row.employee,
             row.name,
             row.department,
             row.position,
             row.total_centi,
             (row.coverage_num, row.coverage_den),
+            row.final_centi,
+            row.adjustment_centi or 0,
+            row.veto_cap_centi,
+            bool(row.newest),
         )
         for row in await connection.execute(wanted)
     ]

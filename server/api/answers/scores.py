@@ -32,7 +32,7 @@ from server.scoring.scorecard import grade
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
 from server.services.scheme_rules import catalogue_in_force
-from server.store import change_queries, page_queries, score_queries, segment_queries
+from server.store import change_queries, page_queries, period_queries, score_queries, segment_queries
 from server.store.calendar_queries import calendars_of_sites
 from server.store.page_queries import PersonRow
 from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
@@ -54,7 +54,9 @@ async def scorecard(context: Context, scope: Scope, employee: str, period: str |
         if card is not None:
             about = await _about(connection, context, card.period)
             segments = await segment_queries.segments_of(connection, scope, card.period, {employee})
-            return _card(card, version, about, segments.get(employee, ()))
+            view = _card(card, version, about, segments.get(employee, ()))
+            closed = await period_queries.newest(connection, [(employee, card.period)])
+            return view.model_copy(update={"grade": closed[0].grade}) if closed else view
         newest = await score_queries.scorecard(connection, scope, employee)
     this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")
     return _nothing(person, period or this_month, newest.periods if newest else (), version)

@@ -13,7 +13,8 @@ from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsV
 
 router = APIRouter(prefix="/api/scores", tags=["scores"])
 
-MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2]|Q[1-4])$"
+"""Months, and quarters of departments that go by them."""
 
 
 @router.get("")

@@ -103,7 +103,9 @@ class ScorecardView(View):
     """Periods with scores, newest first."""
     status: Literal["scored", "insufficient_data", "none"]
     total: str | None
+    """As computed, also of a closed period."""
     grade: Literal["S", "A", "B", "C", "D"] | None
+    """Of the total; of a closed period, of the published final score."""
     coverage_pct: str
     indicators: list[IndicatorScoreView]
     """Of several posts those of the last."""
@@ -153,6 +155,13 @@ class RankedView(View):
     department: str
     position: str
     total: str | None
+    """As computed."""
+    adjustment: str
+    """Calibration of a closed period; 0.00 without."""
+    veto_cap: str | None
+    final: str | None
+    """Of a closed period, after calibration and veto: rank and grade go by it."""
+    closed: bool
     grade: Literal["S", "A", "B", "C", "D"] | None
     coverage_pct: str
 

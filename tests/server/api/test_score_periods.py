@@ -1,0 +1,175 @@
+"""Periods of scores over HTTP: who may, about whom, what is shown and what is exported."""
+
+import csv
+import datetime as dt
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from server.access.roles import permissions_of
+from server.access.scope import Scope
+from server.services.scoring import score_touched
+from server.store import period_queries, score_queries, tables
+from tests.server.api.company import PEOPLE, World, local_ms
+
+MARCH = "2026-03"
+APRIL_MS = local_ms(9, day=dt.date(2026, 4, 20))
+ALL_ADVISORY = ["provisional", "sources_away", "unscored", "previous_open"]
+ROUTES = [
+    ("GET", "/api/score-periods", "scores.read"),
+    ("GET", f"/api/score-periods/{MARCH}", "scores.read"),
+    ("GET", f"/api/score-periods/{MARCH}/cards", "scores.read"),
+    ("GET", f"/api/score-periods/{MARCH}/cards/me", "me.read"),
+    ("GET", f"/api/score-periods/{MARCH}/adjustments", "scores.read"),
+    ("GET", f"/api/score-periods/{MARCH}/file", "scores.read"),
+    ("GET", f"/api/score-periods/{MARCH}/calibrations", "scores.judge"),
+    ("GET", f"/api/score-periods/{MARCH}/vetoes", "scores.judge"),
+    ("GET", "/api/score-appeals", "scores.judge"),
+    ("GET", "/api/score-settings", "scores.close"),
+    ("GET", "/api/score-rewards", "scores.close"),
+    ("POST", f"/api/score-periods/{MARCH}/close", "scores.close"),
+    ("POST", f"/api/score-periods/{MARCH}/calibrations", "scores.judge"),
+    ("POST", f"/api/score-periods/{MARCH}/vetoes", "scores.judge"),
+    ("POST", "/api/score-calibrations/1/decide", "scores.judge"),
+    ("POST", "/api/score-calibrations/1/withdraw", "scores.judge"),
+    ("POST", "/api/score-vetoes/1/decide", "scores.judge"),
+    ("POST", "/api/score-appeals/1/decide", "scores.judge"),
+    ("POST", "/api/score-rewards/tiers", "scores.close"),
+    ("POST", "/api/score-rewards/bases", "scores.close"),
+    ("POST", f"/api/me/score-periods/{MARCH}/appeals", "me.request"),
+    ("POST", "/api/me/score-appeals/1/withdraw", "me.request"),
+]
+
+
+async def april(world: World) -> World:
+    """20 April; everybody was scored for March."""
+    world.time.now_ms = APRIL_MS
+    async with world.db.writing() as connection:
+        await connection.execute(update(tables.sessions).values(seen_ms=APRIL_MS, created_ms=APRIL_MS))
+        people = ["e1", "e2", "e3"]
+        await score_queries.touch_scores(connection, [(one, MARCH) for one in people])
+    await score_touched(world.db, APRIL_MS)
+    return world
+
+
+async def closed(world: World) -> None:
+    body = {"accepted": ALL_ADVISORY}
+    answer = await world.post("hr", f"/api/score-periods/{MARCH}/close", body)
+    assert answer.status_code == 200, answer.text
+
+
+async def told(world: World, role: str, path: str) -> Any:
+    answer = await world.get(role, path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+async def test_each_route_asks_for_its_permission(world: World, role: str) -> None:
+    for method, path, permission in ROUTES:
+        ask = world.get if method == "GET" else world.post
+        status = (await ask(role, path)).status_code
+        may = permission in permissions_of(role)  # type: ignore[arg-type]
+        assert (status == 403) is not may, (method, path, status)
+
+
+async def test_lists_details_and_files_keep_to_the_scope(any_world: World) -> None:
+    """The manager of ops sees e1 and e2, HR all, an employee the own card only."""
+    world = await april(any_world)
+    await closed(world)
+    cards = f"/api/score-periods/{MARCH}/cards"
+    assert {row["employee"] for row in (await told(world, "manager", cards))["rows"]} == {"e1", "e2"}
+    assert {"e1", "e2", "e3"} <= {row["employee"] for row in (await told(world, "hr", cards))["rows"]}
+    assert (await world.get("manager", f"{cards}/e3")).status_code == 404
+    assert (await world.get("employee", f"{cards}/e3")).status_code == 403
+    assert (await told(world, "employee", f"{cards}/me"))["employee"] == "e2"
+    file = await world.get("manager", f"/api/score-periods/{MARCH}/file?format=csv&language=en")
+    rows = list(csv.DictReader(io.StringIO(file.text.removeprefix("\ufeff"))))
+    assert {row["Number"] for row in rows} == {"e1", "e2"}
+    assert "Reward" not in rows[0], "money is for who closes periods"
+    file = await world.get("hr", f"/api/score-periods/{MARCH}/file?format=csv&language=en")
+    rows = list(csv.DictReader(io.StringIO(file.text.removeprefix("\ufeff"))))
+    assert {"e1", "e2", "e3"} <= {row["Number"] for row in rows}
+    assert {row["Payable"] for row in rows} == {"0.00"}
+    detail = await told(world, "manager", f"/api/score-periods/{MARCH}")
+    assert (detail["closed"], detail["may_close"], detail["may_judge"]) == (2, False, True)
+
+
+async def test_the_workbook_has_the_same_rows_and_names_are_no_formulas(world: World) -> None:
+    await april(world)
+    async with world.db.writing() as connection:
+        rename = update(tables.employees).where(tables.employees.c.id == "e1").values(name="=cmd|' /C calc'!A0")
+        await connection.execute(rename)
+    await closed(world)
+    plain = await world.get("hr", f"/api/score-periods/{MARCH}/file?format=csv")
+    assert "'=cmd" in plain.text
+    book = await world.get("hr", f"/api/score-periods/{MARCH}/file?format=xlsx&language=en")
+    with zipfile.ZipFile(io.BytesIO(book.content)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet
+    assert "=cmd" in sheet
+
+
+async def test_calibration_veto_and_appeal_over_http(any_world: World) -> None:
+    world = await april(any_world)
+    path = f"/api/score-periods/{MARCH}"
+    body = {"employee": "e2", "points": "-2.50", "reason": "late paperwork"}
+    made = (await world.post("manager", f"{path}/calibrations", body)).json()["id"]
+    refused = await world.post("manager", f"/api/score-calibrations/{made}/decide", {"approve": True})
+    assert (refused.status_code, refused.json()["code"]) == (422, "same_person")
+    detail = await told(world, "hr", path)
+    assert {item["code"]: item["count"] for item in detail["items"]}["calibrations"] == 1
+    assert (await world.post("hr", f"/api/score-calibrations/{made}/decide", {"approve": True})).status_code == 204
+    own = {"employee": "e1", "points": "5", "reason": "myself"}
+    assert (await world.post("manager", f"{path}/calibrations", own)).json()["code"] == "own_card"
+    await closed(world)
+    card = await told(world, "employee", f"{path}/cards/me")
+    assert card["may_appeal"]
+    appeal = (await world.post("employee", f"/api/me/score-periods/{MARCH}/appeals", {"text": "why"})).json()["id"]
+    listed = await told(world, "manager", "/api/score-appeals")
+    assert [(row["id"], row["employee"], row["state"]) for row in listed["rows"]] == [(appeal, "e2", "open")]
+    answer = {"answer": "refused", "note": "as agreed"}
+    assert (await world.post("manager", f"/api/score-appeals/{appeal}/decide", answer)).status_code == 200
+    card = await told(world, "employee", f"{path}/cards/me")
+    assert [(one["state"], one["note"]) for one in card["appeals"]] == [("refused", "as agreed")]
+
+
+async def test_rewards_and_settings_are_stored(world: World) -> None:
+    tier = {"indicator": "biz_sales_amount", "starts": "2026-01-01", "step": "0.1", "gain": "0.02", "max_steps": 5}
+    assert (await world.post("hr", "/api/score-rewards/tiers", tier)).status_code == 204
+    base = {"indicator": "biz_sales_amount", "kind": "person", "unit": "e1", "starts": "2026-01-01"}
+    assert (await world.post("hr", "/api/score-rewards/bases", base | {"base_minor": 500_000})).status_code == 204
+    kept = await told(world, "hr", "/api/score-rewards")
+    assert kept["bases"] == [base | {"base_minor": 500_000}]
+    assert kept["tiers"] == [tier | {"gates": {}}]
+    strange = await world.post("hr", "/api/score-rewards/bases", base | {"unit": "nobody", "base_minor": 1})
+    assert (strange.status_code, strange.json()["code"]) == (422, "reward")
+    log = json.dumps(await told(world, "administrator", "/api/operations"))
+    assert "500000" not in log, "how much somebody gets is not in the log"
+
+
+async def test_the_money_of_others_is_not_shown(world: World) -> None:
+    await april(world)
+    base = {"indicator": "biz_sales_amount", "kind": "person", "unit": "e2", "starts": "2026-01-01", "base_minor": 1}
+    await world.post("hr", "/api/score-rewards/bases", base)
+    await closed(world)
+    path = f"/api/score-periods/{MARCH}/cards"
+    assert (await told(world, "manager", f"{path}/e2"))["reward_minor"] is None
+    assert (await told(world, "employee", f"{path}/me"))["reward_minor"] == 0
+    assert (await told(world, "hr", f"{path}/e2"))["reward_minor"] == 0
+
+
+async def test_published_cards_say_what_was_computed_and_what_people_made_of_it(world: World) -> None:
+    await april(world)
+    await closed(world)
+    async with world.db.reading() as connection:
+        kept = await period_queries.published(connection, Scope.system(), MARCH)
+    ranking = (await told(world, "hr", f"/api/scores?period={MARCH}"))["rows"]
+    by_id = {row["employee"]: row for row in ranking}
+    for row in kept:
+        assert by_id[row.employee]["closed"]
+        assert by_id[row.employee]["grade"] == row.grade
