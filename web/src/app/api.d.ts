@@ -1998,6 +1998,438 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/score-periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Periods
+         * @description Periods with scores in scope, newest first, and how many cards of each are published.
+         */
+        get: operations["score_periods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Period
+         * @description A period's checklist for the people in scope, its closings, how the grades fall.
+         */
+        get: operations["score_period"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close Score Period
+         * @description Publish the cards of a period, of a department or of everybody; what comes later is an adjustment.
+         */
+        post: operations["close_score_period"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/cards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Period Cards
+         * @description Cards by name: computed total, adjustment, veto, final score and grade apart.
+         */
+        get: operations["score_period_cards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/cards/{employee}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Published Card
+         * @description What was published of a person's period and what came of it; ``employee`` may be ``me``.
+         */
+        get: operations["published_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/adjustments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Period Adjustments
+         * @description What late facts of closed periods change, posted to the period, or ``of`` its own cards.
+         */
+        get: operations["score_period_adjustments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Period File
+         * @description Closed cards in scope as a workbook or as CSV; money only for who closes periods. The operation log keeps it.
+         */
+        get: operations["score_period_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/payroll/scores/{period}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Payroll Scores
+         * @description Everybody's closed period, by id: final score, reward, what earlier periods changed, and their sum.
+         */
+        get: operations["payroll_scores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/calibrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Calibrations
+         * @description Proposals of a period in scope, newest first.
+         */
+        get: operations["score_calibrations"];
+        put?: never;
+        /**
+         * Propose Calibration
+         * @description Propose -10 to +10 points for an open card, with a reason; another person approves.
+         */
+        post: operations["propose_calibration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-calibrations/{calibration}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Calibration
+         * @description Approve what another person proposed, or refuse it.
+         */
+        post: operations["decide_calibration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-calibrations/{calibration}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Calibration
+         * @description Take one's own proposal back.
+         */
+        post: operations["withdraw_calibration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-periods/{period}/vetoes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Vetoes
+         * @description Grave events of a period in scope, newest first.
+         */
+        get: operations["score_vetoes"];
+        put?: never;
+        /**
+         * Report Veto
+         * @description Report a grave event with its evidence; another person confirms.
+         */
+        post: operations["report_veto"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-vetoes/{veto}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Veto
+         * @description Confirm what another person reported, or refuse it.
+         */
+        post: operations["decide_veto"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-appeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Appeals
+         * @description Appeals of people in scope, open ones first.
+         */
+        get: operations["score_appeals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-appeals/{appeal}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Appeal
+         * @description Decide about an appeal with a note; ``changed`` waits for a second person.
+         */
+        post: operations["decide_appeal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/score-periods/{period}/appeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Appeal Own Card
+         * @description Appeal one's own published card, or one indicator of it.
+         */
+        post: operations["appeal_own_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/score-appeals/{appeal}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Appeal
+         * @description Take one's own appeal back.
+         */
+        post: operations["withdraw_appeal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Settings
+         * @description Days to appeal, the cap of a veto, cycles of departments.
+         */
+        get: operations["score_settings_"];
+        /**
+         * Put Score Settings
+         * @description Change them.
+         */
+        put: operations["put_score_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-rewards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Rewards
+         * @description Steps of indicators, base amounts of people and posts.
+         */
+        get: operations["score_rewards_"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-rewards/tiers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Reward Tier
+         * @description Set the steps of an indicator from a day on.
+         */
+        post: operations["put_reward_tier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-rewards/bases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Reward Base
+         * @description Set a base amount from a day on; 0 ends it.
+         */
+        post: operations["put_reward_base"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/schemes": {
         parameters: {
             query?: never;
@@ -3891,6 +4323,77 @@ export interface components {
             };
         };
         /**
+         * AppealAnswerBody
+         * @description What becomes of an appeal.
+         */
+        AppealAnswerBody: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "upheld" | "changed" | "refused";
+            /** Note */
+            note: string;
+            /**
+             * Points
+             * @description For ``changed``: in place of the former adjustment, once a second person approves.
+             */
+            points?: string | null;
+        };
+        /**
+         * AppealBody
+         * @description Against the own card.
+         */
+        AppealBody: {
+            /** Indicator */
+            indicator?: string | null;
+            /** Text */
+            text: string;
+        };
+        /**
+         * AppealView
+         * @description What somebody says against the own card.
+         */
+        AppealView: {
+            /** Id */
+            id: number;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Period */
+            period: string;
+            /** Version */
+            version: number;
+            /** Indicator */
+            indicator: string | null;
+            /** Text */
+            text: string;
+            /** Filed Ms */
+            filed_ms: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "changing" | "upheld" | "changed" | "refused" | "withdrawn";
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Note */
+            note: string;
+        };
+        /**
+         * AppealsView
+         * @description Those in scope, open ones first.
+         */
+        AppealsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["AppealView"][];
+        };
+        /**
          * ApproverView
          * @description An account that is asked.
          */
@@ -4472,6 +4975,66 @@ export interface components {
             version: number;
         };
         /**
+         * CalibrationBody
+         * @description Points to be added to an open card, or taken from it.
+         */
+        CalibrationBody: {
+            /** Employee */
+            employee: string;
+            /** Points */
+            points: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * CalibrationView
+         * @description Points that somebody proposed.
+         */
+        CalibrationView: {
+            /** Id */
+            id: number;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Period */
+            period: string;
+            /** Points */
+            points: string;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "refused" | "withdrawn" | "replaced";
+            /** Appeal */
+            appeal: number | null;
+            /** Proposed By */
+            proposed_by: string;
+            /** Proposed Ms */
+            proposed_ms: number;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Note */
+            note: string;
+            /**
+             * Own
+             * @description Proposed under the account that asks: another person decides.
+             */
+            own: boolean;
+        };
+        /**
+         * CalibrationsView
+         * @description Those of a period in scope, newest first.
+         */
+        CalibrationsView: {
+            /** Rows */
+            rows: components["schemas"]["CalibrationView"][];
+        };
+        /**
          * CancelBody
          * @description Why an approved request is taken back.
          */
@@ -4481,6 +5044,36 @@ export interface components {
              * @default
              */
             comment: string;
+        };
+        /**
+         * CardVersionView
+         * @description One version of a published card.
+         */
+        CardVersionView: {
+            /** Version */
+            version: number;
+            /**
+             * Cause
+             * @description closing | appeal/<id> | veto/<id>
+             */
+            cause: string;
+            /** Computed */
+            computed: string | null;
+            /** Adjustment */
+            adjustment: string;
+            /**
+             * Reason
+             * @description Of the calibration.
+             */
+            reason: string;
+            /** Veto Cap */
+            veto_cap: string | null;
+            /** Final */
+            final: string | null;
+            /** Grade */
+            grade: ("S" | "A" | "B" | "C" | "D") | null;
+            /** Published Ms */
+            published_ms: number;
         };
         /**
          * CellView
@@ -4777,6 +5370,23 @@ export interface components {
              * @default []
              */
             accepted: ("month_not_over" | "computing" | "running" | "pending" | "requests" | "held" | "previous_open" | "unmatched" | "terminals" | "no_roster" | "calendar" | "objected" | "unconfirmed")[];
+        };
+        /**
+         * ClosePeriodBody
+         * @description Close a period.
+         */
+        ClosePeriodBody: {
+            /**
+             * Department
+             * @description With those below it; without one everybody.
+             */
+            department?: string | null;
+            /**
+             * Accepted
+             * @description Advisory items that may stay as they are.
+             * @default []
+             */
+            accepted: ("period_not_over" | "computing" | "calibrations" | "vetoes" | "provisional" | "sources_away" | "unscored" | "previous_open")[];
         };
         /**
          * ClosingView
@@ -7266,6 +7876,14 @@ export interface components {
             password: string;
         };
         /**
+         * MadeView
+         * @description What was made, by its number.
+         */
+        MadeView: {
+            /** Id */
+            id: number | null;
+        };
+        /**
          * ManualBody
          * @description Decisions record by record, with a reason.
          */
@@ -7334,7 +7952,7 @@ export interface components {
             /** Employee */
             employee: string | null;
             /** Permissions */
-            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "schemes.read" | "schemes.write" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "sources.read" | "sources.write" | "facts.review" | "contracts.read" | "contracts.write" | "admin")[];
+            permissions: ("today.read" | "me.read" | "me.request" | "scores.read" | "scores.judge" | "scores.close" | "schemes.read" | "schemes.write" | "devices.read" | "people.read" | "people.map" | "people.write" | "rosters.read" | "rosters.write" | "shifts.write" | "calendar.write" | "requests.read" | "requests.decide" | "requests.settings" | "exceptions.decide" | "months.read" | "months.close" | "reports.read" | "notices.write" | "clients.write" | "shadow" | "quarantine.read" | "sources.read" | "sources.write" | "facts.review" | "contracts.read" | "contracts.write" | "admin")[];
             /**
              * Departments
              * @description Departments in the viewer's scope.
@@ -7586,6 +8204,23 @@ export interface components {
             worked_since?: string | null;
             /** Email */
             email?: string | null;
+        };
+        /**
+         * NotFinalView
+         * @description An indicator whose figures can still change by rows that are expected.
+         */
+        NotFinalView: {
+            /** Indicator */
+            indicator: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Final On
+             * Format: date
+             */
+            final_on: string;
         };
         /**
          * NoticeView
@@ -8151,6 +8786,53 @@ export interface components {
             adjustments: components["schemas"]["PayrollAdjustmentView"][];
         };
         /**
+         * PayrollScoreView
+         * @description One person's closed period.
+         */
+        PayrollScoreView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Version */
+            version: number;
+            /** Computed */
+            computed: string | null;
+            /** Adjustment */
+            adjustment: string;
+            /** Veto Cap */
+            veto_cap: string | null;
+            /** Final */
+            final: string | null;
+            /** Grade */
+            grade: string | null;
+            /** Provisional */
+            provisional: boolean;
+            /** Reward Minor */
+            reward_minor: number;
+            /**
+             * Adjustments Minor
+             * @description Of earlier periods, posted to this one.
+             */
+            adjustments_minor: number;
+            /** Payable Minor */
+            payable_minor: number;
+        };
+        /**
+         * PayrollScoresView
+         * @description Some people of a closed period, by id.
+         */
+        PayrollScoresView: {
+            /** Period */
+            period: string;
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["PayrollScoreView"][];
+        };
+        /**
          * PendingListView
          * @description A page of pending records by date and name.
          */
@@ -8225,6 +8907,237 @@ export interface components {
             rows: components["schemas"]["PersonBalancesView"][];
             /** Version */
             version: number;
+        };
+        /**
+         * PeriodAdjustmentView
+         * @description What a closed card would say now of one indicator; shown beside, never mixed in.
+         */
+        PeriodAdjustmentView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Period */
+            period: string;
+            /** Posted To */
+            posted_to: string;
+            /** Indicator */
+            indicator: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Cause
+             * @description fact/source/key of the newest row that came late, else the facts that are counted.
+             */
+            cause: string;
+            /** Value From */
+            value_from: string | null;
+            /** Value To */
+            value_to: string | null;
+            /** Points From */
+            points_from: string | null;
+            /** Points To */
+            points_to: string | null;
+            /** Total From */
+            total_from: string | null;
+            /** Total To */
+            total_to: string | null;
+            /**
+             * Total
+             * @description Difference.
+             */
+            total: string | null;
+            /**
+             * Money Minor
+             * @description Difference; None for who may not see money.
+             */
+            money_minor: number | null;
+            /** Computed Ms */
+            computed_ms: number;
+        };
+        /**
+         * PeriodAdjustmentsView
+         * @description A page of them by person.
+         */
+        PeriodAdjustmentsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["PeriodAdjustmentView"][];
+        };
+        /**
+         * PeriodCardView
+         * @description A person's score of a period: what was computed, and what people made of it.
+         */
+        PeriodCardView: {
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Department */
+            department: string;
+            /** Position */
+            position: string;
+            /** Closed */
+            closed: boolean;
+            /**
+             * Version
+             * @description 0 while it is open.
+             */
+            version: number;
+            /** Computed */
+            computed: string | null;
+            /** Coverage Pct */
+            coverage_pct: string;
+            /** Adjustment */
+            adjustment: string;
+            /** Veto Cap */
+            veto_cap: string | null;
+            /** Final */
+            final: string | null;
+            /** Grade */
+            grade: ("S" | "A" | "B" | "C" | "D") | null;
+            /** Provisional */
+            provisional: string[];
+            /** @description The one that waits. */
+            calibration: components["schemas"]["CalibrationView"] | null;
+        };
+        /**
+         * PeriodCardsView
+         * @description A page of them, by name.
+         */
+        PeriodCardsView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["PeriodCardView"][];
+        };
+        /**
+         * PeriodClosingView
+         * @description One closing of a period.
+         */
+        PeriodClosingView: {
+            /**
+             * Department
+             * @description With those below it; empty for everybody.
+             */
+            department: string;
+            /** Closed Ms */
+            closed_ms: number;
+            /** Closed By */
+            closed_by: string;
+            /** Appeal Until Ms */
+            appeal_until_ms: number;
+            /** People */
+            people: number;
+            /** Accepted */
+            accepted: string[];
+            /**
+             * Provisional
+             * @description Indicators that were published before they were final.
+             */
+            provisional: string[];
+        };
+        /**
+         * PeriodDetailView
+         * @description A period and its way to being closed, for the people in scope.
+         */
+        PeriodDetailView: {
+            /** Period */
+            period: string;
+            /** Items */
+            items: components["schemas"]["PeriodItemView"][];
+            /** Not Final */
+            not_final: components["schemas"]["NotFinalView"][];
+            /**
+             * Away
+             * @description Facts that nothing can be scored by at the moment: source_missing | source_late.
+             */
+            away: {
+                [key: string]: string;
+            };
+            /**
+             * Ready
+             * @description No blocking item is left; for who sees everyone.
+             */
+            ready: boolean;
+            /**
+             * People
+             * @description With an open scorecard.
+             */
+            people: number;
+            /** Closed */
+            closed: number;
+            /** Closings */
+            closings: components["schemas"]["PeriodClosingView"][];
+            /**
+             * Grades
+             * @description How many have each grade as it is or would be published, and ``none``.
+             */
+            grades: {
+                [key: string]: number;
+            };
+            /** Appeals Open */
+            appeals_open: number;
+            /** May Close */
+            may_close: boolean;
+            /** May Judge */
+            may_judge: boolean;
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * PeriodItemView
+         * @description One line of the checklist.
+         */
+        PeriodItemView: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "period_not_over" | "computing" | "calibrations" | "vetoes" | "provisional" | "sources_away" | "unscored" | "previous_open";
+            /**
+             * Blocking
+             * @description Whether it must be 0; an advisory one can be accepted.
+             */
+            blocking: boolean;
+            /** Count */
+            count: number;
+        };
+        /**
+         * PeriodView
+         * @description A period in the list.
+         */
+        PeriodView: {
+            /**
+             * Period
+             * @description YYYY-MM or YYYY-Qn.
+             */
+            period: string;
+            /**
+             * Closed
+             * @description People in scope whose card is published.
+             */
+            closed: number;
+        };
+        /**
+         * PeriodsView
+         * @description Periods with scores in scope, newest first.
+         */
+        PeriodsView: {
+            /** Periods */
+            periods: components["schemas"]["PeriodView"][];
+            /**
+             * Current
+             * @description The month that it is now.
+             */
+            current: string;
         };
         /**
          * PersonBalancesView
@@ -8552,6 +9465,46 @@ export interface components {
             rows: components["schemas"]["ProposalView"][];
         };
         /**
+         * PublishedCardView
+         * @description What was published of a person's period and what came of it; ``versions`` are empty while it is open.
+         */
+        PublishedCardView: {
+            /** Employee */
+            employee: string;
+            /** Period */
+            period: string;
+            /**
+             * Versions
+             * @description Newest first.
+             */
+            versions: components["schemas"]["CardVersionView"][];
+            /** Provisional */
+            provisional: string[];
+            /** Appeal Until Ms */
+            appeal_until_ms: number | null;
+            /** May Appeal */
+            may_appeal: boolean;
+            /**
+             * Vetoes
+             * @description Confirmed or lifted, with the evidence.
+             */
+            vetoes: components["schemas"]["VetoView"][];
+            /** Appeals */
+            appeals: components["schemas"]["AppealView"][];
+            /** Rewards */
+            rewards: components["schemas"]["RewardView"][];
+            /**
+             * Reward Minor
+             * @description None for who may not see money.
+             */
+            reward_minor: number | null;
+            /**
+             * Adjustments
+             * @description Of this period, and those of earlier ones that were posted to it.
+             */
+            adjustments: components["schemas"]["PeriodAdjustmentView"][];
+        };
+        /**
          * PunchView
          * @description One punch as the engine saw it.
          */
@@ -8677,8 +9630,25 @@ export interface components {
             department: string;
             /** Position */
             position: string;
-            /** Total */
+            /**
+             * Total
+             * @description As computed.
+             */
             total: string | null;
+            /**
+             * Adjustment
+             * @description Calibration of a closed period; 0.00 without.
+             */
+            adjustment: string;
+            /** Veto Cap */
+            veto_cap: string | null;
+            /**
+             * Final
+             * @description Of a closed period, after calibration and veto: rank and grade go by it.
+             */
+            final: string | null;
+            /** Closed */
+            closed: boolean;
             /** Grade */
             grade: ("S" | "A" | "B" | "C" | "D") | null;
             /** Coverage Pct */
@@ -9046,6 +10016,90 @@ export interface components {
             login: string;
             /** Name */
             name: string;
+        };
+        /**
+         * RewardBaseView
+         * @description A base amount from a day on; 0 ends it.
+         */
+        RewardBaseView: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "person" | "position";
+            /** Unit */
+            unit: string;
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /** Base Minor */
+            base_minor: number;
+        };
+        /**
+         * RewardTierView
+         * @description Steps of an indicator from a day on; exact numbers.
+         */
+        RewardTierView: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /**
+             * Step
+             * @description Part of the target, such as 0.1.
+             */
+            step: string;
+            /** Gain */
+            gain: string;
+            /** Max Steps */
+            max_steps: number;
+            /**
+             * Gates
+             * @description Indicators that have to reach so much; null: their target.
+             * @default {}
+             */
+            gates: {
+                [key: string]: string | null;
+            };
+        };
+        /**
+         * RewardView
+         * @description A reward in steps of a closed card.
+         */
+        RewardView: {
+            /** Indicator */
+            indicator: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Base Minor */
+            base_minor: number;
+            /** Steps */
+            steps: number;
+            /** Multiplier */
+            multiplier: string;
+            /** Minor */
+            minor: number;
+            /** Gates */
+            gates: string[];
+        };
+        /**
+         * RewardsView
+         * @description All of them.
+         */
+        RewardsView: {
+            /** Tiers */
+            tiers: components["schemas"]["RewardTierView"][];
+            /** Bases */
+            bases: components["schemas"]["RewardBaseView"][];
         };
         /**
          * RosterCheckView
@@ -10185,6 +11239,23 @@ export interface components {
             indicators: components["schemas"]["IndicatorScoreView"][];
         };
         /**
+         * ScoreSettingsView
+         * @description What a company sets about its periods.
+         */
+        ScoreSettingsView: {
+            /** Appeal Days */
+            appeal_days: number;
+            /** Veto Cap */
+            veto_cap: string;
+            /**
+             * Cycles
+             * @description By department; those below it have it too, all others go by months.
+             */
+            cycles: {
+                [key: string]: "month" | "quarter";
+            };
+        };
+        /**
          * ScorecardView
          * @description A person's score in a period.
          */
@@ -10210,9 +11281,15 @@ export interface components {
              * @enum {string}
              */
             status: "scored" | "insufficient_data" | "none";
-            /** Total */
+            /**
+             * Total
+             * @description As computed, also of a closed period.
+             */
             total: string | null;
-            /** Grade */
+            /**
+             * Grade
+             * @description Of the total; of a closed period, of the published final score.
+             */
             grade: ("S" | "A" | "B" | "C" | "D") | null;
             /** Coverage Pct */
             coverage_pct: string;
@@ -10229,6 +11306,19 @@ export interface components {
             segments: components["schemas"]["ScoreSegmentView"][];
             /** Version */
             version: number;
+        };
+        /**
+         * SecondBody
+         * @description A second person's word.
+         */
+        SecondBody: {
+            /** Approve */
+            approve: boolean;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /**
          * SetBody
@@ -11237,6 +12327,74 @@ export interface components {
             /** Last Ms */
             last_ms: number;
             suggestion: components["schemas"]["server__api__views__people__SuggestionView"] | null;
+        };
+        /**
+         * VetoBody
+         * @description A grave event to be confirmed by another person.
+         */
+        VetoBody: {
+            /** Employee */
+            employee: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fraud" | "tax_penalty" | "safety_accident" | "data_leak";
+            /** Evidence */
+            evidence: string;
+            /**
+             * Cap
+             * @description None: that of the settings.
+             */
+            cap?: string | null;
+        };
+        /**
+         * VetoView
+         * @description A grave event.
+         */
+        VetoView: {
+            /** Id */
+            id: number;
+            /** Employee */
+            employee: string;
+            /** Name */
+            name: string;
+            /** Period */
+            period: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fraud" | "tax_penalty" | "safety_accident" | "data_leak";
+            /** Evidence */
+            evidence: string;
+            /** Cap */
+            cap: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "confirmed" | "refused" | "withdrawn" | "lifted";
+            /** Reported By */
+            reported_by: string;
+            /** Reported Ms */
+            reported_ms: number;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Ms */
+            decided_ms: number | null;
+            /** Note */
+            note: string;
+            /** Own */
+            own: boolean;
+        };
+        /**
+         * VetoesView
+         * @description Those of a period in scope, newest first.
+         */
+        VetoesView: {
+            /** Rows */
+            rows: components["schemas"]["VetoView"][];
         };
         /**
          * WaitReasonView
@@ -15218,6 +16376,785 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SourceRowsView"];
                 };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_periods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_period: {
+        parameters: {
+            query?: {
+                department?: string | null;
+            };
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    close_score_period: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClosePeriodBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodDetailView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_period_cards: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodCardsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    published_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishedCardView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_period_adjustments: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                by?: "posted" | "of";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodAdjustmentsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_period_file: {
+        parameters: {
+            query?: {
+                department?: string | null;
+                format?: "xlsx" | "csv";
+                language?: "zh-CN" | "en";
+            };
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    payroll_scores: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayrollScoresView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_calibrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    propose_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalibrationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calibration: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calibration: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_vetoes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VetoesView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    report_veto: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VetoBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_veto: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                veto: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_appeals: {
+        parameters: {
+            query?: {
+                period?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppealsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    decide_appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appeal: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppealAnswerBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    appeal_own_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                period: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppealBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    withdraw_appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                appeal: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_settings_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreSettingsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_score_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoreSettingsView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreSettingsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_rewards_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RewardsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_reward_tier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RewardTierView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_reward_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RewardBaseView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as a code. */
             default: {
