@@ -86,7 +86,8 @@ def _parts(role: Role, config: ServerConfig, db: Database, clocks: Clocks) -> li
         case "ingest":
             return [_ingest(config, db, clocks)]
         case "worker":
-            return [_worker(config, db, clocks), _notices(config, db, clocks), _connectors(config, db, clocks)]
+            beside = (_notices, _connectors, _verifying)
+            return [_worker(config, db, clocks), *(part(config, db, clocks) for part in beside)]
 
 
 def _http(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
@@ -158,6 +159,13 @@ def _notices(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
     from server.services.notices import run
 
     return Part("notices", lambda: run(db, config, clocks))
+
+
+def _verifying(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
+    """Apart from the worker: a full run takes as long as it takes."""
+    from server.services import verifying
+
+    return Part("verifying", lambda: verifying.run(db, config, clocks))
 
 
 def _connectors(config: ServerConfig, db: Database, clocks: Clocks) -> Part:

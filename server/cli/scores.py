@@ -1,19 +1,24 @@
-"""``muster score``: compute scores, explain one, set targets, check definitions."""
+"""``muster score``: compute scores, explain one, verify them, set targets, check definitions."""
 
 import csv
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from server.cli import schemes
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
 from server.cli.files import bytes_of
+from server.config import load_config
 from server.scoring.target import EVERYBODY, Target
 from server.store.database import Database
 from shared.errors import DataError
+
+if TYPE_CHECKING:
+    from server.services.verifying import Verified
+    from server.store.lake_writing import Written
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +29,8 @@ app = typer.Typer(
 PeriodOption = Annotated[str, typer.Option("--period", help="Month, as 2026-11.", metavar="YYYY-MM")]
 POINTS = ("employee", "name", "department", "status", "total", "grade", "coverage_pct")
 PARTS = ("indicator", "name", "weight_pct", "value", "target", "points", "sample", "whose", "why_none")
+DIFFERENCES = ("employee", "indicator", "live", "full")
+LAKE = ("months", "rows", "removed", "files", "bytes")
 TARGETS = ("indicator", "unit", "starts", "target")
 
 
@@ -66,6 +73,46 @@ def explain(
     muster score explain e1001 --period 2026-11
     """
     show(in_database(config, lambda db: _explain(db, employee, period)), json_, PARTS)
+
+
+@app.command("verify")
+def verify(
+    *,
+    period: PeriodOption,
+    lake: Annotated[bool, typer.Option(help="Count on the lake, where DuckDB is installed.")] = True,
+    config: ConfigOption = CONFIG,
+    json_: JsonOption = False,
+) -> None:
+    """Count everything of a month anew and compare it with the live scores, as the server does every night.
+
+    Prints what differs; the exit code is then 1.
+
+    muster score verify --period 2026-11
+    """
+    with errors():
+        folder = load_config(config).data / "lake" if lake else None
+        found = in_database(config, lambda db: _verify(db, period, folder))
+    names = ("employee", "indicator", "live", "full")
+    rows = [
+        dict(zip(names, (one.employee, one.indicator, one.live, one.full), strict=True)) for one in found.differences
+    ]
+    if json_ or rows:
+        show(rows, json_, DIFFERENCES)
+    err.print(f"{found.cards} scorecards compared on the {found.by}, {len({row['employee'] for row in rows})} differ")
+    if rows:
+        raise typer.Exit(1)
+
+
+@app.command("lake")
+def lake(*, config: ConfigOption = CONFIG, json_: JsonOption = False) -> None:
+    """Bring the lake up to what is committed: months of facts as Parquet files below the data folder.
+
+    muster score lake
+    """
+    with errors():
+        folder = load_config(config).data / "lake"
+        done = in_database(config, lambda db: _lake(db, folder))
+    show([dict(zip(LAKE, (done.months, done.rows, done.removed, done.files, done.size), strict=True))], json_, LAKE)
 
 
 @app.command("targets")
@@ -198,6 +245,34 @@ async def _run(
         for card in ranked
         if card.employee in wanted
     ]
+
+
+async def _verify(db: Database, period: str, folder: Path | None) -> "Verified":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from server.services.verifying import verify as verified
+    from shared.clock import system_clocks
+
+    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        return await verified(
+            db, period, system_clocks(), folder, lambda done, all_: progress.update(bar, completed=done, total=all_)
+        )
+
+
+async def _lake(db: Database, folder: Path) -> "Written":
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn
+
+    from server.store.lake_writing import write_lake
+
+    with Progress(TextColumn("{task.description}"), MofNCompleteColumn(), console=err, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+
+        def told(fact: str, rows: int) -> None:
+            progress.update(bar, description=fact, advance=rows)
+
+        return await write_lake(db, folder, told)
 
 
 async def _explain(db: Database, employee: str, period: str) -> list[dict[str, str | int | None]]:

@@ -47,6 +47,7 @@ from server.store import (
     target_queries,
 )
 from server.store.company_zone import company_zone
+from server.store.counting import Executor
 from server.store.database import Database
 from server.store.score_queries import Card, ScoreRow, TouchedCard
 from server.store.segment_queries import SegmentRow
@@ -90,7 +91,7 @@ async def score_touched(db: Database, now_ms: WallMs) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Computed:
+class Computed:
     """A scorecard."""
 
     total: Total
@@ -99,9 +100,21 @@ class _Computed:
     """One for each post; none with one post."""
 
 
+async def compute_anew(
+    connection: AsyncConnection, cards: Iterable[Card], now_ms: WallMs, executor: Executor | None = None
+) -> dict[Card, Computed]:
+    """Scorecards as a full run gives them, counted by ``executor`` or in the database; nothing is stored."""
+    unusable = await unusable_facts(connection, now_ms)
+    return await _compute(connection, [TouchedCard(*card, mark=0) for card in cards], unusable, now_ms, executor)
+
+
 async def _compute(
-    connection: AsyncConnection, waiting: Sequence[TouchedCard], unusable: Mapping[str, NoScore], now_ms: WallMs
-) -> dict[Card, _Computed]:
+    connection: AsyncConnection,
+    waiting: Sequence[TouchedCard],
+    unusable: Mapping[str, NoScore],
+    now_ms: WallMs,
+    executor: Executor | None = None,
+) -> dict[Card, Computed]:
     rules = await rules_in_force(connection)
     zone = await company_zone(connection)
     people = {card.employee for card in waiting}
@@ -132,7 +145,8 @@ async def _compute(
         for names, counted, group in _alike(stays, rules):
             definitions = [one for name in names if (one := in_force(rules.catalogue.indicators, name, counted.last))]
             when = When(counted, zone, min(cut, _midnight(counted.last + timedelta(days=1), zone)))
-            seen = await observe_people(connection, {one.employee: one.post for one in group}, definitions, when)
+            doing = {one.employee: one.post for one in group}
+            seen = await observe_people(connection, doing, definitions, when, executor)
             for stay in group:
                 own = {one: seen[stay.employee, one.id] for one in definitions}
                 segment = _segment(period, stay, rules, when, own, known=known, now_ms=now_ms)
@@ -140,13 +154,13 @@ async def _compute(
     return {card: _whole(sorted(found, key=lambda one: one.first)) for card, found in segments.items()}
 
 
-def _whole(segments: Sequence[SegmentRow]) -> _Computed:
+def _whole(segments: Sequence[SegmentRow]) -> Computed:
     """A card of one post, or of several: each indicator as it was in the last post that has it."""
     if len(segments) == 1:
-        return _Computed(published(segments[0].mean), segments[0].scores, ())
+        return Computed(published(segments[0].mean), segments[0].scores, ())
     mean = period_mean([Segment((one.last - one.first).days + 1, one.mean) for one in segments])
     newest = {score.indicator: score for one in segments for score in one.scores}
-    return _Computed(published(mean), list(newest.values()), segments)
+    return Computed(published(mean), list(newest.values()), segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +250,7 @@ def _midnight(day: date, zone: ZoneInfo) -> WallMs:
 async def _store(
     db: Database,
     computed: Sequence[TouchedCard],
-    found: Mapping[Card, _Computed],
+    found: Mapping[Card, Computed],
     late: Mapping[Card, Restated],
     now_ms: WallMs,
 ) -> int:

@@ -5,6 +5,7 @@ A month whose rows are as they were is left alone, so a late fact rewrites its o
 
 import asyncio
 import hashlib
+import importlib.util
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
@@ -89,6 +90,11 @@ async def write_lake(db: Database, folder: Path, progress: Progress = lambda _fa
             months, rows, removed = months + len(stale), rows + sum(file.rows for file in new), removed + len(gone)
     files = (await asyncio.to_thread(read_register, folder)).files
     return Written(months, rows, removed, len(files), sum(file.size for file in files))
+
+
+def has_duckdb() -> bool:
+    """Whether the extra is installed."""
+    return importlib.util.find_spec("duckdb") is not None
 
 
 def duckdb_of() -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,37 @@ def test_a_definition_is_checked_with_field_and_reason(tmp_path: Path, old: str,
     done = run("check", str(file))
     assert done.exit_code == (2 if old else 0)
     assert why in " ".join((done.stderr + done.stdout).split())
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_full_run_is_compared_with_the_live_scores() -> None:
+    run("run", "--period", "2026-03", "--json")
+    done = run("verify", "--period", "2026-03", "--json")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert "2 scorecards compared on the lake, 0 differ" in done.stderr
+    done = run("verify", "--period", "2026-03", "--no-lake")
+    assert (done.exit_code, "compared on the database, 0 differ" in done.stderr) == (0, True)
+
+
+def test_a_live_score_that_is_wrong_is_listed(folder: Path) -> None:
+    run("run", "--period", "2026-03", "--json")
+    with sqlite3.connect(folder / "muster.db") as database:
+        database.execute("UPDATE scores SET sample = 77 WHERE employee = 'e2'")
+    database.close()
+    done = run("verify", "--period", "2026-03", "--json")
+    assert done.exit_code == 1
+    assert {row["employee"] for row in json.loads(done.stdout)} == {"e2"}
+    assert "1 differ" in done.stderr
+
+
+def test_the_lake_is_written_below_the_data_folder(folder: Path) -> None:
+    run("verify", "--period", "2026-03", "--json")
+    (again,) = json.loads(run("lake", "--json").stdout)
+    assert (again["months"], again["rows"]) == (0, 0)
+    assert (folder / "lake").is_dir()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_period_that_is_none_is_not_verified() -> None:
+    done = run("verify", "--period", "2026-13")
+    assert (done.exit_code, "expected 2026-11" in done.stderr) == (2, True)

@@ -520,6 +520,7 @@ export const en: Dictionary = {
     adviceOffline: "No contact. Check power and network; what is missing is sent when it is back.",
     adviceGateway: "Gateway offline. Check power and internet; the data waits in it and is sent when it is back.",
     alarm: {
+      score_difference: "A full run counted other scores than the live ones. Run muster score verify for the list, then muster score run.",
       notice_failed: "A notice could not be sent; look at its channel under Notices",
       conflict: "Two different contents under one number; both are kept. Contact support.",
       foreign_terminal: "A terminal is not assigned to this gateway; its data waits in quarantine. Assign it, then run muster server quarantine release.",

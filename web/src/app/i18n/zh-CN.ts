@@ -525,6 +525,7 @@ export const zh = {
     adviceOffline: "已失去联系。检查电源和网络；恢复后会自动补传。",
     adviceGateway: "网关离线。检查电源和外网；数据保存在网关里，恢复后自动补传。",
     alarm: {
+      score_difference: "夜间全量计算与实时得分不一致。请运行 muster score verify 查看清单，再运行 muster score run。",
       notice_failed: "通知发送失败，请在“通知”页检查渠道",
       conflict: "同一编号收到两份不同内容，两份都已保留，请联系技术支持。",
       foreign_terminal: "终端没有分配给这台网关，其数据在隔离区等待。请先分配终端，再运行 muster server quarantine release。",
