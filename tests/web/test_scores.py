@@ -61,7 +61,7 @@ def test_others_find_no_ranking(role: str, visits: Visits) -> None:
     expect(page.get_by_role("table")).to_have_count(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def told(company: Company) -> str:
     """The month whose scores are those of the story."""
     add_scores(company)
@@ -79,4 +79,21 @@ def test_a_courier_sees_damage_with_and_without_returns_beside_being_on_time(vis
     expect(page.get_by_role("article", name="准时送达率")).to_contain_text("一起看：破损率 3%，40.00 分")
     expect(damage.get_by_text("暂定")).to_have_count(0)
     assert problems(page) == []
+    assert visit.errors == []
+
+
+def test_one_sees_how_ones_score_went_and_opens_a_period(visits: Visits, told: str) -> None:
+    visit = visits.open("employee", "/me/score")
+    page = visit.page
+    ready(page)
+    history = page.get_by_role("region", name="历史走势")
+    expect(history.get_by_role("img")).to_have_attribute("aria-label", re.compile("2026年3月 76.92 分，"))
+    history.get_by_text("查看各期分数").click()
+    row = history.get_by_role("row").filter(has_text="2026年3月")
+    expect(row).to_contain_text("76.92")
+    expect(row).to_contain_text("未关账")
+    assert problems(page) == []
+    row.get_by_role("link").click()
+    expect(page.get_by_role("article", name="破损率")).to_contain_text("30 ÷ 1,000 = 3%")
+    assert told in page.url
     assert visit.errors == []

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from server.api.answers import ranking, scores
+from server.api.answers import ranking, score_history, scores
 from server.api.context import ContextDep
 from server.api.guards import OwnReader, ScoresReader, whom
 from server.api.paging import PageDep
 from server.api.views.base import Id
-from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsView
+from server.api.views.scores import ScorecardView, ScoreHistoryView, ScoreRankingView, SourceRowsView
 
 router = APIRouter(prefix="/api/scores", tags=["scores"])
 
@@ -40,6 +40,12 @@ async def scorecard(
 ) -> ScorecardView:
     """One person's score in a month, the newest without ``period``; ``employee`` may be ``me``."""
     return await scores.scorecard(context, viewer.scope, whom(viewer, employee, others="scores.read"), period)
+
+
+@router.get("/{employee}/history")
+async def score_history_of(*, viewer: OwnReader, context: ContextDep, employee: Id) -> ScoreHistoryView:
+    """How one person's total and indicators went over the last two years; ``employee`` may be ``me``."""
+    return await score_history.history(context, viewer.scope, whom(viewer, employee, others="scores.read"))
 
 
 @router.get("/{employee}/{period}/{indicator}/sources")

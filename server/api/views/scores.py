@@ -114,6 +114,38 @@ class ScorecardView(View):
     version: int
 
 
+class PastTotalView(View):
+    """The total of a period; what was published where it is closed."""
+
+    period: str
+    total: str | None
+    grade: Literal["S", "A", "B", "C", "D"] | None
+    closed: bool
+
+
+class PastScoreView(View):
+    """What an indicator came to in a period."""
+
+    period: str
+    value: str | None
+    points: str | None
+
+
+class IndicatorHistoryView(NameView):
+    """One indicator over the periods that have it."""
+
+    unit: str
+    better: Literal["up", "down", "zone"]
+    periods: list[PastScoreView]
+
+
+class ScoreHistoryView(View):
+    """A person's scores of the last two years, oldest first."""
+
+    periods: list[PastTotalView]
+    indicators: list[IndicatorHistoryView]
+
+
 class SourceRowView(View):
     """One row behind a number."""
 

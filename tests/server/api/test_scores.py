@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.api.views.scores import ScorecardView, ScoreRankingView, SourceRowsView
+from server.api.views.scores import ScorecardView, ScoreHistoryView, ScoreRankingView, SourceRowsView
 from server.store import tables
+from server.store.period_tables import closed_cards, score_closings
 from shared.clock import from_ms
 from tests.server.api.company import DAY, NOW_MS, World
 
@@ -199,3 +200,48 @@ async def test_damage_is_provisional_for_15_days(world: World, days_ago: int, st
     assert damage.state == state
     assert damage.final_on == (None if final_in is None else today + timedelta(days=final_in))
     assert damage.pair == "log_on_time_delivery_rate"
+
+
+async def past(world: World) -> None:
+    """Two months and the quarter of both, the first of them published with five points more."""
+    await score(world)
+    async with world.db.writing() as connection:
+        for period, total in (("2026-02", 80_00), ("2025-Q4", None), ("2025-11", 71_50)):
+            status = "scored" if total else "insufficient_data"
+            row = {"employee": "e2", "period": period, "status": status, "total_centi": total}
+            await connection.execute(
+                tables.scorecards.insert().values(**row, coverage_num=1, coverage_den=1, computed_ms=NOW_MS)
+            )
+        closing = {"period": "2025-11", "department": "", "closed_ms": 1, "closed_by": "hr", "appeal_until_ms": 1}
+        made = await connection.execute(score_closings.insert().values(**closing, summary={}))
+        assert made.inserted_primary_key is not None
+        for version, final, newest in ((1, 71_50, False), (2, 76_50, True)):
+            card = {"employee": "e2", "period": "2025-11", "version": version, "newest": newest, "status": "scored"}
+            card |= {"closing": made.inserted_primary_key[0], "cause": "closing", "computed_centi": 71_50}
+            card |= {"coverage_num": 1, "coverage_den": 1, "adjustment_centi": final - 71_50, "vetoes": []}
+            card |= {"final_centi": final, "grade": "C", "provisional": [], "reward_minor": 0, "rewards": []}
+            await connection.execute(closed_cards.insert().values(**card, parts=[], published_ms=1))
+
+
+async def test_the_history_of_scores_is_in_order_and_as_it_was_published(any_world: World) -> None:
+    await past(any_world)
+    answer = ScoreHistoryView.model_validate((await any_world.get("employee", "/api/scores/me/history")).json())
+    assert [(one.period, one.total, one.grade, one.closed) for one in answer.periods] == [
+        ("2025-11", "76.50", "C", True),
+        ("2025-Q4", None, None, False),
+        ("2026-02", "80.00", "C", False),
+        ("2026-03", "33.33", "D", False),
+    ]
+    told = {one.id: [(past.period, past.value, past.points) for past in one.periods] for one in answer.indicators}
+    assert told == {
+        "att_punctuality_rate": [("2026-03", "85.00", "33.33")],
+        "log_on_time_delivery_rate": [("2026-03", None, None)],
+    }
+
+
+async def test_sec18_the_history_of_scores_stays_within_the_scope(world: World) -> None:
+    await past(world)
+    assert (await world.get("manager", "/api/scores/e2/history")).status_code == 200
+    assert (await world.get("manager", "/api/scores/e3/history")).status_code == 404
+    assert (await world.get("employee", "/api/scores/e1/history")).status_code == 403
+    assert (await world.get("it", "/api/scores/e2/history")).status_code == 403

@@ -1978,6 +1978,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/scores/{employee}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score History Of
+         * @description How one person's total and indicators went over the last two years; ``employee`` may be ``me``.
+         */
+        get: operations["score_history_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/scores/{employee}/{period}/{indicator}/sources": {
         parameters: {
             query?: never;
@@ -7462,6 +7482,27 @@ export interface components {
             version: number;
         };
         /**
+         * IndicatorHistoryView
+         * @description One indicator over the periods that have it.
+         */
+        IndicatorHistoryView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "up" | "down" | "zone";
+            /** Periods */
+            periods: components["schemas"]["PastScoreView"][];
+        };
+        /**
          * IndicatorScoreView
          * @description One indicator of one person in one period, with everything that made it.
          */
@@ -8551,6 +8592,32 @@ export interface components {
             state: string;
             /** Rows */
             rows: number;
+        };
+        /**
+         * PastScoreView
+         * @description What an indicator came to in a period.
+         */
+        PastScoreView: {
+            /** Period */
+            period: string;
+            /** Value */
+            value: string | null;
+            /** Points */
+            points: string | null;
+        };
+        /**
+         * PastTotalView
+         * @description The total of a period; what was published where it is closed.
+         */
+        PastTotalView: {
+            /** Period */
+            period: string;
+            /** Total */
+            total: string | null;
+            /** Grade */
+            grade: ("S" | "A" | "B" | "C" | "D") | null;
+            /** Closed */
+            closed: boolean;
         };
         /**
          * PatchBody
@@ -11156,6 +11223,16 @@ export interface components {
              * @description Months with scorecards in scope, newest first: previews use their observations.
              */
             periods: string[];
+        };
+        /**
+         * ScoreHistoryView
+         * @description A person's scores of the last two years, oldest first.
+         */
+        ScoreHistoryView: {
+            /** Periods */
+            periods: components["schemas"]["PastTotalView"][];
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorHistoryView"][];
         };
         /**
          * ScoreProgressView
@@ -16338,6 +16415,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScorecardView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_history_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                employee: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreHistoryView"];
                 };
             };
             /** @description What went wrong, as a code. */

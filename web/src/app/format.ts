@@ -43,6 +43,11 @@ export function month(period: string): string {
   return format("UTC", { year: "numeric", month: "long" }).format(Date.parse(`${period}-01T00:00:00Z`));
 }
 
+/** A month, or a quarter such as 2026 Q1. */
+export function period(text: string): string {
+  return text.includes("Q") ? text.replace("-", " ") : month(text);
+}
+
 export function fullDate(date: string): string {
   return format("UTC", { year: "numeric", month: "2-digit", day: "2-digit" }).format(Date.parse(`${date}T00:00:00Z`));
 }

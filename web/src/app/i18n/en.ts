@@ -328,6 +328,13 @@ export const en: Dictionary = {
     beside: (name, value) => `${name}: ${value} (to compare, not scored)`,
     pair: (name, value, points) => `Look at it with ${name}: ${value}, ${points} points`,
     provisional: "Provisional",
+    history: "How it went",
+    historyText: (from, first, to, last) => `${first} points in ${from}, ${last} in ${to}`,
+    historyTable: "Show all periods",
+    gradeHead: "Grade",
+    closedHead: "State",
+    published: "Published",
+    running: "Open",
     finalOn: (day) => `late rows may still come; final from ${day}`,
     inherited: {
       site: (unit) => `Value of site ${unit}`,

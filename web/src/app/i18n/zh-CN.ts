@@ -333,6 +333,13 @@ export const zh = {
     beside: (name: string, value: string) => `${name}：${value}（仅供核对，不计分）`,
     pair: (name: string, value: string, points: string) => `一起看：${name} ${value}，${points} 分`,
     provisional: "暂定",
+    history: "历史走势",
+    historyText: (from: string, first: string, to: string, last: string) => `${from} ${first} 分，${to} ${last} 分`,
+    historyTable: "查看各期分数",
+    gradeHead: "等级",
+    closedHead: "状态",
+    published: "已发布",
+    running: "未关账",
     finalOn: (day: string) => `可能还有晚到的数据，${day}起为最终结果`,
     inherited: {
       site: (unit: string) => `取自站点 ${unit}`,
