@@ -106,6 +106,14 @@ class Rules:
     own: Mapping[str, tuple[Spell, ...]] = field(default_factory=dict)
     """By employee."""
     _known: dict[tuple[Place, date, date], PeriodWeights] = field(default_factory=dict, compare=False, repr=False)
+    _defined: dict[tuple[str, date], Indicator | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def definition(self, indicator: str, day: date) -> Indicator | None:
+        """The version of an indicator in force on a day."""
+        key = indicator, day
+        if key not in self._defined:
+            self._defined[key] = in_force(self.catalogue.indicators, indicator, day)
+        return self._defined[key]
 
     def weights(self, employee: str, place: Place, first: date, last: date) -> PeriodWeights:
         """Mean of a person's daily weights in a post, with all changes (KS-7)."""

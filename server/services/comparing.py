@@ -114,8 +114,9 @@ async def effect_of(connection: AsyncConnection, scope: Scope, version: int, now
         Days(first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1)),
         Days(first, first + timedelta(days=WINDOW_DAYS - 1)),
     )
-    posts = await score_queries.posts(connection, await people_in(connection, scope, ALL))
-    record = await post_queries.posts_on_record(connection, posts)
+    seen = set(await people_in(connection, scope, ALL))
+    posts = {one: post for one, post in (await score_queries.everybody(connection)).items() if one in seen}
+    record = await post_queries.posts_on_record(connection)
     above = await score_queries.departments_above(connection)
     whole = Days(windows[0].first, windows[1].last)
     found = (stays_of(person, post, record.get(person, ()), above, whole) for person, post in posts.items())

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.scoring.catalogue import default_catalogue
 from server.scoring.family import check_parts, facts_needed
-from server.scoring.indicator import in_force
 from server.scoring.rules import (
     Book,
     Change,
@@ -240,10 +239,7 @@ def differs(stay: Stay, before: Rules, after: Rules) -> bool:
     if weights != others:
         return True
     day = stay.counted.last
-    return any(
-        in_force(before.catalogue.indicators, name, day) != in_force(after.catalogue.indicators, name, day)
-        for name in weights.weights
-    )
+    return any(before.definition(name, day) != after.definition(name, day) for name in weights.weights)
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
@@ -306,7 +302,7 @@ def _check_sources(item: Item, rules: Rules, unusable: Mapping[str, NoScore]) ->
         case _:
             return
     for name, weight in weights.items():
-        indicator = in_force(rules.catalogue.indicators, name, day)
+        indicator = rules.definition(name, day)
         if indicator is None:
             message = f"{name} has no version that starts by {day}"
             raise DataError(message, "weights_indicator", {"field": f"weights.{name}", "indicator": name})

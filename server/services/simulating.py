@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.family import facts_needed, parts_of
-from server.scoring.indicator import Indicator, in_force
+from server.scoring.indicator import Indicator
 from server.scoring.numbers import CentiPoints
 from server.scoring.plain import When
 from server.scoring.ranks import Standing, grade_counts, ranks
@@ -29,6 +29,9 @@ from server.store.company_zone import company_zone
 from server.store.scope_filter import ALL
 from server.store.score_queries import Ranked, ScoreRow
 from shared.clock import WallMs, from_ms, to_ms
+
+FEW = 5_000
+"""People who are named in a statement; of more all rows of the period are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,9 @@ async def preview(  # noqa: PLR0917 - whose, two sets of rules, what and when
     cards = {card.employee: card for card in await score_queries.ranking(connection, scope, period, ALL)}
     stays = await _stays(connection, cards, days, from_ms(cut).astimezone(zone).date())
     chosen = {person: own for person, own in stays.items() if any(_differs(stay, basis, day) for stay in own)}
-    stored = await score_queries.score_rows(connection, scope, period, chosen)
-    segments = await segment_queries.segments_of(connection, scope, period, chosen)
+    few = chosen if len(chosen) <= FEW else None
+    stored = await score_queries.score_rows(connection, scope, period, few)
+    segments = await segment_queries.segments_of(connection, scope, period, few)
     for person, own in chosen.items():
         rows = [one.scores for one in segments.get(person, ())] or [stored.get(person, ())]
         for stay, found in zip(own, rows, strict=False):
@@ -132,8 +136,8 @@ async def preview(  # noqa: PLR0917 - whose, two sets of rules, what and when
 async def _stays(
     connection: AsyncConnection, people: Collection[str], days: Days, until: date
 ) -> dict[str, list[Stay]]:
-    posts = await score_queries.posts(connection, people)
-    record = await post_queries.posts_on_record(connection, people)
+    posts = {one: post for one, post in (await score_queries.everybody(connection)).items() if one in people}
+    record = await post_queries.posts_on_record(connection)
     above = await score_queries.departments_above(connection)
     return {
         person: begun(stays_of(person, post, record.get(person, ()), above, days), until)
@@ -148,8 +152,7 @@ def _weights(stay: Stay, rules: Rules, day: date) -> PeriodWeights:
 
 def _definition(rules: Rules, name: str, day: date, period: Days) -> Indicator | None:
     """The version of that day; that of the period where the indicator is newer than the day."""
-    indicators = rules.catalogue.indicators
-    return in_force(indicators, name, max(day, period.last))
+    return rules.definition(name, max(day, period.last))
 
 
 def _differs(stay: Stay, basis: _Basis, day: date) -> bool:

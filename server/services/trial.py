@@ -68,7 +68,8 @@ async def try_out(
     check_definition(indicator)
     days, zone = days_of(period), await company_zone(connection)
     end = to_ms(datetime.combine(days.last + timedelta(days=1), time(), zone))
-    posts = await score_queries.posts(connection, await people_in(connection, scope, ALL))
+    visible = set(await people_in(connection, scope, ALL))
+    posts = {one: post for one, post in (await score_queries.everybody(connection)).items() if one in visible}
     here = {person: post for person, post in posts.items() if indicator.department in post.departments}
     posts = here or posts
     when = When(days, zone, min(now_ms, end))

@@ -84,6 +84,14 @@ def test_weights_stay_at_100_by_slider_number_and_keyboard(visits: Visits) -> No
     assert visit.errors == [] or all("422" in error for error in visit.errors)
 
 
+def test_a_template_lets_safety_come_first(visits: Visits) -> None:
+    page = visits.open("hr", COURIERS).page
+    ready(page)
+    page.get_by_role("button", name="调整权重").click()
+    page.get_by_label("模板").select_option("courier_safety_first")
+    assert weights(page) == [30, 40, 10, 20]
+
+
 def test_hr_writes_and_a_second_person_publishes(visits: Visits) -> None:
     write(visits, "配送员新权重", "2031-01-01")
     publish(visits, "配送员新权重")

@@ -25,6 +25,7 @@ export const shapes = {
   grid: "M3.5 4h13v12h-13zM3.5 8h13M3.5 12h13M8 4v12M12 4v12",
   roster: "M4 5h12v11H4zM4 8.5h12M7 3v3M13 3v3M7 11h2.5M11 13.5h2.5",
   lock: "M5 9h10v8H5zM7 9V6.5a3 3 0 0 1 6 0V9M10 12v2",
+  unlock: "M5 9h10v8H5zM7 9V6.5a3 3 0 0 1 5.7-1.300M10 12v2",
   report: "M5 3h7l3 3v11H5zM12 3v3h3M8 10h5M8 13h5",
   bell: "M5 14.5h10l-1.2-2V9a3.8 3.8 0 0 0-7.600 0v3.5zM8.5 16.8h3",
   compare: "M9 4H3.5v12H9M11 4h5.5v12H11M10 2.5v15",
