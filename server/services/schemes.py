@@ -35,7 +35,7 @@ from server.scoring.window import days_of
 from server.services.act import Act
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, stays_of
-from server.store import log_queries, post_queries, scheme_queries, score_queries
+from server.store import log_queries, period_queries, post_queries, scheme_queries, score_queries
 from server.store.counted_facts import shapes
 from server.store.database import Database
 from server.store.log_queries import Entry
@@ -219,7 +219,7 @@ async def roll_back(db: Database, version: int, day: date, title: str, author: A
 
 
 async def affected_cards(connection: AsyncConnection, before: Rules, after: Rules, first: date) -> set[Card]:
-    """Scorecards of the periods from a day on whose weights or definitions differ."""
+    """Scorecards of open periods from a day on whose weights or definitions differ; what is closed stays (KS-12)."""
     cards = await score_queries.cards_since(connection, f"{first:%Y-%m}")
     posts = await score_queries.everybody(connection)
     record = await post_queries.posts_on_record(connection)
@@ -230,7 +230,7 @@ async def affected_cards(connection: AsyncConnection, before: Rules, after: Rule
             stays = stays_of(person, posts[person], record.get(person, ()), above, days_of(period))
             if any(differs(stay, before, after) for stay in stays):
                 found.add((person, period))
-    return found
+    return found - await period_queries.closed_among(connection, found)
 
 
 def differs(stay: Stay, before: Rules, after: Rules) -> bool:

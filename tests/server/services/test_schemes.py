@@ -32,6 +32,7 @@ from server.services import schemes
 from server.services.scheme_rules import rules_in_force
 from server.store import post_queries, scheme_queries, segment_queries
 from server.store.database import Database
+from server.store.period_tables import closed_cards, score_closings
 from server.store.tables import operation_log, touched_scores
 from shared.errors import DataError
 from tests.server.services.scheme_world import (
@@ -296,6 +297,26 @@ async def test_publishing_touches_whom_it_changes_from_its_day_on_and_nothing_el
     assert await waiting(company) == set()
     await publish(company, weight_set("business", None, "2026-04-15", **SALES))
     assert await waiting(company) == {(who, month) for who in ("s1", "s2") for month in ("2026-04", "2026-05")}
+
+
+async def test_publishing_leaves_closed_periods_as_they_were_published(company: Database) -> None:
+    for period in ("2026-04", "2026-05"):
+        await card(company, "s1", period)
+    await close(company, "s1", "2026-04")
+    await publish(company, weight_set("business", None, "2026-04-01", **SALES))
+    assert await waiting(company) == {("s1", "2026-05")}
+
+
+async def close(db: Database, employee: str, period: str) -> None:
+    """As closing leaves it, in short."""
+    closing = {"period": period, "department": "", "closed_ms": 1, "closed_by": "x", "appeal_until_ms": 1}
+    row = {"employee": employee, "period": period, "version": 1, "newest": True, "cause": "closing", "status": "scored"}
+    row |= {"coverage_num": 1, "coverage_den": 1, "adjustment_centi": 0, "vetoes": [], "provisional": []}
+    row |= {"reward_minor": 0, "rewards": [], "parts": [], "published_ms": 1}
+    async with db.writing() as connection:
+        made = score_closings.insert().values(**closing, summary={}).returning(score_closings.c.id)
+        number = (await connection.execute(made)).scalar_one()
+        await connection.execute(closed_cards.insert().values(**row, closing=number))
 
 
 async def test_an_own_change_touches_one_person(company: Database) -> None:
