@@ -56,8 +56,10 @@ class OnLake:
         self._register = read_register(folder)
         self._stored: dict[tuple[str, tuple[str, ...]], CountedFact] = {}
         self._facts: dict[tuple[object, ...], CountedFact] = {}
-        settings = {"memory_limit": f"{memory_mb}MB", "threads": threads, "temp_directory": str(folder / "spilled")}
-        self._duck = duckdb_of().connect(config={**settings, "preserve_insertion_order": False})
+        settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": str(folder / "spilled")}
+        settings |= {"threads": threads, "preserve_insertion_order": False}
+        self._duck = duckdb_of().connect(config=settings)
+        self._duck.execute("SET parquet_metadata_cache = true")  # files never change
 
     def close(self) -> None:
         """Give the memory back."""
@@ -96,7 +98,7 @@ class OnLake:
         shape = stored_fact(fact).shape
         name = f"lake_{fact}_{len(self._stored)}"
         paths = [str(file.path(self._folder)) for file in files]
-        none = ", ".join(f"NULL::{sql_type(kind)} AS {field}" for field, kind in shape.items())
+        none = ", ".join(f'NULL::{sql_type(kind)} AS "{field}"' for field, kind in shape.items())
         rows = f"SELECT * FROM read_parquet({paths})" if paths else f"SELECT {none} WHERE false"  # noqa: S608
         self._duck.execute(f"CREATE VIEW {name} AS {rows}")
         columns = [Column(field, _TYPES.get(kind, BigInteger)) for field, kind in shape.items()]

@@ -232,7 +232,7 @@ def _ranges(duck: Any, path: Path, shape: Mapping[str, Kind]) -> Iterator[tuple[
     names = [name for name, kind in shape.items() if kind in _DATES]
     if not names:
         return
-    edges = ", ".join(f"min({name}), max({name})" for name in names)
+    edges = ", ".join(f'min("{name}"), max("{name}")' for name in names)
     row = duck.execute(f"SELECT {edges} FROM read_parquet('{path}')").fetchone()  # noqa: S608
     for place, name in enumerate(names):
         first, last = row[2 * place : 2 * place + 2]

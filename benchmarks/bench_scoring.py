@@ -1,0 +1,121 @@
+"""Scoring a year of facts: all at once on the lake beside SQL by hand and pandas, and one person after one event.
+
+40 indicators of the library, of 1,000 people, by month. 1 million facts, or as many as MUSTER_BENCH_FACTS says. The
+lake counts in a process of its own, whose memory is told; peers do five of the counts, on the same files, and what
+comes out is compared.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench_attendance import postgres_url
+from benchmarks.figure import Figure, figure
+from benchmarks.scoring_world import MONTHS, NOW_MS, indicators, people_of, prepare
+from server.scoring.family import parts_of
+from server.scoring.part import read_part
+from server.services.scoring import score_touched
+from server.store import counting, migrate, score_queries
+from server.store.counted_facts import shapes
+from server.store.database import Database
+from server.store.lake_writing import write_lake
+from shared.errors import MusterError
+
+NAME = "scoring"
+FACTS = int(os.environ.get("MUSTER_BENCH_FACTS", "1000000"))
+PERIOD = "2026-12"
+REFRESHES = 100
+WARM = 10
+DIRTY = 1_000
+
+
+def run() -> list[Figure]:
+    """Figures on PostgreSQL and its lake; none without PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="muster-lake-") as folder, postgres_url() as url:
+        return [] if url is None else asyncio.run(_measure(url, Path(folder)))
+
+
+async def _measure(url: str, folder: Path) -> list[Figure]:
+    await asyncio.to_thread(migrate.upgrade, url)
+    db = Database(url)
+    facts = await prepare(db, FACTS)
+    start = time.perf_counter()
+    written = await write_lake(db, folder)
+    lake_s = time.perf_counter() - start
+    start = time.perf_counter()
+    await write_lake(db, folder)
+    again_s = time.perf_counter() - start
+    on_lake = {
+        way: await asyncio.to_thread(_alone, way, folder) for way in ("all", "month", "some", "duckdb", "pandas")
+    }
+    if not on_lake["some"]["digest"] == on_lake["duckdb"]["digest"] == on_lake["pandas"]["digest"]:
+        raise MusterError(f"ours and the peers came to different counts: {on_lake}")
+    postgres_s = await _month_on_postgres(db)
+    await _touch(db, people_of(DIRTY))
+    await _settle(db)
+    took_ms = sorted([await _refresh(db, person) for person in people_of(REFRESHES + WARM)][WARM:])
+    await _touch(db, people_of(DIRTY))
+    start = time.perf_counter()
+    await _settle(db)
+    dirty_s = time.perf_counter() - start
+    await db.close()
+    label, some = f"{facts / 1e6:.3g} M facts", on_lake["some"]["seconds"]
+    by_hand, pandas = on_lake["duckdb"]["seconds"], on_lake["pandas"]["seconds"]
+    lower = partial(figure, unit="s", better="lower")
+    p95 = took_ms[int(0.95 * len(took_ms))]
+    return [
+        figure(f"{label} x {len(indicators())} x 12 months, lake", on_lake["all"]["seconds"], "s", better="lower"),
+        figure("  peak RSS of that process", on_lake["all"]["peak_mb"], "MB", better="lower", target=300),
+        lower("  one month", on_lake["month"]["seconds"], limit_name="PostgreSQL", limit=postgres_s),
+        lower("  five counts x 12, lake", some, limit_name="SQL by hand", limit=by_hand, ratio_target=1.5),
+        lower("  the same beside pandas", some, limit_name="pandas, in memory", limit=pandas),
+        figure("lake", written.size / facts, "B/fact", better="lower"),
+        figure("lake written from PostgreSQL", facts / lake_s, "facts/s", better="higher"),
+        figure("lake compared, nothing new", again_s, "s", better="lower"),
+        figure("refresh after one event, p50", statistics.median(took_ms), "ms", better="lower"),
+        figure("refresh after one event, p95", p95, "ms", better="lower", target=10),
+        figure(f"{DIRTY:,} dirty people", dirty_s, "s", better="lower"),
+    ]
+
+
+def _alone(way: str, folder: Path) -> dict[str, Any]:
+    words = [sys.executable, "-m", "benchmarks.scoring_on_lake", way, str(folder)]
+    found: dict[str, Any] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    return found
+
+
+async def _month_on_postgres(db: Database) -> float:
+    """Seconds for all indicators of one month in the database."""
+    parts = dict.fromkeys(part for one in indicators() for part in parts_of(one))
+    read = [read_part(part, shapes()) for part in parts]
+    start = time.perf_counter()
+    async with db.reading() as connection:
+        await counting.count(counting.OnDatabase(connection), read, "person", None, MONTHS[5])
+    return time.perf_counter() - start
+
+
+async def _refresh(db: Database, person: str) -> float:
+    """Milliseconds from a touch to the stored scorecard."""
+    await _touch(db, [person])
+    start = time.perf_counter()
+    await score_touched(db, NOW_MS)
+    return 1000 * (time.perf_counter() - start)
+
+
+async def _touch(db: Database, people: Iterable[str]) -> None:
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, [(person, PERIOD) for person in people])
+
+
+async def _settle(db: Database) -> None:
+    while await score_touched(db, NOW_MS):
+        pass
