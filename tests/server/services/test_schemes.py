@@ -454,6 +454,15 @@ def test_rolled_back_weights_are_the_former_ones_from_the_day_on(
         assert shares[0] == shares[1]
 
 
+def test_what_begins_on_the_day_of_a_roll_back_goes_and_what_began_before_ends_on_its_eve() -> None:
+    day = date(2026, 6, 15)
+    begun, new = season("peak_sales", "2026-06-14", "2026-06-30"), season("packaging_fix", "2026-06-15", "2026-06-30")
+    now = changed({}, [begun, new])
+    assert rolled_back(now, {}, day) == changed({}, [season("peak_sales", "2026-06-14", "2026-06-14")])
+    ended = changed(now, [season("peak_sales", "2026-06-14", "2026-06-20")])
+    assert rolled_back(ended, now, day) == now, "an end that lies ahead is moved, not begun anew"
+
+
 def test_a_book_is_its_items() -> None:
     change = weight_set("business", None, "2026-06-01", **SALES)
     assert change.item is not None
