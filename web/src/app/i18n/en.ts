@@ -45,6 +45,7 @@ export const en: Dictionary = {
     devices: "Terminals and gateways",
     people: "Employees",
     scores: "Scores",
+    periods: "Score periods",
     schemes: "Weights",
     contracts: "Contracts",
     unmatched: "Unmatched users",

@@ -71,6 +71,7 @@ export const zh = {
     devices: "终端与网关",
     people: "员工",
     scores: "绩效排名",
+    periods: "绩效结算",
     schemes: "权重方案",
     contracts: "劳动合同",
     unmatched: "未匹配用户",
