@@ -37,7 +37,7 @@ _INDEXES = (
     ("ticket", "of", ("employee", "created_at_ms")),
     ("web_day", "of", ("employee", "stat_date")),
 )
-_SELDOM = ("touched_by", "designer", "subject")
+_SELDOM = ("touched_by", "designer", "subject", "paid_at_ms")
 
 
 def upgrade() -> None:
@@ -45,8 +45,8 @@ def upgrade() -> None:
     for fact, label, terms in _INDEXES:
         columns = [sa.text(term) if "(" in term else term for term in terms]
         where: dict[str, Any] = {}
-        if terms[0] in _SELDOM:
-            only = sa.text(f"{terms[0]} IS NOT NULL")
+        if seldom := [term for term in terms if term in _SELDOM]:
+            only = sa.text(f"{seldom[0]} IS NOT NULL")
             where = {"sqlite_where": only, "postgresql_where": only}
         op.create_index(f"ix_fact_{fact}_{label}", f"fact_{fact}", columns, **where)
 
