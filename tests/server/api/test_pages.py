@@ -196,6 +196,8 @@ async def test_me_says_what_the_menu_may_show(world: World) -> None:
     of_others = [
         "today.read",
         "scores.read",
+        "scores.judge",
+        "schemes.read",
         "people.read",
         "rosters.read",
         "requests.read",
