@@ -1,0 +1,74 @@
+"""Counting on the lake, whatever reads its files: which of them a window needs, and the statements of ``counting``."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, Select, Table, Text, select
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
+
+from server.scoring.formula import Kind, Shape
+from server.scoring.part import ReadPart
+from server.scoring.plain import When
+from server.store.counted_facts import CountedFact, for_period, stored_fact
+from server.store.lake_register import LakeFile, files_for, read_register
+from server.store.tables import departments, employees, sites
+
+_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {"text": Text, "month": Text, "flag": Boolean}
+_UNITS = {employees: ("id", "department"), departments: ("id", "parent"), sites: ("id",)}
+"""What has to be known of people and places."""
+
+
+class OnFiles(ABC):
+    """The lake as it was when this was opened; one statement at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._register = read_register(folder)
+        self._stored: dict[tuple[str, tuple[str, ...]], CountedFact] = {}
+        self._facts: dict[tuple[object, ...], CountedFact] = {}
+
+    async def know_units(self, connection: AsyncConnection) -> None:
+        """Take over from the database who works in which department, and what is above it."""
+        for table, names in _UNITS.items():
+            rows = [tuple(row) for row in await connection.execute(select(*(table.c[name] for name in names)))]
+            self._take(table.name, names, rows)
+
+    def fact(self, part: ReadPart, when: When) -> CountedFact:
+        """Of those files that may hold rows in the window."""
+        name = part.part.fact
+        files = files_for(self._register.of(name).values(), part, when)
+        key = name, tuple(file.month for file in files)
+        if key not in self._stored:
+            self._stored[key] = self._opened(name, files)
+        terms = when.days.months, when.zone, when.days.last.year
+        return self._facts.setdefault((*key, *terms), for_period(name, self._stored[key], *terms))
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        """What the engine gives."""
+        names, rows = await asyncio.to_thread(self._run, statement)
+        return IteratorResult(SimpleResultMetaData(names), iter(rows)).all()
+
+    def _opened(self, fact: str, files: Iterable[LakeFile]) -> CountedFact:
+        shape = stored_fact(fact).shape
+        name = f"lake_{fact}_{len(self._stored)}"
+        self._show(name, shape, [str(file.path(self._folder)) for file in files])
+        columns = [Column(field, _TYPES.get(kind, BigInteger)) for field, kind in shape.items()]
+        table = Table(name, MetaData(), *columns)
+        return CountedFact(table, dict(table.c.items()), shape, {})
+
+    @abstractmethod
+    def _take(self, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Know a table of texts by that name, in place of the former."""
+
+    @abstractmethod
+    def _show(self, name: str, shape: Shape, paths: Sequence[str]) -> None:
+        """Show these files as one table; without any it is empty."""
+
+    @abstractmethod
+    def _run(self, statement: Select[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns, and the rows."""
