@@ -92,4 +92,5 @@ def test_an_id_is_linked_to_whom_it_may_be(company: Company, visits: Visits) -> 
     dialog.get_by_label("从哪天起").fill("2025-01-01")
     dialog.get_by_role("button", name="匹配").click()
     expect(page.get_by_text("行归到此人")).to_be_visible()
-    expect(page.get_by_role("table", name="已匹配的编号").get_by_text(company.me.name)).to_be_visible()
+    linked = page.get_by_role("table", name="已匹配的编号").get_by_role("row").filter(has_text="2025/01/01")
+    expect(linked.filter(has_text=company.me.name)).to_be_visible()
