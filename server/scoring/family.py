@@ -7,6 +7,7 @@ at the end against its start, or flows against balances. ``composite``: shares, 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
@@ -66,6 +67,20 @@ def listed_parts(indicator: Indicator) -> tuple[Part, ...]:
 def facts_needed(indicator: Indicator) -> frozenset[str]:
     """Facts that some source has to tell of, and none of them be late, for a score (KS-3)."""
     return frozenset(indicator.needs or (part.fact for part in parts_of(indicator)))
+
+
+def facts_read(indicator: Indicator) -> frozenset[str]:
+    """Facts that are counted or needed: a change of any may change the score."""
+    return facts_needed(indicator) | {part.fact for part in parts_of(indicator)}
+
+
+def final_on(indicator: Indicator, last: date, lookback: Mapping[str, int]) -> date:
+    """First day on which no late row of a period to ``last`` is expected.
+
+    That is after the indicator's own window, or after ``lookback``, days by fact, where that is longer.
+    """
+    window = max([indicator.provisional_days, *(lookback.get(fact, 0) for fact in facts_read(indicator))])
+    return last + timedelta(days=window + 1)
 
 
 def observe(indicator: Indicator, counted: Mapping[Part, Counted]) -> tuple[Observed, NoScore | None]:

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.attendance.checklist import Item, items_of, refuse_unready
-from server.connectors.fetch.position import seconds
 from server.scoring.catalogue import Catalogue
 from server.scoring.cycle import Period, cycle_in, cycle_of
-from server.scoring.family import facts_needed, parts_of
+from server.scoring.family import facts_read, final_on
+from server.scoring.indicator import Indicator
 from server.scoring.window import Days, days_of
 from server.services.act import Act
 from server.services.scheme_rules import catalogue_in_force
@@ -22,7 +22,7 @@ from server.services.score_publishing import judged, rewarded, standing_of
 from server.services.score_rewards import reward_book
 from server.services.score_settings import APPEAL_DAYS, cycles, number
 from server.services.scoring import score_touched
-from server.services.sources import states, unusable_facts
+from server.services.sources import lookback_days, unusable_facts
 from server.store import change_queries, log_queries, period_queries, score_queries, segment_queries, user_queries
 from server.store.company_zone import company_zone
 from server.store.database import Database
@@ -47,10 +47,7 @@ BLOCKING: tuple[Code, ...] = ("period_not_over", "computing", "calibrations", "v
 ADVISORY: tuple[Code, ...] = ("provisional", "sources_away", "unscored", "previous_open")
 """May stay by a decision: figures that are not final keep their mark, and what comes later is an adjustment."""
 
-DAY_S = 86_400
 TOPIC = "periods"
-Reads: TypeAlias = tuple[str, frozenset[str], int]
-"""Indicator, the facts it reads, the days in which late rows are expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ async def _checked(
     read = _definitions(await catalogue_in_force(connection), cards.values())
     not_final = await _not_final(connection, read, days, today)
     away = await _away(connection, read, now_ms)
-    reading = frozenset(name for name, facts, _ in read if facts & away.keys())
+    reading = frozenset(one.id for one in read if facts_read(one) & away.keys())
     counts: dict[Code, int] = {
         "period_not_over": int(today <= days.last),
         "computing": await period_queries.waiting(connection, [(one, period) for one in left]),
@@ -138,37 +135,25 @@ async def _checked(
     return PeriodChecked(items_of(counts, BLOCKING, ADVISORY), not_final, away, len(cards), len(closed), reading)
 
 
-async def _not_final(connection: AsyncConnection, read: Sequence[Reads], days: Days, today: dt.date) -> list[NotFinal]:
+async def _not_final(
+    connection: AsyncConnection, read: Sequence[Indicator], days: Days, today: dt.date
+) -> list[NotFinal]:
     """Indicators of these cards whose windows are not over: their own, or the lookback of the facts they read."""
-    lookback: dict[str, int] = {}
-    for state in await states(connection):
-        for stream in state.source.streams:
-            if not state.row.disabled and stream.lookback is not None:
-                lookback[stream.fact] = max(lookback.get(stream.fact, 0), -(-seconds(stream.lookback) // DAY_S))
-    found = []
-    for name, facts, own in read:
-        window = max([own, *(lookback.get(fact, 0) for fact in facts)])
-        final_on = days.last + dt.timedelta(days=window + 1)
-        if today < final_on:
-            found.append(NotFinal(name, final_on))
-    return found
+    lookback = await lookback_days(connection)
+    days_final = [(one.id, final_on(one, days.last, lookback)) for one in read]
+    return [NotFinal(name, day) for name, day in days_final if today < day]
 
 
-def _definitions(catalogue: Catalogue, cards: Collection[ComputedCard]) -> list[Reads]:
-    """Indicators of these cards with the facts they read and the days in which late rows are expected."""
+def _definitions(catalogue: Catalogue, cards: Collection[ComputedCard]) -> list[Indicator]:
+    """Indicators of these cards, in the versions they were scored by."""
     versions = {(row.indicator, row.lineage.rule_version) for card in cards for row in card.scores}
-    found = []
-    for name, version in sorted(versions):
-        definition = catalogue.version(name, version)
-        if definition is not None:
-            facts = facts_needed(definition) | {part.fact for part in parts_of(definition)}
-            found.append((name, facts, definition.provisional_days))
-    return found
+    found = (catalogue.version(name, version) for name, version in sorted(versions))
+    return [one for one in found if one is not None]
 
 
-async def _away(connection: AsyncConnection, read: Sequence[Reads], now_ms: WallMs) -> dict[str, str]:
+async def _away(connection: AsyncConnection, read: Sequence[Indicator], now_ms: WallMs) -> dict[str, str]:
     unusable = await unusable_facts(connection, now_ms)
-    facts = {fact for _, needed, _ in read for fact in needed}
+    facts = {fact for one in read for fact in facts_read(one)}
     return {fact: reason for fact, reason in sorted(unusable.items()) if fact in facts}
 
 

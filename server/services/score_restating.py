@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.scoring.catalogue import Catalogue
 from server.scoring.cycle import Period, cycle_of, period_after, period_on
-from server.scoring.family import facts_needed, parts_of
+from server.scoring.family import facts_needed, facts_read
 from server.scoring.indicator import Indicator
 from server.scoring.plain import When
 from server.scoring.restatement import Adjustment, ClosedCard, Figures, Late, Place, overlaid, restate
@@ -125,7 +125,7 @@ def _late(row: PeriodAdjustment) -> Late:
 
 async def _cause(connection: AsyncConnection, row: ClosedRow, indicator: Indicator) -> str:
     """The newest row that came or changed after the closing: ``fact/source/key``; else the facts that are counted."""
-    facts = sorted(facts_needed(indicator) | {part.fact for part in parts_of(indicator)})
+    facts = sorted(facts_read(indicator))
     since_ms = (await period_queries.closing(connection, row.closing)).closed_ms
     newest = await late_fact_queries.newest_since(connection, facts, row.employee, since_ms)
     return newest or ", ".join(facts)

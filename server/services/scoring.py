@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.scoring.catalogue import Catalogue
 from server.scoring.cycle import cycle_in, period_on
-from server.scoring.family import facts_needed, parts_of
+from server.scoring.family import facts_needed, facts_read
 from server.scoring.indicator import Indicator, in_force
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
@@ -344,7 +344,7 @@ async def _follow_late(db: Database, now_ms: WallMs) -> None:
         catalogue = await catalogue_in_force(connection)
     facts: dict[str, set[str]] = {}
     for one in catalogue.indicators:
-        facts.setdefault(one.id, set()).update(facts_needed(one), (part.fact for part in parts_of(one)))
+        facts.setdefault(one.id, set()).update(facts_read(one))
     cards = {card for card, names in read.items() if any(facts.get(name, set()) & changed.keys() for name in names)}
     async with db.writing() as connection:
         await score_queries.touch_scores(connection, cards)
@@ -360,5 +360,4 @@ def _last_month(now_ms: WallMs, zone: ZoneInfo) -> Days:
 def _reads(catalogue: Catalogue, weights: PeriodWeights, day: date) -> set[str]:
     """Facts that a set of indicators counts or needs."""
     definitions = [one for name in weights.weights if (one := in_force(catalogue.indicators, name, day)) is not None]
-    counted = {part.fact for one in definitions for part in parts_of(one)}
-    return counted.union(*(facts_needed(one) for one in definitions))
+    return {fact for one in definitions for fact in facts_read(one)}

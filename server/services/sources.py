@@ -20,6 +20,7 @@ from shared.clock import WallMs
 from shared.errors import ConfigError
 
 SEEN_BY_SCANNERS = frozenset({"shipment", "shipment_event", "damage_report"})
+DAY_S = 86_400
 NEVER_MS = 253_402_300_799_000
 """End of the year 9999: a source that sends is not asked."""
 
@@ -136,6 +137,16 @@ async def unusable_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[st
     return {
         fact: "source_late" if fact in late else "source_missing" for fact in FACTS if fact in late or fact not in told
     }
+
+
+async def lookback_days(connection: AsyncConnection) -> dict[str, int]:
+    """Days that rows of a fact may come late by: the longest ``lookback`` of the sources that are read."""
+    found: dict[str, int] = {}
+    for row in await source_queries.sources(connection):
+        for stream in () if row.disabled else _read(row.file, row.id).streams:
+            if stream.lookback is not None:
+                found[stream.fact] = max(found.get(stream.fact, 0), -(-seconds(stream.lookback) // DAY_S))
+    return found
 
 
 async def load_source(connection: AsyncConnection, name: str) -> tuple[SourceRow, Source]:

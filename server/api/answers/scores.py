@@ -1,6 +1,6 @@
 """Scorecards with everything that made each number, and the rows behind it. Numbers become text here, once rounded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -23,7 +23,7 @@ from server.api.views.scores import (
 )
 from server.attendance.calendar import PLAIN
 from server.scoring.catalogue import Catalogue
-from server.scoring.family import is_flow
+from server.scoring.family import final_on, is_flow
 from server.scoring.indicator import Indicator
 from server.scoring.lineage import Lineage
 from server.scoring.numbers import CENTI, MICRO, decimal_text
@@ -32,6 +32,7 @@ from server.scoring.scorecard import grade
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
 from server.services.scheme_rules import catalogue_in_force
+from server.services.sources import lookback_days
 from server.store import change_queries, page_queries, period_queries, score_queries, segment_queries
 from server.store.calendar_queries import calendars_of_sites
 from server.store.page_queries import PersonRow
@@ -93,6 +94,8 @@ class _About:
     """Of the month, by the company's calendar."""
     today: date
     catalogue: Catalogue
+    lookback: Mapping[str, int]
+    """Days by fact, as ``lookback_days`` gives them."""
 
 
 async def _about(connection: AsyncConnection, context: Context, period: str) -> _About:
@@ -104,6 +107,7 @@ async def _about(connection: AsyncConnection, context: Context, period: str) -> 
         [day for day in all_days if calendar.type_of(day) == "workday"],
         from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date(),
         await catalogue_in_force(connection),
+        await lookback_days(connection),
     )
 
 
@@ -166,7 +170,8 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
     lineage = row.lineage
     weight, whole = lineage.weight
     name_zh, name_en = about.names.get((lineage.query.level, lineage.query.unit), (None, None))
-    final_on = _final_on(lineage.query.last, definition, about.today)
+    last = lineage.query.last
+    settled_on = None if about.today <= last else final_on(definition, last, about.lookback)
     return IndicatorScoreView(
         id=row.indicator,
         name_zh=definition.name_zh,
@@ -183,8 +188,8 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
         points=None if row.points is None else decimal_text(Fraction(row.points, MICRO)),
         beside=list(_beside(lineage, definition)),
         pair=definition.pair,
-        state="running" if final_on is None else "final" if about.today >= final_on else "provisional",
-        final_on=final_on,
+        state="running" if settled_on is None else "final" if about.today >= settled_on else "provisional",
+        final_on=settled_on,
         progress=_progress(lineage, definition, about),
         rating=None if lineage.value is None or definition.unit != RATING else rating_text(Fraction(lineage.value)),
         no_score=row.no_score,
@@ -198,10 +203,6 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
         input_hash=lineage.input_hash,
         computed_ms=row.computed_ms,
     )
-
-
-def _final_on(last: date, definition: Indicator, today: date) -> date | None:
-    return None if today <= last else last + timedelta(days=definition.provisional_days + 1)
 
 
 def _beside(lineage: Lineage, definition: Indicator) -> Iterator[BesideView]:

@@ -203,7 +203,7 @@ async def test_damage_is_provisional_for_15_days(world: World, days_ago: int, st
 
 
 async def past(world: World) -> None:
-    """Two months and the quarter of both, the first of them published with five points more."""
+    """Three months, and a quarter without a total; the first month is published with five points more."""
     await score(world)
     async with world.db.writing() as connection:
         for period, total in (("2026-02", 80_00), ("2025-Q4", None), ("2025-11", 71_50)):
