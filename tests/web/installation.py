@@ -1,5 +1,7 @@
 """A server process of its own on a free port, over a seeded SQLite database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.endtoend.installation import Program
@@ -30,3 +32,14 @@ class Installation:
         """Return when it answers."""
         self.server.start()
         wait_for_listener(self._port, lambda: self.server.alive, within_s=90)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Installation]:
+    """One over the database in the folder, for as long as it is wanted."""
+    installation = Installation(folder)
+    installation.start()
+    try:
+        yield installation
+    finally:
+        installation.server.stop()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import Language, Visits
-from tests.web.installation import Installation
+from tests.web.installation import Installation, running
 from tests.web.looks import assert_whole, in_both_languages, ready
 from tests.web.seed_closing import PastMonth, make_past_month
 
@@ -31,20 +31,16 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PastMonth, 
     """One that tests only look at."""
     folder = tmp_path_factory.mktemp("past")
     month = make_past_month(folder)
-    installation = Installation(folder)
-    installation.start()
-    yield month, installation
-    installation.server.stop()
+    with running(folder) as installation:
+        yield month, installation
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[tuple[PastMonth, Installation]]:
     """One of the test's own, to be changed."""
     month = make_past_month(tmp_path)
-    installation = Installation(tmp_path)
-    installation.start()
-    yield month, installation
-    installation.server.stop()
+    with running(tmp_path) as installation:
+        yield month, installation
 
 
 def path_of(screen: str, month: PastMonth) -> tuple[str, str]:

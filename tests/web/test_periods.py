@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import Language, Visits
-from tests.web.installation import Installation
+from tests.web.installation import Installation, running
 from tests.web.looks import assert_whole, in_both_languages, ready
 from tests.web.seed_closing import PastMonth
 from tests.web.seed_periods import make_scored_month
@@ -27,20 +27,16 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PastMonth, 
     """One that tests only look at."""
     folder = tmp_path_factory.mktemp("scored")
     month = make_scored_month(folder)
-    installation = Installation(folder)
-    installation.start()
-    yield month, installation
-    installation.server.stop()
+    with running(folder) as installation:
+        yield month, installation
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[tuple[PastMonth, Installation]]:
     """One of the test's own, to be changed."""
     month = make_scored_month(tmp_path)
-    installation = Installation(tmp_path)
-    installation.start()
-    yield month, installation
-    installation.server.stop()
+    with running(tmp_path) as installation:
+        yield month, installation
 
 
 @in_both_languages
@@ -77,6 +73,7 @@ def test_an_employee_finds_no_periods(
 ) -> None:
     _, installation = past
     page = visits_to(installation).open("employee", "/periods").page
+    expect(page.get_by_text("您没有查看这一页的权限").first).to_be_visible()
     expect(page.get_by_role("link", name="绩效结算")).to_have_count(0)
     expect(page.get_by_role("table")).to_have_count(0)
 

@@ -57,6 +57,7 @@ def test_a_manager_ranks_their_own_department_alone(visits: Visits, company: Com
 @pytest.mark.parametrize("role", ["employee", "it"])
 def test_others_find_no_ranking(role: str, visits: Visits) -> None:
     page = visits.open(role, "/scores").page
+    expect(page.get_by_text("您没有查看这一页的权限").first).to_be_visible()
     expect(page.get_by_role("link", name="绩效排名")).to_have_count(0)
     expect(page.get_by_role("table")).to_have_count(0)
 
