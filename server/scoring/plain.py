@@ -19,7 +19,7 @@ UnitOf: TypeAlias = Callable[[Row, Value], Iterable[str]]
 """The units that a row counts for, by the row and the person it is of."""
 Key: TypeAlias = tuple[Value, ...]
 
-P90 = 90
+P90, MEDIAN = 90, 50
 
 _COMPARE: dict[str, Callable[[int | str, int | str], bool]] = {
     "<": lambda left, right: left < right,  # type: ignore[operator]

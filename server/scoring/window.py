@@ -21,7 +21,7 @@ class Days:
     @property
     def months(self) -> int:
         """Calendar months that it touches."""
-        return 12 * (self.last.year - self.first.year) + self.last.month - self.first.month + 1
+        return month_number(self.last) - month_number(self.first) + 1
 
     @property
     def number(self) -> int:
@@ -66,3 +66,8 @@ def epoch_day(day: date) -> int:
 def day_after_epoch(number: int) -> date:
     """The day so many days after 1970-01-01."""
     return EPOCH + timedelta(days=number)
+
+
+def month_number(day: date) -> int:
+    """Months since the beginning of year 0."""
+    return 12 * day.year + day.month - 1

@@ -3,13 +3,13 @@
 The same statements run on SQLite and PostgreSQL and give the same whole numbers as ``server/scoring/plain.py``.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
@@ -23,19 +23,20 @@ from sqlalchemy import (
     distinct,
     func,
     literal,
+    literal_column,
     or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand
+from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand, Typed
 from server.scoring.indicator import Level
 from server.scoring.part import Counted, Part, ReadPart, Summand
-from server.scoring.plain import P90, When, end_of_day, local_day
+from server.scoring.plain import MEDIAN, P90, When, end_of_day, local_day
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
-from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
+from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, month_number, window_of
 from server.store.counted_facts import CountedFact, counted_fact
-from server.store.sql_terms import end_of_local_day, in_order, local_day_number
+from server.store.sql_terms import at_share, end_of_local_day, in_order, local_day_number
 from server.store.tables import departments, employees, sites
 
 Column: TypeAlias = ColumnElement[Any]
@@ -44,14 +45,22 @@ Found: TypeAlias = dict[Part, dict[str, Counted]]
 
 COMPANY = "company"
 """The one unit of that level."""
+MONTHS_OF_YEAR = 12
 _JOINT = "\x1f"
 
 
 class Executor(Protocol):
     """Something that runs these statements: a database, or DuckDB over the lake."""
 
-    def fact(self, part: ReadPart, when: When) -> CountedFact:
-        """The rows of a part's fact, as this one holds them: all that lie in its window, at least."""
+    @property
+    def ranks(self) -> bool:
+        """Whether it knows ``sql_terms.at_share``."""
+
+    def months_of_keys(self, fact: str) -> int:
+        """Of how many months one statement may keep the keys of a fact's rows in memory."""
+
+    def fact(self, part: ReadPart, whens: Sequence[When]) -> CountedFact:
+        """The rows of a part's fact, as this one holds them: all that lie in its windows, at least."""
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         """What a statement gives."""
@@ -62,10 +71,16 @@ class OnDatabase:
     """The server's own database."""
 
     connection: AsyncConnection
+    ranks: bool = False
 
-    def fact(self, part: ReadPart, when: When) -> CountedFact:
+    def months_of_keys(self, fact: str) -> int:  # noqa: ARG002
+        """A year: the database puts on disk what is too much."""
+        return MONTHS_OF_YEAR
+
+    def fact(self, part: ReadPart, whens: Sequence[When]) -> CountedFact:
         """Of the tables."""
-        return counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
+        last = whens[-1]
+        return counted_fact(part.part.fact, last.days.months, last.zone, last.days.last.year)
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         """From the state that the connection sees."""
@@ -77,19 +92,67 @@ async def count(
     executor: Executor, parts: Iterable[ReadPart], level: Level, units: Collection[str] | None, when: When
 ) -> Found:
     """Count parts at a level, for these units or, with None, for all that have rows."""
-    found: Found = {}
-    passes: dict[tuple[str, str | None, str, str], list[ReadPart]] = defaultdict(list)
-    for part in dict.fromkeys(parts):
-        if _is_plain(part):
-            own = part.part
-            passes[own.fact, own.date, own.window, own.person].append(part)
+    return (await count_each(executor, parts, level, units, [when]))[when]
+
+
+async def count_each(
+    executor: Executor, parts: Iterable[ReadPart], level: Level, units: Collection[str] | None, whens: Iterable[When]
+) -> Mapping[When, Found]:
+    """Count several periods by as few statements as can be: rows of a year are read once, not twelve times."""
+    in_order = sorted(set(whens), key=lambda when: (when.days.first, when.days.last))
+    found: dict[When, Found] = {when: {} for when in in_order}
+    passes: dict[tuple[object, ...], tuple[tuple[When, ...], list[ReadPart]]] = {}
+    for one in dict.fromkeys(parts):
+        for run in _runs(one, in_order, executor):
+            rows = one.part.fact, one.part.date, one.part.window, one.part.person
+            shared = rows if _is_plain(one, executor) else one
+            passes.setdefault((shared, run), (run, []))[1].append(one)
+    for run, group in passes.values():
+        for when in run:
+            found[when] |= {part.part: {} for part in group}
+        own = _Pass(group[0], level, units, run, executor.fact(group[0], run))
+        if _is_plain(group[0], executor):
+            await _together(executor, group, own, found)
         else:
-            fact = executor.fact(part, when)
-            found[part.part] = await _alone(executor, _Pass(part, level, units, when, fact))
-    for together in passes.values():
-        fact = executor.fact(together[0], when)
-        found |= await _together(executor, together, _Pass(together[0], level, units, when, fact))
+            await _alone(executor, own, found)
     return found
+
+
+def _runs(part: ReadPart, whens: Iterable[When], executor: Executor) -> Iterator[tuple[When, ...]]:
+    """Periods of which a row of a part counts in one at most, so that one statement tells them apart."""
+    run: list[When] = []
+    months = executor.months_of_keys(part.part.fact) if part.part.distinct else MONTHS_OF_YEAR
+    for when in whens:
+        if run and (not _follows(part, run[-1], when) or Days(run[0].days.first, when.days.last).months > months):
+            yield tuple(run)
+            run = []
+        run.append(when)
+    if run:
+        yield tuple(run)
+
+
+def _follows(part: ReadPart, earlier: When, later: When) -> bool:
+    """Whether the window of a period begins where that of another ends, and all else is the same for both."""
+    if part.date is None or part.part.stock or _asks_for_period(part):
+        return False
+    terms = [(when.zone, when.cut_ms, when.days.months, when.days.last.year) for when in (earlier, later)]
+    if terms[0] != terms[1] or (part.also is not None and not _follows(part.also, earlier, later)):
+        return False
+    before, after = (window_of(part.part.window, when.days) for when in (earlier, later))
+    if part.date.kind == "month":
+        return month_number(before.last) + 1 == month_number(after.first)
+    return epoch_day(before.last) + 1 == epoch_day(after.first)
+
+
+def _asks_for_period(part: ReadPart) -> bool:
+    conditions = list(part.where + part.good)
+    while conditions:
+        condition = conditions.pop()
+        if isinstance(condition, AnyOf):
+            conditions += condition.options
+        elif isinstance(condition, Compared) and condition.right in ("period.first", "period.last"):
+            return True
+    return part.also is not None and _asks_for_period(part.also)
 
 
 def _lines_of_departments() -> FromClause:
@@ -115,7 +178,7 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
     ``at`` is as the part's date, ``counts`` whether the row is good.
     """
     fact = counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
-    own = _Pass(part, level, [unit], when, fact)
+    own = _Pass(part, level, [unit], (when,), fact)
     good = case((and_(literal(1) == 1, *(own.holds(condition) for condition in part.good)), 1), else_=0)
     keys = [own.fact.fields[name].label(name) for name in ("source", "source_key")]
     at = literal(None, BigInteger) if own.date is None else own.date
@@ -126,21 +189,65 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """Rows of one fact in one window, each with its unit."""
+    """Rows of one fact in the windows of a run of periods, each row with its unit and, of several, its period."""
 
     part: ReadPart
     level: Level
     units: Collection[str] | None
-    when: When
+    run: tuple[When, ...]
     fact: CountedFact
 
     @property
-    def factor(self) -> int:
-        return self.part.factor(self.when.days.months)
+    def when(self) -> When:
+        """The last one; what is not the same for all of a run is never asked of it."""
+        return self.run[-1]
+
+    @property
+    def months(self) -> int:
+        """Of each of the run."""
+        return self.when.days.months
 
     @property
     def window(self) -> Days:
-        return window_of(self.part.part.window, self.when.days)
+        """From the first day of the first to the last of the last."""
+        windows = [window_of(self.part.part.window, when.days) for when in (self.run[0], self.run[-1])]
+        return Days(windows[0].first, windows[1].last)
+
+    @property
+    def cell(self) -> tuple[str, ...]:
+        """Names of the columns of ``rows`` under which a row is counted."""
+        return ("unit",) if len(self.run) == 1 else ("unit", "nth_period")
+
+    def cell_of(self, rows: FromClause) -> list[Column]:
+        """Those columns, in a statement over ``rows``."""
+        return [rows.c[name] for name in self.cell]
+
+    def cells(self) -> list[Column]:
+        """What is in those columns, as terms of a stored row."""
+        unit, _ = self.units_of_rows()
+        return [unit, *self.place()]
+
+    def place(self) -> list[Column]:
+        """Which of several periods a row is in, from 0; nothing for one."""
+        date, typed = self.date, self.part.date
+        if len(self.run) == 1 or date is None or typed is None:
+            return []
+        lasts = [window_of(self.part.part.window, when.days).last for when in self.run[:-1]]
+        ends = [self._last(typed, last) for last in lasts]
+        return [case(*((date <= end, number) for number, end in enumerate(ends)), else_=len(ends))]
+
+    def place_of(self, row: Any) -> int:
+        """That number in a row of a result."""
+        return 0 if len(self.run) == 1 else row.nth_period
+
+    def _last(self, typed: Typed, day: date) -> int | str:
+        match typed.kind:
+            case "month":
+                return f"{day:%Y-%m}"
+            case "day":
+                return epoch_day(day)
+            case _:
+                return end_of_day(epoch_day(day), self.when.zone)
 
     def value(self, operand: Operand) -> Column:
         """An operand as a column."""
@@ -157,6 +264,10 @@ class _Pass:
                 return case((low <= high, low), (high < low, high))
             case FirstSet(options):
                 return func.coalesce(*(self.value(option) for option in options))
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a row has to meet in order to count."""
+        return (*self.part.where, *self.part.good)
 
     def holds(self, condition: Condition) -> Column:
         """A condition as a column that is never null."""
@@ -236,7 +347,8 @@ class _Pass:
     def rows(self, *columns: Column, before: bool = False, chosen: bool = True) -> Select[Any]:
         """Those columns of the rows with their ``unit``, in the window and with ``chosen`` meeting ``where``."""
         unit, source = self.units_of_rows()
-        wanted = select(unit.label("unit"), *columns).select_from(source).where(unit.is_not(None))
+        place = [term.label("nth_period") for term in self.place()]
+        wanted = select(unit.label("unit"), *place, *columns).select_from(source).where(unit.is_not(None))
         if self.units is not None:
             wanted = wanted.where(unit.in_(sorted(self.units)))
         conditions = [self.holds(condition) for condition in self.part.where] if chosen else []
@@ -268,76 +380,99 @@ def _text(column: Column) -> Column:
     return column if isinstance(column.type, Text) else cast(column, Text())
 
 
-def _is_plain(part: ReadPart) -> bool:
+def _is_plain(part: ReadPart, executor: Executor) -> bool:
     own = part.part
-    return not (own.first or own.days or own.also or own.percentile or own.stock or own.rating)
+    return not (own.first or own.days or own.also or own.stock or own.rating or (own.percentile and not executor.ranks))
 
 
-async def _together(executor: Executor, parts: Sequence[ReadPart], shared: _Pass) -> Found:
+async def _together(executor: Executor, parts: Sequence[ReadPart], shared: _Pass, found: Mapping[When, Found]) -> None:
     """Parts that are counted, added up, or counted once for each key, in one pass."""
     # Most of the time goes into writing a statement down, and most of a statement stays the same all day.
-    columns = _columns(tuple(parts), shared.fact, shared.when.days, shared.when.zone)
-    rows = shared.rows(*columns, chosen=False)
-    statement = rows.group_by("unit")
-    found: Found = {part.part: {} for part in parts}
-    for row in await executor.rows(statement):
-        values = row._mapping  # noqa: SLF001  (SQLAlchemy's name for it)
-        for place, part in enumerate(parts):
-            number = values[f"rows_{place}"]
-            total = int(values[f"sum_{place}"] or 0) if part.sum else number
-            times = part.factor(shared.when.days.months)
-            if number:
-                found[part.part][row.unit] = Counted(Fraction(times * total, part.parts_of_one), number)
-    return found
+    same = tuple(When(when.days, when.zone, cut_ms=0) for when in shared.run)
+    common, columns = _columns(tuple(parts), shared.fact, same)
+    statement = shared.rows(*chain.from_iterable(columns), chosen=False).where(*common).group_by(*shared.cell)
+    rows, at = await executor.rows(statement), len(shared.cell)
+    for part, told in zip(parts, columns, strict=True):
+        number, total = at, at + len(told) - 1
+        at += len(told)
+        times, of_one = part.factor(shared.months), _of_one(part)
+        counted = [found[when][part.part] for when in shared.run]
+        for row in rows:
+            if row[number]:
+                value = Counted(Fraction(times * int(row[total] or 0), of_one), row[number])
+                counted[shared.place_of(row)][row.unit] = value
+
+
+def _of_one(part: ReadPart) -> int:
+    """The sum of the two middle values is twice the one in the middle."""
+    return part.parts_of_one * (2 if part.part.percentile == MEDIAN else 1)
 
 
 @lru_cache(maxsize=1024)
-def _columns(parts: tuple[ReadPart, ...], fact: CountedFact, days: Days, zone: ZoneInfo) -> tuple[Column, ...]:
-    """For each part how many rows or keys are good, and what they add up to."""
-    columns: list[Column] = []
-    for place, part in enumerate(parts):
-        own = _Pass(part, "person", None, When(days, zone, cut_ms=0), fact)
-        good = and_(literal(1) == 1, *(own.holds(condition) for condition in (*part.where, *part.good)))
-        if part.distinct:
-            columns.append(func.count(distinct(case((good, own.key())))).label(f"rows_{place}"))
-        else:
-            columns.append(func.count(case((good, 1))).label(f"rows_{place}"))
-        if part.sum:
-            columns.append(func.sum(case((good, _summed(own, part.sum)))).label(f"sum_{place}"))
-    return tuple(columns)
+def _columns(
+    parts: tuple[ReadPart, ...], fact: CountedFact, run: tuple[When, ...]
+) -> tuple[Sequence[Column], Sequence[Sequence[Column]]]:
+    """Conditions of all parts, and for each part how many rows or keys are good and, if any, what they add up to."""
+    passes = [_Pass(part, "person", None, run, fact) for part in parts]
+    every = [condition for condition in passes[0].conditions() if all(condition in own.conditions() for own in passes)]
+    columns: list[list[Column]] = []
+    for place, own in enumerate(passes):
+        good = and_(literal(1) == 1, *(own.holds(one) for one in own.conditions() if one not in every))
+        counted: Column = case((good, 1))
+        summed: Column | None = None
+        if own.part.distinct:
+            counted = distinct(case((good, own.key())))
+        elif own.part.part.percentile:
+            counted = case((good, own.value(own.part.sum[0].value.operand)))
+            summed = _at_share(counted, own.part.part.percentile)
+        elif own.part.sum:
+            summed = func.sum(case((good, _summed(own, own.part.sum))))
+        told: list[Column] = [func.count(counted).label(f"rows_{place}")]
+        columns.append(told if summed is None else [*told, summed.label(f"sum_{place}")])
+    return [passes[0].holds(condition) for condition in every], columns
 
 
-async def _alone(executor: Executor, own: _Pass) -> dict[str, Counted]:
+def _at_share(value: Column, percentile: int) -> Column:
+    """The 90th of a hundred, or the sum of the two middle values, of which the upper is the lower from above."""
+    if percentile == P90:
+        return at_share(value, literal_column("0.9"))
+    return at_share(value, literal_column("0.5")) - at_share(-value, literal_column("0.5"))
+
+
+async def _alone(executor: Executor, own: _Pass, found: Mapping[When, Found]) -> None:
     """A part that needs rows of its own."""
     part = own.part.part
     if part.rating is not None:
-        return await _ratings(executor, own)
-    if part.percentile is not None:
-        return await _percentiles(executor, own)
-    statement = _stocks(own) if part.stock else _keys_of_units(executor, own)
-    return {
-        row.unit: Counted(Fraction(own.factor * int(row.total or 0), own.part.parts_of_one), row.rows)
-        for row in await executor.rows(statement)
-        if row.rows
-    }
+        statement, counted = _ratings(own), _rating
+    elif part.percentile is not None:
+        statement, counted = _percentiles(own), _total
+    else:
+        statement, counted = _stocks(own) if part.stock else _keys_of_units(executor, own), _total
+    for row in await executor.rows(statement):
+        by_unit, more = found[own.run[own.place_of(row)]][part], counted(own, row)
+        before = by_unit.get(row.unit, Counted())
+        if more.rows:
+            by_unit[row.unit] = Counted(before.total + more.total, before.rows + more.rows)
+
+
+def _total(own: _Pass, row: Any) -> Counted:
+    return Counted(Fraction(own.part.factor(own.months) * int(row.total or 0), _of_one(own.part)), row.rows)
 
 
 def _keys_of_units(executor: Executor, own: _Pass) -> Select[Any]:
     """Keys that are good, and how many of them the other part has too."""
     keys = _good_keys(own).cte("keys")
+    cell = own.cell_of(keys)
     total: Column = func.count()
     if own.part.also is not None:
-        other = _Pass(own.part.also, "company", None, own.when, executor.fact(own.part.also, own.when))
+        other = _Pass(own.part.also, "company", None, own.run, executor.fact(own.part.also, own.run))
         among = None if own.units is None else select(keys.c.key)
         known = _good_keys(other, among).subquery()
         total = func.count(known.c.key)
-        joined = keys.outerjoin(known, known.c.key == keys.c.key)
-        return (
-            select(keys.c.unit, total.label("total"), func.count().label("rows"))
-            .select_from(joined)
-            .group_by(keys.c.unit)
-        )
-    return select(keys.c.unit, total.label("total"), func.count().label("rows")).group_by(keys.c.unit)
+        same = [known.c[name] == keys.c[name] for name in ("key", *own.cell[1:])]
+        joined = keys.outerjoin(known, and_(*same))
+        return select(*cell, total.label("total"), func.count().label("rows")).select_from(joined).group_by(*cell)
+    return select(*cell, total.label("total"), func.count().label("rows")).group_by(*cell)
 
 
 def _good_keys(own: _Pass, among: Select[Any] | None = None) -> Select[Any]:
@@ -347,56 +482,47 @@ def _good_keys(own: _Pass, among: Select[Any] | None = None) -> Select[Any]:
     date = own.date
     if own.part.part.first:
         order: list[Any] = [date, in_order(own.fact.fields["source"]), in_order(own.fact.fields["source_key"])]
-        unit, _ = own.units_of_rows()
-        place = func.row_number().over(partition_by=[unit, own.key()], order_by=order)
-        ranked = own.rows(own.key().label("key"), place.label("place"), case((good, 1), else_=0).label("good"))
+        place_of_key = func.row_number().over(partition_by=[*own.cells(), own.key()], order_by=order)
+        ranked = own.rows(own.key().label("key"), place_of_key.label("nth"), case((good, 1), else_=0).label("good"))
         placed = ranked.where(*wanted).subquery()
-        first = (placed.c.place == 1, placed.c.good == 1, placed.c.key.is_not(None))
-        return select(placed.c.unit, placed.c.key).where(*first)
+        first = (placed.c.nth == 1, placed.c.good == 1, placed.c.key.is_not(None))
+        return select(*own.cell_of(placed), placed.c.key).where(*first)
     columns = [own.key().label("key")]
     if own.part.part.days and date is not None and own.part.date is not None:
         instant = own.part.date.kind == "instant"
         columns.append((local_day_number(date, own.when.zone, own.window.last) if instant else date).label("day"))
     rows = own.rows(*columns).where(good, *wanted).subquery()
-    keys = select(rows.c.unit, rows.c.key).where(rows.c.key.is_not(None)).group_by(rows.c.unit, rows.c.key)
+    cell = own.cell_of(rows)
+    keys = select(*cell, rows.c.key).where(rows.c.key.is_not(None)).group_by(*cell, rows.c.key)
     return keys.having(func.count(distinct(rows.c.day)) >= own.part.part.days) if own.part.part.days else keys
 
 
-async def _ratings(executor: Executor, own: _Pass) -> dict[str, Counted]:
+def _ratings(own: _Pass) -> Select[Any]:
     """Sums by scale, each moved to 1 to 5 afterwards, so that nothing is rounded."""
     value, least, most = (own.value(operand) for operand in own.part.rating or ())
     good = [own.holds(condition) for condition in own.part.good]
-    sums = (func.sum(value).label("total"), func.count().label("number"))
+    sums = (func.sum(value).label("total"), func.count().label("rows"))
     wanted = own.rows(least.label("least"), most.label("most"), *sums)
     wanted = wanted.where(value.is_not(None), least.is_not(None), most.is_not(None), least != most, *good)
-    found: dict[str, Counted] = {}
-    for row in await executor.rows(wanted.group_by("unit", least, most)):
-        moved = row.number + Fraction(4 * (int(row.total) - row.number * row.least), row.most - row.least)
-        before = found.get(row.unit, Counted())
-        found[row.unit] = Counted(before.total + own.factor * moved, before.rows + row.number)
-    return found
+    return wanted.group_by(*own.cell, least, most)
 
 
-async def _percentiles(executor: Executor, own: _Pass) -> dict[str, Counted]:
+def _rating(own: _Pass, row: Any) -> Counted:
+    moved = row.rows + Fraction(4 * (int(row.total) - row.rows * row.least), row.most - row.least)
+    return Counted(own.part.factor(own.months) * moved, row.rows)
+
+
+def _percentiles(own: _Pass) -> Select[Any]:
     """By row numbers: percentile functions of databases return binary floats (KS-1)."""
-    value = own.value(own.part.sum[0].value.operand)
-    unit, _ = own.units_of_rows()
-    place = func.row_number().over(partition_by=unit, order_by=value)
-    number = func.count().over(partition_by=unit)
-    ranked = own.rows(value.label("value"), place.label("place"), number.label("number")).where(value.is_not(None))
+    value, cells = own.value(own.part.sum[0].value.operand), own.cells()
+    nth = func.row_number().over(partition_by=cells, order_by=value)
+    of_all = func.count().over(partition_by=cells)
+    ranked = own.rows(value.label("value"), nth.label("nth"), of_all.label("number")).where(value.is_not(None))
     rows = ranked.subquery()
-    if own.part.part.percentile == P90:
-        wanted, halves = [(9 * rows.c.number + 9) // 10], 1
-    else:
-        wanted, halves = [(rows.c.number + 1) // 2, rows.c.number // 2 + 1], 2
-    sums = [func.sum(case((rows.c.place == at, rows.c.value), else_=0)) for at in wanted]
-    statement = select(rows.c.unit, func.count().label("number"), *(s.label(f"at_{n}") for n, s in enumerate(sums)))
-    return {
-        row.unit: Counted(
-            Fraction(own.factor * sum(int(value) for value in row[2:]), halves * own.part.parts_of_one), row.number
-        )
-        for row in await executor.rows(statement.group_by(rows.c.unit))
-    }
+    number, cell = rows.c.number, own.cell_of(rows)
+    wanted = [(9 * number + 9) // 10] if own.part.part.percentile == P90 else [(number + 1) // 2, number // 2 + 1]
+    total = func.sum(sum(case((rows.c.nth == at, rows.c.value), else_=0) for at in wanted))
+    return select(*cell, func.count().label("rows"), total.label("total")).group_by(*cell)
 
 
 def _stocks(own: _Pass) -> Select[Any]:

@@ -40,6 +40,8 @@ def duck_sql(statement: Select[Any]) -> str:
 class OnLake(OnFiles):
     """With DuckDB, within so much memory."""
 
+    ranks = True
+
     def __init__(self, folder: Path, *, memory_mb: int = MEMORY_MB, threads: int = THREADS) -> None:
         super().__init__(folder)
         settings: dict[str, Any] = {"memory_limit": f"{memory_mb}MB", "temp_directory": str(folder / "spilled")}

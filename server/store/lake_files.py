@@ -18,6 +18,8 @@ from server.store.counted_facts import CountedFact, for_period, stored_fact
 from server.store.lake_register import LakeFile, files_for, read_register
 from server.store.tables import departments, employees, sites
 
+KEYS = 300_000
+"""Rows whose keys are held at once; each is some hundred bytes until it is counted."""
 _TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {"text": Text, "month": Text, "flag": Boolean}
 _UNITS = {employees: ("id", "department"), departments: ("id", "parent"), sites: ("id",)}
 """What has to be known of people and places."""
@@ -25,6 +27,8 @@ _UNITS = {employees: ("id", "department"), departments: ("id", "parent"), sites:
 
 class OnFiles(ABC):
     """The lake as it was when this was opened; one statement at a time."""
+
+    ranks: bool = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,13 +42,19 @@ class OnFiles(ABC):
             rows = [tuple(row) for row in await connection.execute(select(*(table.c[name] for name in names)))]
             self._take(table.name, names, rows)
 
-    def fact(self, part: ReadPart, when: When) -> CountedFact:
-        """Of those files that may hold rows in the window."""
-        name = part.part.fact
-        files = files_for(self._register.of(name).values(), part, when)
-        key = name, tuple(file.month for file in files)
+    def months_of_keys(self, fact: str) -> int:
+        """By the largest month; one at least."""
+        most = max((file.rows for file in self._register.of(fact).values()), default=0)
+        return max(1, KEYS // max(1, most))
+
+    def fact(self, part: ReadPart, whens: Sequence[When]) -> CountedFact:
+        """Of those files that may hold rows in one of the windows."""
+        name, when = part.part.fact, whens[-1]
+        held = self._register.of(name).values()
+        files = {file.month: file for one in whens for file in files_for(held, part, one)}
+        key = name, tuple(files)
         if key not in self._stored:
-            self._stored[key] = self._opened(name, files)
+            self._stored[key] = self._opened(name, files.values())
         terms = when.days.months, when.zone, when.days.last.year
         return self._facts.setdefault((*key, *terms), for_period(name, self._stored[key], *terms))
 

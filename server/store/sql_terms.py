@@ -72,6 +72,22 @@ def _in_order_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'
 
 
+class at_share(FunctionElement[int]):  # noqa: N801
+    """The least of some whole numbers that so large a share of them does not pass, by rank; for DuckDB alone.
+
+    A share written in decimals is ranked in whole numbers there; other databases go over binary floats.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+    name = "at_share"
+
+
+@compiles(at_share, "duckdb")
+def _at_share_duckdb(element: Any, compiler: Any, **options: Any) -> str:
+    return f"quantile_disc({compiler.process(element.clauses, **options)})"
+
+
 class row_hash(FunctionElement[int]):  # noqa: N801
     """A whole number made of all values of a row: another value gives another number, as good as always."""
 

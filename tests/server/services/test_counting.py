@@ -1,7 +1,9 @@
 """Databases and the lake count like plain Python, bit for bit, every part of every indicator that ships."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,14 +12,14 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, Boolean, Date, Double, Table, delete, insert
+from sqlalchemy import BigInteger, Boolean, Date, Double, Select, Table, delete, insert
 
 from server.scoring.catalogue import default_catalogue
 from server.scoring.family import check_parts, parts_of
 from server.scoring.indicator import Level
 from server.scoring.part import Part, read_part
 from server.scoring.plain import When, count
-from server.scoring.window import days_of
+from server.scoring.window import Days, days_of
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
 from server.store.counted_rows import counted_rows, units_of
@@ -42,6 +44,7 @@ OWN = tuple(
         {**VIEWS, "sum": ["dwell_seconds", "-dwell_seconds"]},
         {**VIEWS, "distinct": ["channel"], "sum": ["dwell_seconds"], "stock": "change"},
         {**ANSWERS, "rating": ["value", "scale_min", "scale_max"]},
+        {"fact": "complaint", "date": "occurred_on", "where": ["occurred_on > period.first"]},
     )
 )
 """What an administrator may write and no indicator that ships does."""
@@ -157,3 +160,74 @@ async def test_databases_and_the_lake_count_like_plain_python(
         assert of_all[part.part] == expected, part.part
         assert on_lake[part.part] == expected, part.part
         assert of_one[part.part] == {one: n for one, n in expected.items() if one == ONE_OF[level]}, part.part
+
+
+MANY = st.one_of(
+    st.lists(st.sampled_from(["2026-04", "2026-05", "2026-06", "2026-07"]), min_size=2, unique=True).map(
+        lambda months: [days_of(month) for month in months]
+    ),
+    st.sampled_from([["2026-Q1", "2026-Q2"], ["2025-12", "2026-01", "2026-05"]]).map(lambda of: [*map(days_of, of)]),
+    st.sampled_from([[1, 2, 3], [1, 3, 19], [20, 21]]).map(
+        lambda of: [Days(date(2026, 6, day), date(2026, 6, day)) for day in of]
+    ),
+)
+"""Periods that follow each other, that leave gaps, and that are parts of a month."""
+
+
+@pytest.mark.parametrize("fact", FACTS_COUNTED)
+@settings(
+    max_examples=12, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+async def test_many_periods_together_count_like_each_alone(
+    db: Database, fact: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    async with db.writing() as connection:
+        for table in (FACT_TABLES[fact], employees, departments, sites):
+            await connection.execute(delete(table))
+    await people(db)
+    rows = [made(FACT_TABLES[fact], number, data.draw) for number in range(data.draw(st.integers(4, 20)))]
+    async with db.writing() as connection:
+        await connection.execute(insert(FACT_TABLES[fact]), rows)
+    shipped = (part for indicator in COUNTED for part in parts_of(indicator))
+    wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
+    parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
+    level, whens = data.draw(st.sampled_from(LEVELS)), [When(days, SHANGHAI, WHEN.cut_ms) for days in data.draw(MANY)]
+    await write_lake(db, tmp_path)
+    lake = OnLake(tmp_path)
+    async with db.reading() as connection:
+        await lake.know_units(connection)
+        on_database = await counting.count_each(counting.OnDatabase(connection), parts, level, None, whens)
+        on_lake = await counting.count_each(lake, parts, level, None, whens)
+        of_one = await counting.count_each(counting.OnDatabase(connection), parts, level, [ONE_OF[level]], whens)
+        units = await units_of(connection, level)
+        plain = {when: await counted_rows(connection, fact, when) for when in whens}
+    lake.close()
+    assert on_database.keys() == on_lake.keys() == of_one.keys() == set(whens)
+    for when, part in product(whens, parts):
+        expected = {unit: counted for unit, counted in count(part, plain[when], units, when).items() if counted.rows}
+        assert on_database[when][part.part] == expected, (when, part.part)
+        assert on_lake[when][part.part] == expected, (when, part.part)
+        assert of_one[when][part.part] == {one: n for one, n in expected.items() if one == ONE_OF[level]}, part.part
+
+
+async def test_a_year_takes_as_many_statements_as_a_month_where_rows_count_once(db: Database) -> None:
+    sales = next(one for one in COUNTED if one.id == "biz_sales_amount")
+    parts = [read_part(part, shapes()) for part in parts_of(sales)]
+    whens = [When(days_of(f"2026-{month:02}"), SHANGHAI, WHEN.cut_ms) for month in range(1, 13)]
+    async with db.reading() as connection:
+        one, year = Counting(connection), Counting(connection)
+        await counting.count(one, parts, "person", None, whens[0])
+        await counting.count_each(year, parts, "person", None, whens)
+    assert len(one.asked) == len(year.asked) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counting(counting.OnDatabase):
+    """Keeps what it was asked."""
+
+    asked: list[Select[Any]] = field(default_factory=list)
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+        self.asked.append(statement)
+        return await counting.OnDatabase.rows(self, statement)
