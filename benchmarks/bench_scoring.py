@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from benchmarks.figure import Figure, figure
 from benchmarks.scoring_world import MONTHS, NOW_MS, indicators, people_of, prepare
 from server.scoring.family import parts_of
 from server.scoring.part import read_part
+from server.scoring.plain import When
 from server.services.scoring import score_touched
 from server.store import counting, migrate, score_queries
 from server.store.counted_facts import shapes
@@ -54,12 +56,12 @@ async def _measure(url: str, folder: Path) -> list[Figure]:
     start = time.perf_counter()
     await write_lake(db, folder)
     again_s = time.perf_counter() - start
-    on_lake = {
-        way: await asyncio.to_thread(_alone, way, folder) for way in ("all", "month", "some", "duckdb", "pandas")
-    }
+    ways = ["all", "bare", "month", "some", "duckdb", "pandas", *(["spark"] if find_spec("pyspark") else [])]
+    on_lake = {way: await asyncio.to_thread(_alone, way, folder) for way in ways}
+    halves = await asyncio.gather(*(asyncio.to_thread(_alone, way, folder) for way in ("half-0", "half-1")))
     if not on_lake["some"]["digest"] == on_lake["duckdb"]["digest"] == on_lake["pandas"]["digest"]:
         raise MusterError(f"ours and the peers came to different counts: {on_lake}")
-    postgres_s = await _month_on_postgres(db)
+    month_s, year_s = await _on_postgres(db, MONTHS[5:6]), await _on_postgres(db, MONTHS)
     await _touch(db, people_of(DIRTY))
     await _settle(db)
     took_ms = sorted([await _refresh(db, person) for person in people_of(REFRESHES + WARM)][WARM:])
@@ -68,16 +70,21 @@ async def _measure(url: str, folder: Path) -> list[Figure]:
     await _settle(db)
     dirty_s = time.perf_counter() - start
     await db.close()
-    label, some = f"{facts / 1e6:.3g} M facts", on_lake["some"]["seconds"]
-    by_hand, pandas = on_lake["duckdb"]["seconds"], on_lake["pandas"]["seconds"]
+    seconds = {way: found["seconds"] for way, found in on_lake.items()}
+    label, year, some = f"{facts / 1e6:.3g} M facts", seconds["all"], seconds["some"]
     lower = partial(figure, unit="s", better="lower")
     p95 = took_ms[int(0.95 * len(took_ms))]
     return [
-        figure(f"{label} x {len(indicators())} x 12 months, lake", on_lake["all"]["seconds"], "s", better="lower"),
+        lower(
+            f"{label} x {len(indicators())} x 12 months, lake", year, limit_name="bare counts", limit=seconds["bare"]
+        ),
         figure("  peak RSS of that process", on_lake["all"]["peak_mb"], "MB", better="lower", target=300),
-        lower("  one month", on_lake["month"]["seconds"], limit_name="PostgreSQL", limit=postgres_s),
-        lower("  five counts x 12, lake", some, limit_name="SQL by hand", limit=by_hand, ratio_target=1.5),
-        lower("  the same beside pandas", some, limit_name="pandas, in memory", limit=pandas),
+        lower("  the same, PostgreSQL", year_s, limit_name="lake", limit=year),
+        *([lower("  the same, Spark", seconds["spark"], limit_name="lake", limit=year)] if "spark" in seconds else []),
+        lower("  two processes", max(half["seconds"] for half in halves), limit_name="one of two threads", limit=year),
+        lower("  one month", seconds["month"], limit_name="PostgreSQL", limit=month_s),
+        lower("  five counts x 12, lake", some, limit_name="SQL by hand", limit=seconds["duckdb"], ratio_target=1.5),
+        lower("  the same beside pandas", some, limit_name="pandas, in memory", limit=seconds["pandas"]),
         figure("lake", written.size / facts, "B/fact", better="lower"),
         figure("lake written from PostgreSQL", facts / lake_s, "facts/s", better="higher"),
         figure("lake compared, nothing new", again_s, "s", better="lower"),
@@ -93,13 +100,13 @@ def _alone(way: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-async def _month_on_postgres(db: Database) -> float:
-    """Seconds for all indicators of one month in the database."""
+async def _on_postgres(db: Database, months: Sequence[When]) -> float:
+    """Seconds for all indicators of these months in the database."""
     parts = dict.fromkeys(part for one in indicators() for part in parts_of(one))
     read = [read_part(part, shapes()) for part in parts]
     start = time.perf_counter()
     async with db.reading() as connection:
-        await counting.count(counting.OnDatabase(connection), read, "person", None, MONTHS[5])
+        await counting.count_each(counting.OnDatabase(connection), read, "person", None, months)
     return time.perf_counter() - start
 
 

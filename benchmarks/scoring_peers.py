@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 
 from benchmarks.scoring_world import indicators
 from server.scoring.family import parts_of
+from server.scoring.formula import read_operand
 from server.scoring.part import Part
-from server.store.lake_register import read_register
+from server.store.counted_facts import shapes
+from server.store.lake_register import fields_of, read_register
 
 Counted: TypeAlias = tuple[str, str, str, str, int]
 """Name, month, person, twice the total (a median may be a half), rows or keys."""
@@ -70,6 +72,23 @@ def by_hand(folder: Path) -> tuple[float, list[Counted]]:
             for row in rows.fetchall():
                 found += _told(dict(zip(names, row, strict=True)))
     return time.perf_counter() - start, found
+
+
+def bare(folder: Path) -> tuple[float, list[Counted]]:
+    """Rows of each fact by person and month of its first date, nothing else: what is left when rules are taken away."""
+    import duckdb
+
+    start = time.perf_counter()
+    with duckdb.connect(config={"threads": 2, "memory_limit": "256MB"}) as duck:
+        for fact in sorted({part.fact for one in indicators() for part in parts_of(one)}):
+            at = next(part.date for one in indicators() for part in parts_of(one) if part.fact == fact and part.date)
+            field = next(iter(fields_of(read_operand(at, shapes()[fact]).operand)))
+            month = {"instant": _MONTH.format(at=field), "day": f"{field} // 31"}.get(shapes()[fact][field], field)
+            duck.execute(
+                f"SELECT {month} AS month, employee, count(*) "  # noqa: S608
+                f"FROM read_parquet({_paths(folder, fact)}) GROUP BY ALL"
+            ).fetchall()
+    return time.perf_counter() - start, []
 
 
 def with_pandas(folder: Path) -> tuple[float, list[Counted]]:

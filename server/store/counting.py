@@ -400,7 +400,7 @@ async def _together(executor: Executor, parts: Sequence[ReadPart], shared: _Pass
         for row in rows:
             if row[number]:
                 value = Counted(Fraction(times * int(row[total] or 0), of_one), row[number])
-                counted[shared.place_of(row)][row.unit] = value
+                counted[shared.place_of(row)][row[0]] = value
 
 
 def _of_one(part: ReadPart) -> int:
