@@ -1,5 +1,6 @@
 """From score to consequence: closing, calibration, veto, rewards, late facts, appeals (KS-8 to KS-13, KS-17)."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -8,14 +9,19 @@ from sqlalchemy import select
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.scoring.target import Target
 from server.services import score_judging as judging
 from server.services.score_judging import Reported
 from server.services.score_periods import ADVISORY, check, close_period
 from server.services.score_rewards import put_base, put_tier
 from server.services.score_settings import put_settings
 from server.services.scoring import score_touched
-from server.store import period_queries, score_queries
+from server.services.sources import put_source
+from server.services.targets import set_targets
+from server.store import link_queries, period_queries, score_queries
 from server.store.database import Database
+from server.store.link_queries import LinkRow
+from server.store.log_queries import Entry
 from server.store.reward_queries import BaseRow, TierRow
 from server.store.tables import operation_log
 from shared.errors import DataError
@@ -27,6 +33,7 @@ from tests.server.services.period_world import (
     LATE,
     QIAN,
     ROOT,
+    TMS,
     WANG,
     act,
     adjustments,
@@ -39,8 +46,9 @@ from tests.server.services.period_world import (
     sales,
     target,
 )
+from tests.server.services.test_attributes import at as moment
 from tests.server.services.test_attributes import day, put
-from tests.server.services.world import at
+from tests.server.services.world import at, load
 
 DAMAGE = "log_damage_rate"
 SALES = "biz_sales_amount"
@@ -266,6 +274,45 @@ async def test_rewards_in_steps_come_out_of_the_closing(db: Database, minor: int
     await close(db, department="business")
     closed = await card(db, "qian")
     assert ([(one.steps, one.minor) for one in closed.rewards], closed.reward_minor) == ([(steps, money)], money)
+
+
+DESIGNERS = {
+    "departments": [{"id": "design", "name_zh": "设计", "name_en": "Design"}],
+    "employees": [
+        {"id": "dora", "name": "Dora", "department": "design", "site": "d1", "position": "designer"}
+        | {"joined_on": "2025-01-01"}
+    ],
+}
+WEB = TMS.replace("source: tms", "source: web").replace("[shipment, ", "[funnel_event, design_task, ")
+
+
+async def test_x18_a_designers_pages_are_rewarded_in_their_own_steps(db: Database) -> None:
+    """15 of 400 visitors of the quarter convert: 3.75 % where 3.00 % were wanted."""
+    await company(db)
+    await load(db, json.dumps(DESIGNERS).encode())
+    after = "2026-04-30 09:00"
+    await put_source(db, WEB, "web.yaml", Entry(at(after), "test", "test", ""))
+    async with db.writing() as connection:
+        await link_queries.put_link(connection, LinkRow("web", "dora", day("2025-01-01"), None, "dora"))
+    live = {"page_live_from": moment("2026-01-01 00:00"), "page_live_to": moment("2026-03-31 00:00")}
+    task = {"source_key": "t", "created_at": moment("2025-12-01 09:00"), "status": "accepted", "employee_key": "dora"}
+    await put(db, "design_task", {**task, **live, "page_key": "/sale", "page_type": "landing"}, source="web")
+    views = [
+        {"source_key": f"v{n}", "visitor_key": f"{n}", "kind": "page_view", "page": "/sale"}
+        | {"occurred_at": moment("2026-02-03 10:00")}
+        for n in range(400)
+    ]
+    goals = [
+        {"source_key": f"g{n}", "visitor_key": f"{n}", "kind": "goal", "occurred_at": moment("2026-02-04 10:00")}
+        for n in range(15)
+    ]
+    await put(db, "funnel_event", *views, *goals, source="web")
+    pages = "dsg_page_conversion_rate"
+    await set_targets(db, [Target(pages, "dora", day("2026-01-01"), "3.00")], Entry(at(after), "test", "test", ""))
+    await put_base(db, act(HR), BaseRow(pages, "person", "dora", day("2026-01-01"), 5_000_00))
+    await close(db, "2026-Q1", after, "design")
+    closed = await card(db, "dora", "2026-Q1")
+    assert [(one.indicator, one.steps, one.minor) for one in closed.rewards] == [(pages, 2, 5_300_00)]
 
 
 async def test_x19_a_gate_that_is_not_passed_leaves_the_base(db: Database) -> None:
