@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, or_, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.people.person import Contract, Person, Post
+from server.people.position_names import shipped_name
 from server.store.people_tables import contracts, positions, posts
 from server.store.schema import metadata
 from server.store.scheme_tables import score_segments
@@ -253,12 +254,20 @@ async def department_rows(connection: AsyncConnection) -> dict[str, DepartmentRo
 
 
 async def position_rows(connection: AsyncConnection) -> dict[str, PositionRow]:
-    """Every position by id; one that somebody has and nobody named is its own name."""
+    """Every position by id; one that somebody has and nobody named is called as it ships, else by its id."""
     used = [await connection.scalars(select(table.c.position).distinct()) for table in (employees, posts)]
-    found = {name: PositionRow(name, name, name) for name in sorted({name for names in used for name in names})}
-    for row in await connection.execute(select(positions).order_by(positions.c.id)):
-        found[row.id] = PositionRow(row.id, row.name_zh, row.name_en)
+    found = {
+        name: PositionRow(name, *shipped_name(name)) for name in sorted({name for names in used for name in names})
+    }
+    for name, texts in (await named_positions(connection)).items():
+        found[name] = PositionRow(name, *texts)
     return found
+
+
+async def named_positions(connection: AsyncConnection) -> dict[str, tuple[str, str]]:
+    """Chinese and English of each position that somebody named, by id."""
+    rows = await connection.execute(select(positions).order_by(positions.c.id))
+    return {row.id: (row.name_zh, row.name_en) for row in rows}
 
 
 async def site_rows(connection: AsyncConnection) -> dict[str, SiteRow]:

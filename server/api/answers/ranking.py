@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from server.access.departments import with_those_below
 from server.access.viewer import Viewer
-from server.api.answers.names import names
+from server.api.answers.names import PositionNames, names, position_names
 from server.api.context import Context
 from server.api.paging import Page
 from server.api.views.scores import RankedView, ScoreRankingView
@@ -31,13 +31,14 @@ async def ranking(
         narrow = ALL if department is None else Narrow(with_those_below({department}, parents))
         rows = await score_queries.ranking(connection, viewer.scope, wanted, narrow)
         departments = await people_queries.department_names(connection, viewer.scope)
+        position = await position_names(connection)
     counted = Counter(_grade(row) or NONE for row in rows)
     return ScoreRankingView(
         period=wanted,
         periods=months,
         total=len(rows),
         grades={letter: counted[letter] for letter in (*(letter for letter, _ in GRADES), NONE)},
-        rows=[_row(row) for row in rows[page.offset : page.offset + page.limit]],
+        rows=[_row(row, position) for row in rows[page.offset : page.offset + page.limit]],
         departments=names(departments),
     )
 
@@ -53,7 +54,7 @@ def _points(centi: int | None) -> str | None:
     return None if centi is None else decimal_text(Fraction(centi, CENTI))
 
 
-def _row(row: Ranked) -> RankedView:
+def _row(row: Ranked, position: PositionNames) -> RankedView:
     part, whole = row.coverage
     return RankedView(
         rank=row.rank,
@@ -61,6 +62,7 @@ def _row(row: Ranked) -> RankedView:
         name=row.name,
         department=row.department,
         position=row.position,
+        position_name=position(row.position),
         total=_points(row.total),
         adjustment=decimal_text(Fraction(row.adjustment, CENTI)),
         veto_cap=_points(row.veto_cap),

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.access.viewer import Viewer
+from server.api.answers.names import PositionNames, position_names
 from server.api.answers.scheme_items import (
     definition_of,
     diff,
@@ -235,13 +236,14 @@ def effect_view(found: Comparison) -> SchemeEffectView:
     )
 
 
-def moved_view(one: Moved) -> SchemeMovedView:
+def moved_view(one: Moved, position: NameView) -> SchemeMovedView:
     """A person of a preview in text."""
     return SchemeMovedView(
         employee=one.card.employee,
         name=one.card.name,
         department=one.card.department,
         position=one.card.position,
+        position_name=position,
         before=None if one.before is None else decimal_text(Fraction(one.before, CENTI)),
         after=None if one.after is None else decimal_text(Fraction(one.after, CENTI)),
         change=_signed(Fraction(one.change, CENTI)),
@@ -355,10 +357,11 @@ async def _preview(  # noqa: PLR0917 - what to try, on which period and day
             raise DataError("nobody has a score yet that could be computed again", "no_scores")
         since = day or first_day(changes, book) or from_ms(now_ms).astimezone(context.config.zone).date()
         found = await simulating.preview(connection, viewer.scope, rules_of(book), after, wanted, since, now_ms)
-    return preview_view(found)
+        position = await position_names(connection)
+    return preview_view(found, position)
 
 
-def preview_view(found: Preview) -> SchemePreviewView:
+def preview_view(found: Preview, position: PositionNames) -> SchemePreviewView:
     """A preview in text; of many people those at both ends."""
     moved = found.moved if len(found.moved) <= 2 * ENDS else (*found.moved[:ENDS], *found.moved[-ENDS:])
     return SchemePreviewView(
@@ -369,7 +372,7 @@ def preview_view(found: Preview) -> SchemePreviewView:
         moved=len(found.moved),
         winners=sum(one.change > 0 for one in found.moved),
         losers=sum(one.change < 0 for one in found.moved),
-        rows=[moved_view(one) for one in moved],
+        rows=[moved_view(one, position(one.card.position)) for one in moved],
         grades_before={str(letter): number for letter, number in found.before.items()},
         grades_after={str(letter): number for letter, number in found.after.items()},
     )

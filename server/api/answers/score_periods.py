@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.viewer import Viewer
-from server.api.answers.names import names
+from server.api.answers.names import names, position_names
 from server.api.answers.narrowing import narrow_to
 from server.api.context import Context
 from server.api.paging import Page
+from server.api.views.base import NameView
 from server.api.views.score_periods import (
     AppealsView,
     AppealView,
@@ -116,8 +117,10 @@ async def cards(context: Context, viewer: Viewer, period: str, department: str |
     """A page of cards by name, published or as they would be."""
     async with context.db.reading() as connection:
         rows = await _cards(connection, viewer, period, department)
+        position = await position_names(connection)
     shown = rows[page.offset : page.offset + page.limit]
-    return PeriodCardsView(total=len(rows), rows=[_card(row, waiting, viewer) for row, waiting in shown])
+    cards = [_card(row, waiting, viewer, position(row.position)) for row, waiting in shown]
+    return PeriodCardsView(total=len(rows), rows=cards)
 
 
 async def published_card(context: Context, viewer: Viewer, employee: str, period: str) -> PublishedCardView:
@@ -271,13 +274,14 @@ def _open(person: str, name: str, post: Post, period: str, card: ComputedCard) -
     )
 
 
-def _card(row: ClosedRow, waiting: CalibrationRow | None, viewer: Viewer) -> PeriodCardView:
+def _card(row: ClosedRow, waiting: CalibrationRow | None, viewer: Viewer, position: NameView) -> PeriodCardView:
     part, whole = row.coverage
     return PeriodCardView(
         employee=row.employee,
         name=row.name,
         department=row.department,
         position=row.position,
+        position_name=position,
         closed=row.version > 0,
         version=row.version,
         computed=_centi(row.computed),

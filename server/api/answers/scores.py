@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
+from server.api.answers.names import PositionNames, position_names
 from server.api.context import Context
 from server.api.paging import Page
 from server.api.views.scores import (
@@ -96,6 +97,7 @@ class _About:
     catalogue: Catalogue
     lookback: Mapping[str, int]
     """Days by fact, as ``lookback_days`` gives them."""
+    position: PositionNames
 
 
 async def _about(connection: AsyncConnection, context: Context, period: str) -> _About:
@@ -108,6 +110,7 @@ async def _about(connection: AsyncConnection, context: Context, period: str) -> 
         from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date(),
         await catalogue_in_force(connection),
         await lookback_days(connection),
+        await position_names(connection),
     )
 
 
@@ -152,6 +155,7 @@ def _segment(one: SegmentRow, about: _About) -> ScoreSegmentView:
         days=(one.last - one.first).days + 1,
         department=one.department,
         position=one.position,
+        position_name=about.position(one.position),
         total=None if one.mean.points is None else decimal_text(one.mean.points),
         coverage_pct=decimal_text(100 * one.mean.coverage),
         indicators=list(_indicators(one.scores, about)),

@@ -239,6 +239,7 @@ class SchemeMovedView(View):
     name: str
     department: str
     position: str
+    position_name: NameView
     before: str | None
     after: str | None
     change: str

@@ -161,6 +161,7 @@ class PeriodCardView(View):
     name: str
     department: str
     position: str
+    position_name: NameView
     closed: bool
     version: int
     """0 while it is open."""

@@ -86,6 +86,7 @@ class ScoreSegmentView(View):
     days: int
     department: str
     position: str
+    position_name: NameView
     total: str | None
     coverage_pct: str
     indicators: list[IndicatorScoreView]
@@ -186,6 +187,7 @@ class RankedView(View):
     name: str
     department: str
     position: str
+    position_name: NameView
     total: str | None
     """As computed."""
     adjustment: str

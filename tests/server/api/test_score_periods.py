@@ -173,3 +173,15 @@ async def test_published_cards_say_what_was_computed_and_what_people_made_of_it(
     for row in kept:
         assert by_id[row.employee]["closed"]
         assert by_id[row.employee]["grade"] == row.grade
+
+
+async def test_positions_are_called_as_they_ship_until_somebody_names_them(any_world: World) -> None:
+    """Everybody here is a ``courier`` (indicators.md section 3: 配送员)."""
+    world = await april(any_world)
+    lists = f"/api/score-periods/{MARCH}/cards", f"/api/scores?period={MARCH}"
+    for path in lists:
+        names = [row["position_name"] for row in (await told(world, "hr", path))["rows"]]
+        assert names[0] == {"id": "courier", "name_zh": "配送员", "name_en": "Courier"}
+    await world.post("hr", "/api/positions", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
+    for path in lists:
+        assert (await told(world, "hr", path))["rows"][0]["position_name"]["name_en"] == "Rider"

@@ -9049,6 +9049,7 @@ export interface components {
             department: string;
             /** Position */
             position: string;
+            position_name: components["schemas"]["NameView"];
             /** Closed */
             closed: boolean;
             /**
@@ -9697,6 +9698,7 @@ export interface components {
             department: string;
             /** Position */
             position: string;
+            position_name: components["schemas"]["NameView"];
             /**
              * Total
              * @description As computed.
@@ -10825,6 +10827,7 @@ export interface components {
             department: string;
             /** Position */
             position: string;
+            position_name: components["schemas"]["NameView"];
             /** Before */
             before: string | null;
             /** After */
@@ -11308,6 +11311,7 @@ export interface components {
             department: string;
             /** Position */
             position: string;
+            position_name: components["schemas"]["NameView"];
             /** Total */
             total: string | null;
             /** Coverage Pct */

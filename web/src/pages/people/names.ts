@@ -29,9 +29,8 @@ export function tree(departments: Department[]): { item: Department; depth: numb
   return below(null).flatMap((item) => walk(item, 0));
 }
 
-/** A position as it was named; one that nobody named may be known to the page. */
+/** A position as it was named, or as it ships. */
 export function positionName(organisation: Organisation | undefined, id: string): string {
   const named = organisation?.positions.find((item) => item.id === id);
-  if (named && (named.name_zh !== id || named.name_en !== id)) return i18n.name(named);
-  return i18n.t.position[id] ?? id;
+  return named ? i18n.name(named) : id;
 }
