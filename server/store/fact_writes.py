@@ -5,16 +5,17 @@ Rows go to the driver as they are, since binding each value by its column's type
 
 from collections.abc import Sequence
 from functools import cache
-from operator import itemgetter
+from itertools import chain
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Date, MetaData, Table, bindparam, select, text
+from sqlalchemy import Column, Date, MetaData, Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from server.store.upsert import insert_into
 
+BLOCK = 512
+"""Rows of one statement at most, a power of two, so that few statements have to be prepared: SQLite takes 32,766 values."""
 _KEPT = ("source", "source_key", "first_seen_ms")
 """Columns that stay when a row is replaced."""
 _Insert: TypeAlias = sqlite.Insert | postgresql.Insert
@@ -30,28 +31,41 @@ async def put_rows(
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        await _each(connection, table, columns, rows)
+        await _in_blocks(connection, table, columns, rows)
     else:
         await _copied(connection, table, columns, rows)
 
 
-async def _each(
+async def _in_blocks(
     connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """One prepared statement."""
-    statement, order = _prepared(table, tuple(columns))
-    days = [place for place in order if isinstance(table.c[columns[place]].type, Date)]
-    pick = itemgetter(*order)
-    await connection.exec_driver_sql(statement, [pick(_with_texts(row, days)) for row in rows])
+    """Many rows with each statement: while SQLite works on one, the other threads of the process go on."""
+    start, block = 0, BLOCK
+    while start < len(rows):
+        while block > len(rows) - start:
+            block //= 2
+        values = _flat(table, columns, rows[start : start + block])
+        await connection.exec_driver_sql(_statement(table, tuple(columns), block), values)
+        start += block
+
+
+def _flat(table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """All values one after the other, days as SQLite keeps them."""
+    values = list(chain.from_iterable(rows))
+    for place, name in enumerate(columns):
+        if isinstance(table.c[name].type, Date):
+            days = values[place :: len(columns)]
+            values[place :: len(columns)] = [None if day is None else day.isoformat() for day in days]
+    return tuple(values)
 
 
 @cache
-def _prepared(table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
-    """The statement for SQLite, and in which order it takes the columns."""
-    insert = sqlite.insert(table).values({name: bindparam(name) for name in columns})
-    compiled = _or_replace(insert, table, columns).compile(dialect=sqlite.dialect(paramstyle="qmark"))
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101  (a statement is never anything else)
-    return str(compiled), tuple(columns.index(name) for name in compiled.positiontup or ())
+def _statement(table: Table, columns: tuple[str, ...], rows: int) -> str:
+    """For SQLite, an upsert of so many rows."""
+    marks = f"({', '.join('?' * len(columns))})"
+    values = text("VALUES " + ", ".join([marks] * rows)).columns(*(table.c[name] for name in columns))
+    insert = sqlite.insert(table).from_select(list(columns), values, include_defaults=False)
+    return str(_or_replace(insert, table, columns).compile(dialect=sqlite.dialect()))
 
 
 async def _copied(
@@ -75,12 +89,3 @@ def _or_replace(insert: _Insert, table: Table, columns: Sequence[str]) -> _Inser
         set_={name: insert.excluded[name] for name in columns if name not in _KEPT},
         where=stored.is_(None) | new.is_(None) | (new >= stored),
     )
-
-
-def _with_texts(row: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
-    """With days as SQLite keeps them."""
-    values = list(row)
-    for place in places:
-        if values[place] is not None:
-            values[place] = values[place].isoformat()
-    return values
