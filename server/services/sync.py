@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import structlog
@@ -102,6 +102,14 @@ class Job:
         return self.order.clocks.wall_ms()
 
 
+class _Page(NamedTuple):
+    """Rows as they came and as they fit, and where the pass goes on after them."""
+
+    rows: list[Any]
+    mapped: list[Mapped | Rejected]
+    after: Position
+
+
 async def run_stream(job: Job) -> Run:
     """Read what is new, or everything where that is due; the source's faults end up in the run, never in an error."""
     run, position, ids = await _begin(job)
@@ -185,8 +193,27 @@ async def _ids(connection: AsyncConnection, name: str, stream: Stream, now_ms: W
 
 
 async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> None:
-    source, stream = job.source, job.stream
+    """Page by page; each is asked for and mapped while the one before is stored, and told wrong only after that."""
     seen: set[str] = set()
+    pages = _pages(job, position, ids)
+    following = asyncio.create_task(anext(pages, None))
+    try:
+        while (page := await following) is not None:
+            following = asyncio.create_task(anext(pages, None))
+            if run.kind == "compare":
+                seen |= _keys(page.mapped)
+            run.watermark_ms = _newest(page.mapped, run.watermark_ms)
+            await _store(job, run, page)
+            job.order.progress(run)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    await _through(job, run, seen)
+
+
+async def _pages(job: Job, position: Position, ids: Sequence[str]) -> AsyncIterator[_Page]:
+    """Those of a pass, ready to be stored. ReplyError, or _RejectedError, for one that must not be."""
+    source, stream = job.source, job.stream
     before = b""
     now = from_ms(job.now_ms)
     async for fetched, known in read_pass(job.at, stream, position, now=now, ids=ids):
@@ -194,24 +221,19 @@ async def _read(job: Job, run: Run, position: Position, ids: Sequence[str]) -> N
         if source.kind != "file":  # two files may well say the same
             before = _not_again(fetched.rows, before)
         _refuse_bad_page(stream, mapped)
-        if run.kind == "compare":
-            seen |= _keys(mapped)
-        run.watermark_ms = _newest(mapped, run.watermark_ms)
-        await _store(job, run, fetched.rows, mapped, known)
-        job.order.progress(run)
-    await _through(job, run, seen)
+        yield _Page(fetched.rows, mapped, known)
 
 
-async def _store(job: Job, run: Run, rows: Sequence[Any], mapped: Sequence[Mapped | Rejected], known: Position) -> None:
+async def _store(job: Job, run: Run, page: _Page) -> None:
     """A page, its raw rows and how far it leads, all or nothing."""
     name, stream, at_ms = job.row.id, job.stream, job.now_ms
     async with job.db.writing() as connection:
         counts = replace(run.counts)
-        counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), mapped)
-        if rows:
-            await keep_page(connection, run=run.id, name=name, stream=stream, at_ms=at_ms, rows=rows)
-        await source_queries.set_stream(connection, name, stream.id, cursor=known.kept())
-        pages = run.pages + bool(rows)
+        counts += await store_page(connection, Arrival(name, stream, job.source.zone, run.id, at_ms), page.mapped)
+        if page.rows:
+            await keep_page(connection, run=run.id, name=name, stream=stream, at_ms=at_ms, rows=page.rows)
+        await source_queries.set_stream(connection, name, stream.id, cursor=page.after.kept())
+        pages = run.pages + bool(page.rows)
         await source_queries.set_run(connection, run.id, {"pages": pages, **asdict(counts)})
         if not await _leased(connection, name, job.order):
             raise _LeaseLostError(

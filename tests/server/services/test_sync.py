@@ -5,7 +5,9 @@ import gzip
 import json
 import random
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from server.connectors.fetch.opening import opened
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.source_file import read_source
 from server.services import sources
+from server.services.fact_store import Counts, store_page
 from server.services.replay import replay
+from server.services.sealing import keep_page
 from server.services.sync import LEASE_MS, Job, Order, Run, run_source, run_stream
 from server.store import source_queries
 from server.store.database import Database
@@ -169,6 +173,95 @@ async def test_a_pass_that_was_cut_off_goes_on_after_the_last_page(world: World)
     assert len(await world.stored()) == 7
 
 
+async def test_a_page_that_can_not_be_had_is_told_after_the_one_before_it_is_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    def fail(call: Call) -> Reply | None:
+        if call.query.get("after") != "003":
+            return None
+        asked.set()
+        return Reply(status=404)
+
+    async def late(*arguments: Any) -> Counts:
+        assert await asyncio.to_thread(asked.wait, 10), "nothing was asked for while this page was on its way"
+        return await store_page(*arguments)
+
+    await world.add()
+    world.shop.fail = fail
+    monkeypatch.setattr("server.services.sync.store_page", late)
+    run = await world.run()
+    assert (run.state, run.error, run.pages) == ("partial", "refused", 1)
+    assert sorted(await world.stored()) == ["001", "002", "003"]
+    assert await world.cursor() == {"newest": "2026-05-04T10:00:00Z", "after": "003"}
+
+
+async def test_no_more_than_one_page_is_asked_for_ahead(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    async def slow(connection: Any, **about: Any) -> None:
+        await keep_page(connection, **about)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        asked.append(len(world.system.calls))
+
+    await world.add(KEYSET.replace("size: 3", "size: 1"))
+    monkeypatch.setattr("server.services.sync.keep_page", slow)
+    assert (await world.run()).counts.added == 7
+    assert all(calls <= stored + 1 for stored, calls in enumerate(asked, 1))
+
+
+@pytest.mark.parametrize("page", [1, 2])
+async def test_a_page_that_can_not_be_stored_is_read_again_and_none_after_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    kept: list[int] = []
+
+    async def broken(connection: Any, **about: Any) -> None:
+        kept.append(len(about["rows"]))
+        if len(kept) == page:
+            raise OSError("no space left")
+        await keep_page(connection, **about)
+
+    await world.add()
+    with monkeypatch.context() as patched:
+        patched.setattr("server.services.sync.keep_page", broken)
+        with pytest.raises(OSError, match="no space left"):
+            await world.run()
+    assert len(kept) == page
+    assert len(await world.stored()) == 3 * (page - 1)
+    assert (await world.cursor() or {}).get("after") == (None if page == 1 else "003")
+    world.system.calls.clear()
+    again = await world.run()
+    assert (again.state, again.counts.added) == ("ok", 7 - 3 * (page - 1))
+    assert sorted(await world.stored()) == sorted(world.shop.orders)
+
+
+async def test_a_run_that_is_stopped_between_two_pages_stores_and_asks_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = asyncio.Event()
+
+    async def stuck(connection: Any, **about: Any) -> None:
+        await keep_page(connection, **about)
+        stored.set()
+        await asyncio.Event().wait()
+
+    await world.add()
+    with monkeypatch.context() as patched:
+        patched.setattr("server.services.sync.keep_page", stuck)
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(world.run())
+        await stored.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert asyncio.all_tasks() == before
+    assert (await world.cursor(), await world.stored()) == (None, {})
+    assert (await world.run()).counts.added == 7
+
+
 async def test_what_is_gone_is_deleted_after_a_whole_pass_and_much_only_with_a_yes(world: World) -> None:
     await world.add(compare="daily")
     await world.run()
@@ -248,15 +341,19 @@ async def test_whoever_lost_the_lease_stores_nothing_more(world: World) -> None:
     clocks = Clocks(lambda: world.now_ms, lambda: world.now_ms)
     taken: list[bool] = []
 
-    async def take() -> None:
-        async with world.db.writing() as connection:
+    async def take() -> bool:
+        other = Database(world.db.url.render_as_string(hide_password=False))
+        async with other.writing() as connection:
             until_ms = world.now_ms + LEASE_MS
-            taken.append(await source_queries.take_lease(connection, "shop", "other", world.now_ms, until_ms))
+            lease = await source_queries.take_lease(connection, "shop", "other", world.now_ms, until_ms)
+        await other.close()
+        return lease
 
     def tell(run: Run) -> None:
         if run.pages == 1 and not taken:
             world.now_ms += LEASE_MS + 1  # asleep for too long
-            asyncio.get_running_loop().create_task(take())
+            with ThreadPoolExecutor(1) as elsewhere:
+                taken.append(elsewhere.submit(asyncio.run, take()).result())
 
     order = Order(clocks=clocks, holder="me", progress=tell)
     [(_, run)] = await run_source(world.db, "shop", lambda source: source.streams, Secrets(environ={}), order)
