@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 CLOCK_SUSPECT_BEFORE_S = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp())
 """Device seconds below this mean a clock that was reset (architecture.md, business key)."""
 
@@ -48,7 +49,7 @@ def from_ms(at_ms: WallMs) -> datetime:
 
 def to_ms(at: datetime) -> WallMs:
     """Milliseconds since 1970 of an aware time, cut off below the millisecond."""
-    return (at - EPOCH) // timedelta(milliseconds=1)
+    return (at - EPOCH) // _MS
 
 
 def device_seconds(wall: datetime) -> DeviceSeconds:

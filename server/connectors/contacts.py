@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from server.connectors.convert import SIMPLE
 from server.connectors.paths import OUTER, Path
 from server.connectors.source_file import Stream, Value
 
@@ -114,8 +115,10 @@ def _only(value: Any, names: set[str]) -> Any:
 
 def _without(value: Any, is_dropped: Callable[[Any], bool]) -> Any:
     if isinstance(value, dict):
+        if SIMPLE.issuperset(map(type, value.values())) and not any(map(is_dropped, value)):
+            return value  # nearly every row of a database
         return {
-            key: _without(item, is_dropped) if isinstance(item, dict | list) else item
+            key: _without(item, is_dropped) if isinstance(item, (dict, list)) else item
             for key, item in value.items()
             if not is_dropped(key)
         }

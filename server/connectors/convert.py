@@ -28,11 +28,13 @@ As: TypeAlias = Literal[
 KINDS: tuple[As, ...] = get_args(As)
 
 LONGEST = 20_000
+SIMPLE = frozenset((str, int, float, bool, type(None)))
+"""Types of values that hold no others, and are the same in JSON."""
 _DIGITS: Mapping[str, int] = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 """Decimal places of currencies that do not have two (ISO 4217)."""
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000
 _EXCEL_ZERO = dt.date(1899, 12, 30)
-_LARGEST = Decimal(10) ** 15
+_LARGEST, _SMALLEST = Decimal(10) ** 15, -(Decimal(10) ** 15)
 _ONE = Decimal(1)
 _Moment = TypeVar("_Moment", dt.date, dt.datetime)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -81,7 +83,7 @@ def single(value: Any) -> Any:
         if "\0" in value:
             raise DataError("holds a NUL, which no database takes as text", "bad_encoding")
         return value.strip()
-    if isinstance(value, dict | list):
+    if isinstance(value, (dict, list)):
         raise DataError(f"expected a single value, got {type(value).__name__}", "schema_changed")
     return value
 
@@ -104,6 +106,8 @@ def _text(value: Any, _reading: Reading) -> str:
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise DataError("yes or no where a number is expected", "bad_number")
+    if isinstance(value, (int, float)) and (value == 0 or 1e-99 <= abs(value) <= 1e15):
+        return Decimal(str(value))  # of the form below
     text = normal(str(value))
     factor = 1
     if not _NUMBER.fullmatch(text):
@@ -113,10 +117,10 @@ def _number(value: Any) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise DataError("no number", "bad_number")
     try:
-        number = Decimal(text) * factor
+        number = Decimal(text) if factor == 1 else Decimal(text) * factor
     except InvalidOperation as error:
         raise DataError("no number", "bad_number") from error
-    if not -_LARGEST <= number <= _LARGEST:
+    if not _SMALLEST <= number <= _LARGEST:
         raise DataError(f"beyond {_LARGEST}", "out_of_range")
     return number
 
@@ -205,7 +209,7 @@ def _offset(text: str) -> dt.tzinfo:
 
 def _as_utc(at: dt.datetime, reading: Reading) -> dt.datetime:
     """UTC with whole seconds; a time without offset is the source's, the first one where it occurs twice."""
-    aware = at if at.tzinfo else at.replace(tzinfo=reading.zone)
+    aware = at if at.tzinfo else dt.datetime.combine(at, at.time(), reading.zone)  # replace takes five times as long
     try:
         utc = aware.astimezone(dt.UTC)
         return utc.replace(microsecond=0) if utc.microsecond else utc

@@ -186,9 +186,8 @@ class _Map:
         faults: list[Fault] = []
         found: dict[str, Any] = {}
         reading = self._reading(row)
-        for field, read in self.fields:
-            if field in patch:
-                continue
+        fields = [(field, read) for field, read in self.fields if field not in patch] if patch else self.fields
+        for field, read in fields:
             try:
                 value = read(row, reading)
             except BadValueError as error:
@@ -198,7 +197,8 @@ class _Map:
                 found[field] = value
         if "source_key" in found:
             found["source_key"] = str(found["source_key"])
-        found |= {field: value for field, value in patch.items() if value is not None}
+        if patch:
+            found |= {field: value for field, value in patch.items() if value is not None}
         if "occurred_at" not in found and (at := _own_time(found, self.kind.times, self.zone)) is not None:
             found["occurred_at"] = at
         made = _checked(widened(self.kind.row) if accepts else self.kind.row, found, faults)

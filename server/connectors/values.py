@@ -185,7 +185,7 @@ def _meaning(spec: Value) -> Callable[[Any, Reading], Any]:
 
 
 def _translated(raw: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(raw, dict | list):
+    if isinstance(raw, (dict, list)):
         raise DataError("a single value expected", "schema_changed")
     text = _text(raw)
     if text not in values:
@@ -200,9 +200,11 @@ def _plain(raw: Any, reading: Reading) -> Any:
     """Without ``as``: text and booleans as they are, numbers as text where the fact wants text."""
     if isinstance(raw, str):
         return single(raw)
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
+    if type(raw) is int:
+        return str(raw)  # nearly every key
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
         return _as_text(raw, reading)
-    if isinstance(raw, dict | list):
+    if isinstance(raw, (dict, list)):
         raise DataError("a single value expected", "schema_changed")
     return raw
 

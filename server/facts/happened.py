@@ -53,7 +53,8 @@ class Latest:
 
 def ahead(fact: str, values: Mapping[str, Any], latest: Latest) -> list[str]:
     """Fields that say that something has happened which lies ahead; a naive time says nothing."""
-    return [name for name in HAPPENED.get(fact, ()) if _ahead(values.get(name), latest)]
+    times = HAPPENED.get(fact, ())
+    return [name for name in times if (value := values.get(name)) is not None and _ahead(value, latest)]
 
 
 def _ahead(value: Any, latest: Latest) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from server.connectors.convert import SIMPLE
 from server.connectors.errors import ReplyError
 from server.connectors.fetch.client import LaterError
 from server.connectors.fetch.paging import Values
@@ -135,5 +136,4 @@ def _first(stream: Stream) -> str | int:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """Decimals as text, times as ISO 8601: what a row says in JSON."""
-    simple = all(value is None or type(value) in (str, int, float, bool) for value in row.values())
-    return row if simple else msgspec.to_builtins(row, str_keys=True)
+    return row if SIMPLE.issuperset(map(type, row.values())) else msgspec.to_builtins(row, str_keys=True)

@@ -12,6 +12,18 @@ def test_where_somebody_punched_is_not_kept() -> None:
     assert without_contacts([{**told, **places}], stream) == [told]
 
 
+def test_a_contact_is_dropped_from_a_flat_row_and_from_any_depth() -> None:
+    [stream] = load_preset("attendance_wecom").streams
+    flat = {"userid": "u1", "checkin_time": 1}
+    rows = [
+        flat,
+        {**flat, "Email": "a@b.cn"},
+        {**flat, "more": [{"x": 1, "电话": "138"}]},
+        {**flat, "more": {"tel": None}},
+    ]
+    assert without_contacts(rows, stream) == [flat, flat, {**flat, "more": [{"x": 1}]}, {**flat, "more": {}}]
+
+
 def test_what_a_map_reads_is_kept_be_it_a_column_that_becomes_a_row() -> None:
     text = {
         "fact": "survey_response",

@@ -33,6 +33,17 @@ def test_money_is_read_as_people_write_it(text: object, minor: int) -> None:
     assert convert(text, "money_minor", CHINA) == minor
 
 
+@given(st.floats())
+def test_a_number_and_its_text_are_one_amount(amount: float) -> None:
+    def told(value: object) -> object:
+        try:
+            return convert(value, "money_minor", CHINA)
+        except DataError as error:
+            return error.code
+
+    assert told(amount) == told(str(amount))
+
+
 def test_a_currency_without_decimals_has_none() -> None:
     assert convert("1200", "money_minor", YEN) == 1200
 
