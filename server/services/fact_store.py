@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -207,8 +208,8 @@ async def _store(
     as_they_were = await attribute_writes.key_rows(connection, arrival.fact, arrival.source, sorted(replaced))
     await put_rows(connection, table, columns, list(wanted.values()))
     asked = [name for name in key_columns(arrival.fact) if name in columns]
-    places = [columns.index(name) for name in asked]
-    as_they_are = [dict(zip(asked, map(values.__getitem__, places), strict=True)) for values in wanted.values()]
+    pick = itemgetter(*(columns.index(name) for name in asked)) if asked else None
+    as_they_are = [dict(zip(asked, pick(values), strict=True)) for values in wanted.values()] if pick else []
     await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
     if wanted:
         await fact_marks.move(connection, [arrival.fact])

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.store.upsert import insert_into
 
 BLOCK = 512
-"""Rows of one statement at most, a power of two, so that few statements have to be prepared: SQLite takes 32,766 values."""
+"""Rows of one statement: SQLite takes 32,766 values. A power of two, so that few statements have to be prepared."""
 _KEPT = ("source", "source_key", "first_seen_ms")
 """Columns that stay when a row is replaced."""
 _Insert: TypeAlias = sqlite.Insert | postgresql.Insert

@@ -29,7 +29,7 @@ class _Order(NamedTuple):
 async def settle(connection: AsyncConnection, touched: Sequence[Row]) -> None:
     """Put the marks right after these orders were added, changed or deleted; rows as they were and as they are."""
     known = {own_key(row) for row in touched if "first_valid" in row}
-    new = [row for row in touched if own_key(row) not in known and _may_be_first(row)]
+    new = [row for row in touched if _may_be_first(row) and own_key(row) not in known]
     customers = {_customer(row) for row in touched if own_key(row) in known} | {_customer(row) for row in new}
     customers.discard(None)
     if not customers:
