@@ -4,7 +4,6 @@ import asyncio
 import gc
 import hashlib
 import multiprocessing
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy import insert
 from benchmarks.figure import Figure, figure
 from benchmarks.orders_source import ROWS, pull
 from server.api.app import create_app
-from server.app import SWITCH_S
+from server.app import tune
 from server.config import ServerConfig
 from server.store import migrate, tables
 from server.store.database import Database
@@ -37,7 +36,7 @@ def p95(label: str, path: Path, url: str) -> Figure:
 
 
 def _measured(path: Path, url: str) -> tuple[float, float]:
-    sys.setswitchinterval(SWITCH_S)  # as the server does
+    tune()  # as the server does
     return asyncio.run(_both(path, url))
 
 
