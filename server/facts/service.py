@@ -1,6 +1,8 @@
 """Tickets and complaints."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from server.facts.fields import Count, Day, Fact, Instant, Key, Rating, Text
 from server.facts.logistics import Responsibility
@@ -31,6 +33,7 @@ class Ticket(Fact):
     first_reply_minutes: Count | None = None
     first_reply_business_minutes: Count | None = None
     first_reply_seconds: Count | None = None
+    """By the clock, nights too; from `created_at` to `first_reply_at` where the source tells no seconds."""
     first_reply_business_seconds: Count | None = None
     first_solved_at: Instant | None = None
     solved_at: Instant | None = None
@@ -45,3 +48,12 @@ class Ticket(Fact):
     csat: Rating | None = None
     rated_at: Instant | None = None
     customer_key: Key | None = None
+
+    @model_validator(mode="after")
+    def _reply_seconds(self) -> Self:
+        """A reply before its ticket says that two clocks differ, not how long anybody waited."""
+        if self.first_reply_seconds is None and self.first_reply_at is not None:
+            waited_s = int((self.first_reply_at - self.created_at).total_seconds())
+            if waited_s >= 0:
+                self.__dict__["first_reply_seconds"] = waited_s  # the row is frozen
+        return self

@@ -63,6 +63,7 @@ async def test_times_of_a_ticket_are_those_of_its_follow_ups(reader: Reader, hel
     shown = {
         "created_at_ms": ms(opened),
         "first_reply_at_ms": replied,
+        "first_reply_seconds": (replied - ms(opened)) // 1000,
         "first_solved_at_ms": solved,
         "reopened_at_ms": again,
         "solved_at_ms": solved_again,

@@ -77,6 +77,7 @@ async def test_the_first_reply_of_an_agent_and_solved_and_opened_again(
     again = [ms(one["Created"]) for one in done if (one["Type"], one["NewValue"]) == ("Status", "open")]
     shown = {
         "first_reply_at_ms": replies[0],
+        "first_reply_seconds": (replies[0] - ms(rt("GET", f"/ticket/{number}")["Created"])) // 1000,
         "replies": 2,
         "first_solved_at_ms": solved[0],
         "reopened_at_ms": again[-1],

@@ -162,6 +162,7 @@ def test_one_is_picked_out_of_a_list() -> None:
         "occurred_at": "2026-03-01T08:00:00Z",
         "status": "open",
         "first_reply_at": "2026-03-04T08:00:00Z",
+        "first_reply_seconds": 3 * 86_400,
         "solved_at": "2026-03-06T08:00:00Z",
         "reopens": 2,
     }
