@@ -28,6 +28,7 @@ from server.scoring.plain import When
 from server.services.scoring import score_touched
 from server.store import counting, migrate, score_queries
 from server.store.counted_facts import shapes
+from server.store.counting_executor import OnDatabase
 from server.store.database import Database
 from server.store.lake_writing import write_lake
 from shared.errors import MusterError
@@ -106,7 +107,7 @@ async def _on_postgres(db: Database, months: Sequence[When]) -> float:
     read = [read_part(part, shapes()) for part in parts]
     start = time.perf_counter()
     async with db.reading() as connection:
-        await counting.count_each(counting.OnDatabase(connection), read, "person", None, months)
+        await counting.count_each(OnDatabase(connection), read, "person", None, months)
     return time.perf_counter() - start
 
 

@@ -19,6 +19,7 @@ from server.scoring.part import Part, ReadPart, read_part
 from server.scoring.plain import When
 from server.store import counting
 from server.store.counted_facts import shapes
+from server.store.counting_executor import Found
 from server.store.lake_counting import OnLake
 from server.store.lake_files import OnFiles
 from server.store.lake_spark import OnSpark
@@ -67,7 +68,7 @@ async def _count(
     return found
 
 
-def _rows(counted: counting.Found, names: dict[Part, str], when: When) -> Iterator[scoring_peers.Counted]:
+def _rows(counted: Found, names: dict[Part, str], when: When) -> Iterator[scoring_peers.Counted]:
     month = f"{when.days.first:%Y-%m}"
     for part, by_unit in counted.items():
         if part in names:

@@ -16,8 +16,9 @@ from server.scoring.scorecard import NoScore, Observed
 from server.services.derived_rows import derived_rows
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
+from server.store.counted_pass import COMPANY
 from server.store.counted_rows import units_of
-from server.store.counting import Executor, OnDatabase
+from server.store.counting_executor import Executor, Found, OnDatabase
 from server.store.score_queries import Post
 
 LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
@@ -87,7 +88,7 @@ def _units(post: Post, person: str, level: Level) -> Sequence[str]:
         case "department":
             return post.departments
         case "company":
-            return (counting.COMPANY,)
+            return (COMPANY,)
 
 
 async def _observe(
@@ -109,7 +110,7 @@ async def _observe(
     }
 
 
-def _seen(indicator: Indicator, counted: counting.Found, level: Level, unit: str) -> Seen:
+def _seen(indicator: Indicator, counted: Found, level: Level, unit: str) -> Seen:
     own = {part: counted[part].get(unit, Counted()) for part in parts_of(indicator)}
     observed, reason = observe(indicator, own)
     others = {name: observe(one, own)[0] for name, one in besides(indicator).items()}
@@ -117,7 +118,7 @@ def _seen(indicator: Indicator, counted: counting.Found, level: Level, unit: str
     return Seen(observed, reason, level, unit, values)
 
 
-def _with_rows(indicator: Indicator, counted: counting.Found) -> Iterator[str]:
+def _with_rows(indicator: Indicator, counted: Found) -> Iterator[str]:
     yield from dict.fromkeys(unit for part in parts_of(indicator) for unit in counted[part])
 
 
@@ -129,7 +130,7 @@ async def count_parts(
     *,
     units: Collection[str] | None,
     when: When,
-) -> counting.Found:
+) -> Found:
     """Count parts by the executor, and in Python from the database where a field is worked out here."""
     wanted = [_read(part) for part in parts]
     found = await counting.count(executor, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)

@@ -47,7 +47,7 @@ from server.store import (
     target_queries,
 )
 from server.store.company_zone import company_zone
-from server.store.counting import Executor
+from server.store.counting_executor import Executor
 from server.store.database import Database
 from server.store.score_queries import Card, ScoreRow, TouchedCard
 from server.store.segment_queries import SegmentRow

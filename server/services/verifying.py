@@ -17,7 +17,7 @@ from server.scoring.window import days_of
 from server.services.scoring import Computed, compute_anew, score_touched
 from server.store import fleet_queries, period_queries, score_queries, sweep_queries, verify_queries
 from server.store.company_zone import company_zone
-from server.store.counting import Executor, OnDatabase
+from server.store.counting_executor import Executor, OnDatabase
 from server.store.database import Database
 from server.store.lake_counting import OnLake
 from server.store.lake_writing import has_duckdb, write_lake

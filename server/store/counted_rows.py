@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.scoring.indicator import Level
 from server.scoring.plain import Row, UnitOf, Value, When
 from server.store.counted_facts import counted_fact
-from server.store.counting import COMPANY
+from server.store.counted_pass import COMPANY
 from server.store.tables import departments, employees, sites
 
 

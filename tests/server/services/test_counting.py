@@ -22,7 +22,9 @@ from server.scoring.plain import When, count
 from server.scoring.window import Days, days_of
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
+from server.store.counted_pass import COMPANY
 from server.store.counted_rows import counted_rows, units_of
+from server.store.counting_executor import OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.lake_counting import OnLake
@@ -49,7 +51,7 @@ OWN = tuple(
 )
 """What an administrator may write and no indicator that ships does."""
 PEOPLE = ("ann", "bob", "cid")
-ONE_OF: Mapping[Level, str] = {"person": "ann", "site": "south", "department": "sales", "company": counting.COMPANY}
+ONE_OF: Mapping[Level, str] = {"person": "ann", "site": "south", "department": "sales", "company": COMPANY}
 LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
 COUNTED = [
     indicator
@@ -150,8 +152,8 @@ async def test_databases_and_the_lake_count_like_plain_python(
     lake = OnLake(tmp_path)
     async with db.reading() as connection:
         await lake.know_units(connection)
-        of_all = await counting.count(counting.OnDatabase(connection), parts, level, None, when)
-        of_one = await counting.count(counting.OnDatabase(connection), parts, level, [ONE_OF[level]], when)
+        of_all = await counting.count(OnDatabase(connection), parts, level, None, when)
+        of_one = await counting.count(OnDatabase(connection), parts, level, [ONE_OF[level]], when)
         on_lake = await counting.count(lake, parts, level, None, when)
         plain, units = await counted_rows(connection, fact, when), await units_of(connection, level)
     lake.close()
@@ -197,9 +199,9 @@ async def test_many_periods_together_count_like_each_alone(
     lake = OnLake(tmp_path)
     async with db.reading() as connection:
         await lake.know_units(connection)
-        on_database = await counting.count_each(counting.OnDatabase(connection), parts, level, None, whens)
+        on_database = await counting.count_each(OnDatabase(connection), parts, level, None, whens)
         on_lake = await counting.count_each(lake, parts, level, None, whens)
-        of_one = await counting.count_each(counting.OnDatabase(connection), parts, level, [ONE_OF[level]], whens)
+        of_one = await counting.count_each(OnDatabase(connection), parts, level, [ONE_OF[level]], whens)
         units = await units_of(connection, level)
         plain = {when: await counted_rows(connection, fact, when) for when in whens}
     lake.close()
@@ -223,11 +225,11 @@ async def test_a_year_takes_as_many_statements_as_a_month_where_rows_count_once(
 
 
 @dataclass(frozen=True, slots=True)
-class Counting(counting.OnDatabase):
+class Counting(OnDatabase):
     """Keeps what it was asked."""
 
     asked: list[Select[Any]] = field(default_factory=list)
 
     async def rows(self, statement: Select[Any]) -> Sequence[Any]:
         self.asked.append(statement)
-        return await counting.OnDatabase.rows(self, statement)
+        return await OnDatabase.rows(self, statement)

@@ -12,6 +12,7 @@ from server.scoring.family import parts_of
 from server.scoring.part import read_part
 from server.store import counting
 from server.store.counted_facts import shapes
+from server.store.counting_executor import OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import _COUNTED
 from tests.server.services.test_counting import COUNTED, WHEN
@@ -20,7 +21,7 @@ PARTS = {part for one in COUNTED if one.level == "person" for part in parts_of(o
 
 
 @dataclass(frozen=True, slots=True)
-class Noting(counting.OnDatabase):
+class Noting(OnDatabase):
     """Remembers statements."""
 
     statements: list[Select[Any]] = field(default_factory=list)

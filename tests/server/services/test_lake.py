@@ -17,6 +17,7 @@ from server.scoring.window import days_of
 from server.store import counting, lake_writing
 from server.store.counted_facts import shapes
 from server.store.counted_rows import counted_rows
+from server.store.counting_executor import OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.lake_counting import OnLake
@@ -118,9 +119,7 @@ async def test_a_row_that_changed_in_any_field_rewrites_its_month_alone(
     after = read_register(tmp_path).of("sales_order")
     assert {month for month in before if before[month] != after[month]} == {"2026-06"}
     async with db.reading() as connection:
-        on_database = await counting.count(
-            counting.OnDatabase(connection), [read_part(SALES, shapes())], "person", None, JUNE
-        )
+        on_database = await counting.count(OnDatabase(connection), [read_part(SALES, shapes())], "person", None, JUNE)
     assert await sales(db, tmp_path) == {unit: int(one.total) for unit, one in on_database[SALES].items()}
 
 
@@ -242,7 +241,7 @@ async def test_days_of_attendance_count_alike(db: Database, tmp_path: Path) -> N
         await lake.know_units(connection)
         assert len(await counted_rows(connection, "attendance_day", JUNE)) == 3
         for level in ("person", "department", "company"):
-            expected = await counting.count(counting.OnDatabase(connection), parts, level, None, JUNE)
+            expected = await counting.count(OnDatabase(connection), parts, level, None, JUNE)
             assert await counting.count(lake, parts, level, None, JUNE) == expected
             assert all(expected[part.part] for part in parts)
     lake.close()

@@ -13,6 +13,7 @@ from server.scoring.family import parts_of
 from server.scoring.part import read_part
 from server.store import counting
 from server.store.counted_facts import shapes
+from server.store.counting_executor import OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.lake_spark import OnSpark
@@ -52,5 +53,5 @@ async def test_spark_counts_like_the_database(
     async with db.reading() as connection:
         await spark.know_units(connection)
         for level in LEVELS[::2] if fact == "refund" else LEVELS[:1]:  # a statement takes Spark a second
-            expected = await counting.count(counting.OnDatabase(connection), parts, level, None, PERIODS[0])
+            expected = await counting.count(OnDatabase(connection), parts, level, None, PERIODS[0])
             assert await counting.count(spark, parts, level, None, PERIODS[0]) == expected, level

@@ -23,7 +23,7 @@ from server.services.scoring import Computed, compute_anew
 from server.services.sources import put_source
 from server.services.targets import set_targets
 from server.store import link_queries, post_queries
-from server.store.counting import Executor, OnDatabase
+from server.store.counting_executor import Executor, OnDatabase
 from server.store.database import Database
 from server.store.lake_counting import OnLake
 from server.store.lake_spark import OnSpark

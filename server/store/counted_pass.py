@@ -1,0 +1,233 @@
+"""Rows of one fact in the windows of periods, as statements: each with its unit, its date and what is asked of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, Text, and_, case, cast, func, literal, or_, select
+
+from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand, Typed
+from server.scoring.indicator import Level
+from server.scoring.part import ReadPart
+from server.scoring.plain import When, end_of_day, local_day
+from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
+from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
+from server.store.counted_facts import CountedFact
+from server.store.sql_terms import end_of_local_day
+from server.store.tables import departments, employees, sites
+
+Column: TypeAlias = ColumnElement[Any]
+COMPANY = "company"
+"""The one unit of that level."""
+_JOINT = "\x1f"
+
+
+def _lines_of_departments() -> FromClause:
+    """Each department with itself and all above it."""
+    line = select(departments.c.id.label("department"), departments.c.id.label("unit"), departments.c.parent).cte(
+        "department_lines", recursive=True
+    )
+    upper = departments.alias()
+    step = select(line.c.department, upper.c.id, upper.c.parent).join(upper, upper.c.id == line.c.parent)
+    return line.union(step)
+
+
+_NAMED = departments.alias("named")
+"""The department that a row names itself."""
+_LINES = _lines_of_departments()
+_SITES = {"site_key": sites.alias("site_by_key"), "org_key": sites.alias("site_by_org")}
+"""Fields that name a site, first the surer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Rows of one fact in the windows of a run of periods, each row with its unit and, of several, its period."""
+
+    part: ReadPart
+    level: Level
+    units: Collection[str] | None
+    run: tuple[When, ...]
+    fact: CountedFact
+
+    @property
+    def when(self) -> When:
+        """The last one; what is not the same for all of a run is never asked of it."""
+        return self.run[-1]
+
+    @property
+    def months(self) -> int:
+        """Of each of the run."""
+        return self.when.days.months
+
+    @property
+    def window(self) -> Days:
+        """From the first day of the first to the last of the last."""
+        windows = [window_of(self.part.part.window, when.days) for when in (self.run[0], self.run[-1])]
+        return Days(windows[0].first, windows[1].last)
+
+    @property
+    def cell(self) -> tuple[str, ...]:
+        """Names of the columns of ``rows`` under which a row is counted."""
+        return ("unit",) if len(self.run) == 1 else ("unit", "nth_period")
+
+    def cell_of(self, rows: FromClause) -> list[Column]:
+        """Those columns, in a statement over ``rows``."""
+        return [rows.c[name] for name in self.cell]
+
+    def cells(self) -> list[Column]:
+        """What is in those columns, as terms of a stored row."""
+        unit, _ = self.units_of_rows()
+        return [unit, *self.place()]
+
+    def place(self) -> list[Column]:
+        """Which of several periods a row is in, from 0; nothing for one."""
+        date, typed = self.date, self.part.date
+        if len(self.run) == 1 or date is None or typed is None:
+            return []
+        lasts = [window_of(self.part.part.window, when.days).last for when in self.run[:-1]]
+        ends = [self._last(typed, last) for last in lasts]
+        return [case(*((date <= end, number) for number, end in enumerate(ends)), else_=len(ends))]
+
+    def place_of(self, row: Any) -> int:
+        """That number in a row of a result."""
+        return 0 if len(self.run) == 1 else row.nth_period
+
+    def _last(self, typed: Typed, day: date) -> int | str:
+        match typed.kind:
+            case "month":
+                return f"{day:%Y-%m}"
+            case "day":
+                return epoch_day(day)
+            case _:
+                return end_of_day(epoch_day(day), self.when.zone)
+
+    def value(self, operand: Operand) -> Column:
+        """An operand as a column."""
+        fields = self.fact.fields
+        match operand:
+            case Field(name):
+                return fields[name]
+            case EndOf(name):
+                return end_of_local_day(fields[name], self.when.zone, self.window.last)
+            case Number(number):
+                return literal(number, BigInteger)
+            case Least(left, right):
+                low, high = self.value(left), self.value(right)
+                return case((low <= high, low), (high < low, high))
+            case FirstSet(options):
+                return func.coalesce(*(self.value(option) for option in options))
+
+    def conditions(self) -> Sequence[Condition]:
+        """What a row has to meet in order to count."""
+        return (*self.part.where, *self.part.good)
+
+    def holds(self, condition: Condition) -> Column:
+        """A condition as a column that is never null."""
+        fields = self.fact.fields
+        match condition:
+            case Empty(name, wanted):
+                column = self.fact.days.get(name, fields[name])
+                return column.is_(None) if wanted else column.is_not(None)
+            case Flag(name, value, wanted):
+                same = and_(fields[name].is_not(None), fields[name].is_(value))
+                return same if wanted else ~same
+            case Listed(name, words, wanted):
+                listed = fields[name].in_(words) if wanted else fields[name].not_in(words)
+                return and_(fields[name].is_not(None), listed)
+            case AnyOf(options):
+                return or_(*(self.holds(option) for option in options))
+            case Compared():
+                return self._compared(condition)
+
+    def _compared(self, condition: Compared) -> Column:
+        left = self.value(condition.left)
+        right: Column
+        if condition.right == "period.first":
+            right = literal(epoch_day(self.when.days.first), BigInteger)
+        elif condition.right == "period.last":
+            right = literal(epoch_day(self.when.days.last), BigInteger)
+        else:
+            right = self.value(condition.right)
+        both = and_(left.is_not(None), right.is_not(None))
+        return and_(both, left.op(condition.comparison, is_comparison=True)(right + condition.plus))
+
+    @property
+    def date(self) -> Column | None:
+        """What puts rows into the window."""
+        return None if self.part.date is None else self.value(self.part.date.operand)
+
+    def dated(self, *, before: bool = False) -> list[Column]:
+        """Rows in the window, or up to its end."""
+        date, typed = self.date, self.part.date
+        if date is None or typed is None:
+            return []
+        window = Days(EPOCH, self.window.last) if before else self.window
+        if typed.kind == "month":
+            return [date.between(f"{window.first:%Y-%m}", f"{window.last:%Y-%m}")]
+        zone, first, last = self.when.zone, epoch_day(window.first), epoch_day(window.last)
+        if typed.kind == "day":
+            return [self._between(typed.operand, first, min(last, self.when.cut_day))]
+        until = min(end_of_day(last, zone), self.when.cut_ms)
+        return [self._between(typed.operand, end_of_day(first - 1, zone) + 1, until)]
+
+    def _between(self, operand: Operand, first: int, last: int) -> Column:
+        """A date from ``first`` to ``last``, both inclusive, asked of columns as they are kept: indexes serve."""
+        match operand:
+            case Field(name) if name in self.fact.days:
+                return self.fact.days[name].between(day_after_epoch(first), day_after_epoch(last))
+            case EndOf(name):
+                zone = self.when.zone
+                days = epoch_day(local_day(first, zone)), epoch_day(local_day(last + 1, zone)) - 1
+                return self._between(Field(name), *days)
+            case FirstSet(options) if not all(isinstance(option, Field) for option in options):
+                ways, earlier = [], list[Column]()
+                for option in options:
+                    ways.append(and_(*earlier, self._between(option, first, last)))
+                    earlier.append(self.value(option).is_(None))
+                return or_(*ways)
+            case _:
+                return self.value(operand).between(first, last)
+
+    def key(self) -> Column:
+        """The key of a row as one text; null when a part of it is."""
+        pieces = [_text(self.value(operand)) for operand in self.part.distinct]
+        joint: Column = pieces[0]
+        for piece in pieces[1:]:
+            joint = joint + _JOINT + piece
+        return joint
+
+    def rows(self, *columns: Column, before: bool = False, chosen: bool = True) -> Select[Any]:
+        """Those columns of the rows with their ``unit``, in the window and with ``chosen`` meeting ``where``."""
+        unit, source = self.units_of_rows()
+        place = [term.label("nth_period") for term in self.place()]
+        wanted = select(unit.label("unit"), *place, *columns).select_from(source).where(unit.is_not(None))
+        if self.units is not None:
+            wanted = wanted.where(unit.in_(sorted(self.units)))
+        conditions = [self.holds(condition) for condition in self.part.where] if chosen else []
+        return wanted.where(*self.dated(before=before), *conditions)
+
+    def units_of_rows(self) -> tuple[Column, FromClause]:
+        """The unit of a row, and the tables that tell it."""
+        person, rows, fields = self.value(self.part.person), self.fact.rows, self.fact.fields
+        match self.level:
+            case "person":
+                return person, rows
+            case "company":
+                return literal(COMPANY, Text()), rows
+            case "site":
+                joined = rows
+                named = [(site, fields[name]) for name, site in _SITES.items() if name in fields]
+                for site, key in named:
+                    joined = joined.outerjoin(site, site.c.id == key)
+                known = [site.c.id for site, _ in named]
+                return known[0] if len(known) == 1 else func.coalesce(*known), joined
+            case "department":
+                joined = rows.outerjoin(employees, employees.c.id == person)
+                joined = joined.outerjoin(_NAMED, _NAMED.c.id == fields["org_key"])
+                lowest = func.coalesce(employees.c.department, _NAMED.c.id)
+                return _LINES.c.unit, joined.join(_LINES, _LINES.c.department == lowest)
+
+
+def _text(column: Column) -> Column:
+    return column if isinstance(column.type, Text) else cast(column, Text())
