@@ -365,6 +365,19 @@ class Detail(Spec):
     """nor these, such as what the customer did."""
 
 
+class Register(Spec):
+    """A table in the folder for files of the server, whose line with the row's key becomes a field of the row."""
+
+    files: str = Field(min_length=1)
+    """A path, or a pattern such as ``media/register*.csv``."""
+    key: str
+    """Heading of its keys."""
+    id: Where
+    """Place in the row of its key; with ``each`` in the element, ``^.`` for the row around."""
+    into: str
+    """Name of the field; it is not there where no line has the key."""
+
+
 class Stream(Spec):
     """One kind of rows of a source."""
 
@@ -379,6 +392,7 @@ class Stream(Spec):
     keyed: str | None = None
     """Rows are an object by key, which becomes this field."""
     detail: Detail | None = None
+    register_: Register | None = Field(None, alias="register")
     each: Where | None = None
     """One row for each element there; ``^.`` in a path is the row around it."""
     unpivot: tuple[str, ...] | None = Field(None, min_length=1)
@@ -497,6 +511,8 @@ class Source(Spec):
     def _can_ask_for_details(self) -> "Source":
         if self.kind != "http_json" and any(stream.detail is not None for stream in self.streams):
             raise ValueError("detail is for kind http_json")
+        if self.kind == "file" and any(stream.register_ is not None for stream in self.streams):
+            raise ValueError("register is for what is asked: put the columns into the file")
         return self
 
     @model_validator(mode="after")

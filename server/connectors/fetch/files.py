@@ -18,7 +18,7 @@ PART = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A file, as it was when it was looked at."""
 
     name: str
@@ -34,7 +34,7 @@ async def file_pages(folder: Path, source: Source, stream: Stream, about: Pass) 
     after it wait until it is mended or taken away.
     """
     begun, done = _begun(about.after)
-    for found in await asyncio.to_thread(_files, folder, source, stream):
+    for found in await asyncio.to_thread(found_files, folder, stream.call.files or "", source.source):
         if about.since is not None and found.changed < about.since:
             continue
         page = await asyncio.to_thread(_page, found, source, stream)
@@ -53,28 +53,31 @@ def _begun(after: object) -> tuple[str, int]:
     return (name, int(number)) if bar and number.isdigit() else ("", 0)
 
 
-def _files(folder: Path, source: Source, stream: Stream) -> list[_Found]:
-    """Files of the stream, oldest first; ConfigError where the folder is not there."""
-    wanted = stream.call.files or ""
+def found_files(folder: Path, wanted: str, source: str) -> list[Found]:
+    """Files below the folder that a pattern names, oldest first; ConfigError where the folder is not there."""
     if not folder.is_dir():
-        raise ConfigError(f"{source.source}: there is no folder {folder}; make it, or name another as `files`")
+        raise ConfigError(f"{source}: there is no folder {folder}; make it, or name another as `files`")
     inside = folder.resolve()
     found = []
     for path in inside.rglob("*"):
         name = path.relative_to(inside).as_posix()
         # A link that leads elsewhere is not followed.
         if fnmatch.fnmatchcase(name, wanted) and path.is_file() and path.resolve().is_relative_to(inside):
-            found.append(_Found(name, path, dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)))
+            found.append(Found(name, path, dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)))
     return sorted(found, key=lambda one: (one.changed, one.name))
 
 
-def _page(found: _Found, source: Source, stream: Stream) -> Page:
-    most = source.limits.max_page_bytes
+def body_of(found: Found, most: int) -> bytes:
+    """What a file holds, ``most`` bytes and one more at most; ReplyError where it can not be read."""
     try:
         with found.path.open("rb") as opened:
-            body = opened.read(most + 1)
+            return opened.read(most + 1)
     except OSError as error:
         raise ReplyError(f"{found.name}: can not be read ({error.strerror})", "unreachable", retry=True) from error
+
+
+def _page(found: Found, source: Source, stream: Stream) -> Page:
+    body = body_of(found, source.limits.max_page_bytes)
     try:
         return read_reply(source, stream, body)
     except ReplyError as error:

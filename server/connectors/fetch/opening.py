@@ -22,11 +22,12 @@ from server.connectors.fetch.database import DatabaseAsker
 from server.connectors.fetch.files import file_pages
 from server.connectors.fetch.paging import Ask, Fetched, Pass, Values
 from server.connectors.fetch.position import Position
+from server.connectors.fetch.register import complete, read_register
 from server.connectors.fetch.retry import delay_s
 from server.connectors.fetch.secrets import Secrets
 from server.connectors.paths import look
 from server.connectors.reply import Page
-from server.connectors.source_file import Detail, Paging, Source, Stream, missing_for_asking
+from server.connectors.source_file import Detail, Paging, Register, Source, Stream, missing_for_asking
 from server.connectors.values import kept
 from shared.errors import ConfigError, DataError
 
@@ -42,8 +43,8 @@ class Opened:
     """How a page of a stream is asked for, once; None where files are read."""
     sleep: Sleep
     random: Random
-    files: Path | None = None
-    """Folder of the server that the source leaves its files in."""
+    files: Path
+    """Folder of the server that sources and people leave files in."""
 
     def asks(self, stream: Stream) -> Ask:
         """How a page of the stream is got; ReplyError when it can not be had."""
@@ -51,9 +52,19 @@ class Opened:
 
     def fetches(self, stream: Stream, about: Pass, values: Values) -> AsyncIterator[Fetched]:
         """The pages of a pass over the stream."""
-        if self.files is not None:
+        if self.once is None:
             return file_pages(self.files, self.source, stream, about)
-        return paging.pages(stream.page, self.asks(stream), about, values)
+        found = paging.pages(stream.page, self.asks(stream), about, values)
+        return found if stream.register_ is None else self._completed(stream, stream.register_, found)
+
+    async def _completed(
+        self, stream: Stream, register: Register, found: AsyncIterator[Fetched]
+    ) -> AsyncIterator[Fetched]:
+        """The same pages, their rows with what the register says of them."""
+        lines = await asyncio.to_thread(read_register, self.files, self.source, register)
+        async for fetched in found:
+            complete(stream, register, lines, fetched.rows)
+            yield fetched
 
     async def _ask(self, stream: Stream, values: Values) -> Page:
         page = await self._tried(stream, values)
@@ -116,13 +127,13 @@ async def opened(
             client = Client(source, secrets, sleep)
             try:
                 asker = Asker(source, client, SignIn(source, client, secrets))
-                yield Opened(source, lambda stream: partial(asker.ask, stream), sleep, chance)
+                yield Opened(source, lambda stream: partial(asker.ask, stream), sleep, chance, files)
             finally:
                 await client.close()
         case "sql":
             database = DatabaseAsker(source, secrets)
             try:
-                yield Opened(source, lambda stream: partial(database.ask, stream), sleep, chance)
+                yield Opened(source, lambda stream: partial(database.ask, stream), sleep, chance, files)
             finally:
                 await database.close()
         case "file":
