@@ -1,10 +1,12 @@
-"""The books of finance, and recruitment and contracts of HR, as views of one SQLite file."""
+"""The books of finance, recruitment and contracts of HR, and campaigns of operations, as views of one SQLite file."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+from muster.business.campaigns import CampaignStep
+from muster.business.company import Business
 from muster.business.rows import Span, at, month_end
 from muster.business.trade import Sale
 from muster.sample.people import DEPARTMENTS, EVERY_DEPOT
@@ -31,21 +33,25 @@ create table muster_employment (id integer primary key, employee, joined_on, lef
     probation_passed, requisition, department, updated_at);
 create table muster_contract (contract_id integer primary key, person, starts_on, ends_on, kind, position, duties,
     pay_grade, pay_min, pay_max, pay);
+create table muster_campaign_event (id integer primary key, campaign, user_key, kind, happened_at, owner, department,
+    updated_at);
 """
 _CHANGED = "2024-01-01 00:00:00"
 
 
-def write_books(path: Path, span: Span, sales: Sequence[Sale], scanned: Mapping[tuple[str, date], int]) -> None:
-    """Make the file anew; ``scanned`` parcels of a site and day, beside those of the sales, cost as much."""
+def write_books(path: Path, business: Business) -> None:
+    """Make the file anew; parcels that own scanners delivered cost as much as those of the sales."""
+    span, sales = business.span, business.trade.sales
     path.unlink(missing_ok=True)
     with sqlite3.connect(path) as books:
         books.executescript(_VIEWS)
-        _ledger(books, span, sales, scanned)
+        _ledger(books, span, sales, business.scanned)
         _budgets(books, span)
         _invoices(books, span)
         _statements(books, span)
         _recruiting(books, span)
         _contracts(books, span)
+        _campaigns(books, business.campaigns)
 
 
 def _put(books: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
@@ -181,3 +187,11 @@ def _contracts(books: sqlite3.Connection, span: Span) -> None:
         head = (None, one.id, str(since), ends, "fixed_term", one.position, None, f"G{number % 5 + 1}")
         rows.append((*head, f"{least}.00", f"{most}.00", f"{own}.00"))
     _put(books, "muster_contract", rows)
+
+
+def _campaigns(books: sqlite3.Connection, steps: Sequence[CampaignStep]) -> None:
+    rows = []
+    for step in steps:
+        moment = step.at.strftime("%Y-%m-%d %H:%M:%S")
+        rows.append((None, step.campaign, step.user, step.kind, moment, step.owner, "operations", moment))
+    _put(books, "muster_campaign_event", rows)

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from muster.business.campaigns import CampaignStep, make_campaigns
 from muster.business.delivery import Delivery, make_delivery
 from muster.business.desk import make_tickets
-from muster.business.media import make_followers, make_posts
+from muster.business.media import Article, by_day, make_articles, make_followers
 from muster.business.rows import Rows, Span
 from muster.business.trade import Trade, make_trade
-from muster.business.visits import make_campaigns, make_days, make_funnel
+from muster.business.visits import ChannelDay, Visit, make_days, make_visits
 from muster.business.works import Work, make_works
 from muster.sample.parcels import Parcel
 from muster.sample.people import Person
@@ -39,26 +40,22 @@ class Business:
     trade: Trade
     delivery: Delivery
     tickets: Rows
-    funnel: Rows
-    days: Rows
-    campaigns: Rows
-    posts: Rows
-    followers: dict[str, int]
+    visits: list[Visit]
+    days: list[ChannelDay]
+    campaigns: list[CampaignStep]
+    articles: list[Article]
+    followers: dict[date, int]
     works: list[Work]
     scanned: Mapping[tuple[str, date], int]
     """Parcels of a depot and day that its own scanners delivered."""
 
     def pushed(self) -> Iterator[tuple[str, str, Rows]]:
-        """Source, fact and rows of the systems that send by themselves."""
+        """Source, fact and rows of the carrier, who sends by himself."""
         delivery = self.delivery
-        yield "media", "content_post", self.posts
         yield "carrier_push", "shipment", [*delivery.shipments, dict(FAULTY["shipment"])]
         yield "carrier_push", "damage_report", delivery.damage
         yield "carrier_push", "shipment_event", delivery.events
         yield "carrier_push", "route_stop", delivery.stops
-        yield "site", "web_day", self.days
-        yield "site", "campaign_event", self.campaigns
-        yield "site", "funnel_event", self.funnel
 
 
 def make_business(people: Sequence[Person], last: date, seed: int, parcels: Sequence[Parcel] = ()) -> Business:
@@ -67,17 +64,17 @@ def make_business(people: Sequence[Person], last: date, seed: int, parcels: Sequ
     for _ in range(MONTHS_BEFORE):
         first = date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
     span = Span(first, last, people, seed)
-    posts, works = make_posts(span), make_works(span)
-    trade = make_trade(span, sorted({str(row["post_key"]) for row in posts}))
+    articles, works = make_articles(span), make_works(span)
+    trade = make_trade(span, by_day(articles))
     return Business(
         span=span,
         trade=trade,
         delivery=make_delivery(span, trade.sales),
         tickets=make_tickets(span),
-        funnel=make_funnel(span, sorted({work.page for work in works})),
+        visits=make_visits(span, sorted({work.page for work in works}), trade.sales),
         days=make_days(span),
         campaigns=make_campaigns(span),
-        posts=posts,
+        articles=articles,
         followers=make_followers(span),
         works=works,
         scanned=Counter((one.depot, one.delivered.date()) for one in parcels if one.delivered is not None),

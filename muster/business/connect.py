@@ -49,10 +49,6 @@ OFTEN = "10s"
 """How often what goes on in the demo is asked for."""
 _BY_NUMBER = ("erp_odoo", "crm_hubspot", "desk_zendesk")
 """Systems that know people by numbers of their own."""
-_SENDERS = {
-    "site": ("web_day", "campaign_event", "funnel_event"),
-    "media": ("content_post",),
-}
 _TARGETS = (
     ("biz_sales_amount", "55000"),
     ("biz_new_customers", "20"),
@@ -77,9 +73,9 @@ def add_secret(settings: Path) -> str:
 async def connect(db: Database, config: ServerConfig, business: Business, answers_url: str, folder: Path) -> None:
     """Write what is read from files and databases, then set up sources, people and targets."""
     books = folder / "books.db"
-    await asyncio.to_thread(write_books, books, business.span, business.trade.sales, business.scanned)
-    await asyncio.to_thread(write_papers, config.files, business.span, business.works)
-    texts = {**dict(_senders()), **dict(_presets(books, answers_url))}
+    await asyncio.to_thread(write_books, books, business)
+    await asyncio.to_thread(write_papers, config.files, business)
+    texts = dict(_presets(books, answers_url, business.span.first))
     for name, text in texts.items():
         await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
     await _link(db, sorted(texts), business.span.people, business.span.first)
@@ -88,7 +84,7 @@ async def connect(db: Database, config: ServerConfig, business: Business, answer
 
 
 async def push_all(url: str, secret: str, business: Business, tell: Callable[[int, int], None]) -> None:
-    """Send the whole history, batch by batch; ``tell`` is given how many rows of how many are there."""
+    """Send what the carrier has, batch by batch; ``tell`` is given how many rows of how many are there."""
     pushed = list(business.pushed())
     total, sent = sum(len(rows) for _, _, rows in pushed), 0
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
@@ -140,16 +136,6 @@ async def answering(business: Business, port: int) -> AsyncIterator[Answering]:
         await running
 
 
-def _senders() -> list[tuple[str, str]]:
-    return [*((name, _sender(name, facts)) for name, facts in _SENDERS.items()), ("carrier_push", _carrier())]
-
-
-def _sender(name: str, facts: Sequence[str]) -> str:
-    push_ = {"secrets": [f"${{secret:{SECRET}}}"], "facts": list(facts)}
-    head = {"source": name, "kind": "webhook", "timezone": "Asia/Shanghai"}
-    return _text({**head, "limits": {"requests_per_minute": CALLS_A_MINUTE}, "push": push_})
-
-
 def _carrier() -> str:
     source = yaml.safe_load(preset_text("carrier_push"))
     source["push"]["secrets"] = [f"${{secret:{SECRET}}}"]
@@ -157,12 +143,13 @@ def _carrier() -> str:
     return _text(source)
 
 
-def _presets(books: Path, answers_url: str) -> list[tuple[str, str]]:
+def _presets(books: Path, answers_url: str, first: date) -> list[tuple[str, str]]:
+    over_http = ("web_ga4", "web_matomo", "design_redmine", "media_wechat", "crm_hubspot")
     return [
-        *((name, _over_sql(name, books)) for name in ("finance_sql", "recruit_sql", "contracts_sql")),
-        *((name, _over_http(name, answers_url)) for name in ("web_matomo", "design_redmine", "media_wechat")),
+        ("carrier_push", _carrier()),
+        *((name, _over_sql(name, books)) for name in ("finance_sql", "recruit_sql", "contracts_sql", "campaign_sql")),
+        *((name, _over_http(name, answers_url, first)) for name in over_http),
         ("erp_odoo", _erp(answers_url)),
-        ("crm_hubspot", _over_http("crm_hubspot", answers_url)),
         ("desk_zendesk", _desk(answers_url)),
         *((name, preset_text(name)) for name in ("training_file", "survey_file")),
     ]
@@ -180,13 +167,20 @@ def _over_sql(name: str, books: Path) -> str:
     return _text(source)
 
 
-def _over_http(name: str, url: str) -> str:
+def _over_http(name: str, url: str, first: date) -> str:
+    """A preset as it ships, from the first day of the history on."""
     source = _here(name, url)
     auth = source["auth"]
     if "token" in auth:
         auth["token"] = f"${{secret:{KEY}}}"
     else:
-        auth["body"] |= {"appid": f"${{secret:{KEY}}}", "secret": f"${{secret:{KEY}}}"}
+        own = {part: text for part, text in auth["body"].items() if str(text).startswith("${")}
+        auth["body"] |= dict.fromkeys(own, f"${{secret:{KEY}}}")
+    if str(auth.get("url", "")).startswith("https://"):  # of another host
+        auth["url"] = f"{url}/token"
+    for stream in source["streams"]:
+        if stream.get("page", {}).get("type") == "date_window":
+            stream["cursor"] = {"field": "date", "start": str(first)}
     return _text(source)
 
 

@@ -1,58 +1,76 @@
-"""Posts of new media and the followers of its accounts."""
+"""Articles of new media, the register of the editors, and the followers of the account."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
 
-from muster.business.rows import Rows, Span
+from muster.business.rows import Span
 
 DAYS_READ = 5
-"""A post is read on the day it appears and so many more."""
+"""An article is read on the day it appears and so many days after, less one."""
 
 
-def make_posts(span: Span) -> Rows:
-    """A row for each post and day on which it was read: running totals, as platforms tell them."""
-    pick = span.pick("posts")
-    editors = span.of("new_media")
-    rows: Rows = []
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of an article since it was sent."""
+
+    day: date
+    reads: int
+    shares: int
+    favourites: int
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article of a day's message; who wrote it and whether it is original is in the editors' register alone."""
+
+    key: str
+    sent: date
+    title: str
+    editor: str
+    original: bool
+    totals: tuple[Totals, ...]
+
+
+def make_articles(span: Span) -> list[Article]:
+    """Every editor has one on every second day."""
+    pick = span.pick("articles")
+    made: list[Article] = []
     for day in span.days():
-        for place, editor in enumerate(editors):
+        for place, editor in enumerate(span.of("new_media")):
             if (day.toordinal() + place) % 2:
                 continue
-            post, original = f"P{day:%y%m%d}{place}", pick.random() < 0.72
-            reads, likes = 0, 0
+            original = pick.random() < 0.72
+            reads, shares, favourites = 0, 0, 0
+            totals = []
             for later in range(DAYS_READ):
                 stat = day + timedelta(days=later)
                 if stat > span.last:
                     break
                 more = round(pick.uniform(900, 2_600) / (later + 1) * (1.0 if original else 1.6))
+                liked = more * (1.0 if original else 0.35)
                 reads += more
-                likes += round(more * pick.uniform(0.04, 0.075) * (1.0 if original else 0.35))
-                rows.append(
-                    {
-                        "source_key": f"wechat|{post}|{stat}",
-                        "platform": "wechat",
-                        "post_key": post,
-                        "stat_date": str(stat),
-                        "cumulative": True,
-                        "account_key": "MAIN",
-                        "title": f"第 {day:%m%d} 期",
-                        "published_on": str(day),
-                        "original": original,
-                        "reads": reads,
-                        "likes": likes,
-                        "comments": likes // 6,
-                        "shares": likes // 4,
-                        "favourites": likes // 5,
-                        "employee_key": editor,
-                    }
-                )
-    return rows
+                shares += round(liked * pick.uniform(0.032, 0.05))
+                favourites += round(liked * pick.uniform(0.012, 0.024))
+                totals.append(Totals(stat, reads, shares, favourites))
+            key = f"{2_247_000_000 + day.toordinal()}_{place + 1}"
+            made.append(Article(key, day, f"第 {day:%m%d} 期", editor, original, tuple(totals)))
+    return made
 
 
-def make_followers(span: Span) -> dict[str, int]:
+def by_day(articles: Iterable[Article]) -> dict[date, list[str]]:
+    """Their keys by the day on which they were sent."""
+    found: dict[date, list[str]] = {}
+    for article in articles:
+        found.setdefault(article.sent, []).append(article.key)
+    return found
+
+
+def make_followers(span: Span) -> dict[date, int]:
     """Followers of the official account, by date."""
     pick = span.pick("followers")
-    total, found = 61_000.0, dict[str, int]()
+    total, found = 61_000.0, dict[date, int]()
     for day in span.days():
         total *= 1 + pick.uniform(-0.0006, 0.0036)
-        found[str(day)] = round(total)
+        found[day] = round(total)
     return found

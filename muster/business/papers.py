@@ -1,27 +1,36 @@
-"""Files that training and surveys leave in the server's folder, with the heads that their presets expect."""
+"""Files of training, surveys and editors in the server's folder, with the heads that the presets expect."""
 
 import csv
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from muster.business.company import Business
+from muster.business.media import Article
 from muster.business.rows import Span, at
 from muster.business.works import Work
 from muster.sample.people import DEPARTMENTS
 
 _COURSE = ("课程编号", "工号", "开课时间", "完成日期", "出勤", "成绩", "满分", "合格", "评分", "讲师工号")
 _ANSWER = ("问卷编号", "答卷编号", "提交时间", "用途", "对象", "部门编号", "问题1", "问题2")
+_REGISTER = ("作品编号", "标题", "发布日期", "编辑工号", "原创")
 _ROUND = ("问卷编号", "用途", "开始日期", "结束日期", "邀请人数", "部门编号")
 
 
-def write_papers(folder: Path, span: Span, works: Sequence[Work]) -> None:
+def write_papers(folder: Path, business: Business) -> None:
     """Write the files anew."""
-    (folder / "training").mkdir(parents=True, exist_ok=True)
-    (folder / "survey").mkdir(parents=True, exist_ok=True)
+    span, works = business.span, business.works
+    for name in ("training", "survey", "media"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _write(folder / "media/register.csv", _REGISTER, map(_registered, business.articles))
     _write(folder / "training/results.csv", _COURSE, _courses(span))
     answers, rounds = _surveys(span, works)
     _write(folder / "survey/answers.csv", _ANSWER, answers)
     _write(folder / "survey/rounds.csv", _ROUND, rounds)
+
+
+def _registered(article: Article) -> Sequence[object]:
+    return article.key, article.title, article.sent, article.editor, "是" if article.original else "否"
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

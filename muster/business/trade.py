@@ -1,5 +1,6 @@
 """Orders, customers and their owners, refunds, deals: what the shop system and the CRM hold."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -33,8 +34,8 @@ class Trade:
     deals: Rows
 
 
-def make_trade(span: Span, posts: list[str]) -> Trade:
-    """Orders of the days; every second one comes of a post that the customer saw before."""
+def make_trade(span: Span, articles: Mapping[date, Sequence[str]]) -> Trade:
+    """Orders of the days; two of five come of an article that was sent on the day before or a little earlier."""
     pick = span.pick("trade")
     sellers = span.of("business", "sales_rep")
     owner = {f"C{number:05}": sellers[number % len(sellers)] for number in range(CUSTOMERS)}
@@ -50,6 +51,7 @@ def make_trade(span: Span, posts: list[str]) -> Trade:
             }
         )
     for day in span.days():
+        seen = [key for back in range(1, 6) for key in articles.get(day - timedelta(days=back), ())]
         for number in range(round(ORDERS_A_DAY * busy(day) * pick.uniform(0.85, 1.15))):
             # Customers who came early come again more often: half of the orders are theirs.
             known = pick.randrange(CUSTOMERS if pick.random() < 0.5 else CUSTOMERS // 6)
@@ -57,7 +59,10 @@ def make_trade(span: Span, posts: list[str]) -> Trade:
             paid = at(day, pick.uniform(8, 23))
             sale = Sale(f"SO{day:%y%m%d}{number:03}", customer, paid, pick.randint(60, 900) * 100, owner[customer])
             add_sale(
-                made, sale, margin=pick.uniform(0.16, 0.27), post=pick.choice(posts) if pick.random() < 0.4 else None
+                made,
+                sale,
+                margin=pick.uniform(0.16, 0.27),
+                post=pick.choice(seen) if seen and pick.random() < 0.4 else None,
             )
             if pick.random() < 0.04:
                 booked = day + timedelta(days=pick.randint(1, 12))

@@ -1,85 +1,97 @@
-"""What visitors of the site did: page views to payments, days of channels, campaigns."""
+"""What visitors of the site did: visits from the first page to the payment, and the days of channels."""
 
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from random import Random
 
-from muster.business.rows import Rows, Span, at, z
+from muster.business.rows import Span, at
+from muster.business.trade import Sale
 
-VISITORS_A_DAY = 70
-STEPS = (("product_view", 0.62), ("cart", 0.24), ("order", 0.5), ("paid", 0.86))
-CHANNELS = ("app", "web", "mini")
-CAMPAIGN_USERS = 300
+VISITS_A_DAY = 70
+DAYS_LOGGED = 62
+STEPS = (("product_view", 0.62), ("cart", 0.24), ("order", 0.5))
+REFERRERS = ("direct", "search", "website")
+SITE = "https://shop.example.com"
 
 
-def make_funnel(span: Span, pages: list[str]) -> Rows:
-    """Steps of visitors of the newest days of the history: two months are enough for every rate."""
-    pick = span.pick("funnel")
-    rows: Rows = []
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One visit: the page that was come to, and how far it went; ``order`` is what was bought, and paid for."""
+
+    number: int
+    referrer: str
+    page: str
+    came: datetime
+    seconds: int
+    """So long the page was looked at."""
+    product_at: datetime | None
+    cart_at: datetime | None
+    order: Sale | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDay:
+    """Figures of a channel and day."""
+
+    day: date
+    channel: str
+    visits: int
+    visitors: int
+    new_users: int
+    active: int
+    """In four weeks."""
+    views: int
+    orders: int
+
+
+def make_visits(span: Span, pages: Sequence[str], sales: Sequence[Sale]) -> list[Visit]:
+    """Visits of the newest days: two months are enough for every rate.
+
+    Those that end with an order are of the sales of their day, as long as there are some.
+    """
+    pick = span.pick("visits")
+    by_day: dict[date, list[Sale]] = {}
+    for sale in sales:
+        by_day.setdefault(sale.paid.date(), []).append(sale)
+    made: list[Visit] = []
     for day in span.days():
-        if day < span.last - timedelta(days=62):
+        if day < span.last - timedelta(days=DAYS_LOGGED):
             continue
-        for number in range(VISITORS_A_DAY):
-            visitor, page = f"V{day:%m%d}{number:03}", pick.choice(pages)
-            moment = at(day, pick.uniform(7, 22))
-            channel = CHANNELS[number % len(CHANNELS)]
-            seen = {"visitor_key": visitor, "channel": channel, "page": page, "bot": number % 41 == 0}
-            rows.append(
-                {
-                    **seen,
-                    "source_key": f"{visitor}|page_view",
-                    "kind": "page_view",
-                    "occurred_at": z(moment),
-                    "dwell_seconds": min(2_400, round(pick.lognormvariate(4.15, 0.8))),
-                }
-            )
-            for step, chance in STEPS:
-                if pick.random() > chance:
-                    break
-                moment += timedelta(minutes=pick.randint(1, 9))
-                rows.append({**seen, "source_key": f"{visitor}|{step}", "kind": step, "occurred_at": z(moment)})
-    return rows
+        bought = iter(by_day.get(day, ()))
+        for _ in range(VISITS_A_DAY):
+            made.append(_visit(len(made) + 1, day, pick, pages, bought))
+    return made
 
 
-def make_days(span: Span) -> Rows:
+def _visit(number: int, day: date, pick: Random, pages: Sequence[str], bought: Iterator[Sale]) -> Visit:
+    steps = 0
+    while steps < len(STEPS) and pick.random() < STEPS[steps][1]:
+        steps += 1
+    order = next(bought, None) if steps == len(STEPS) else None
+    waits = [timedelta(minutes=pick.randint(1, 9)) for _ in STEPS]
+    came = at(day, pick.uniform(7, 22)) if order is None else order.paid - sum(waits, timedelta())
+    return Visit(
+        number=number,
+        referrer=REFERRERS[number % len(REFERRERS)],
+        page=f"{SITE}{pick.choice(pages)}",
+        came=came,
+        seconds=min(2_400, round(pick.lognormvariate(4.15, 0.8))),
+        product_at=came + waits[0] if steps else None,
+        cart_at=came + waits[0] + waits[1] if steps > 1 else None,
+        order=order,
+    )
+
+
+def make_days(span: Span) -> list[ChannelDay]:
     """Figures of each channel and day; active users grow by some five per cent a month."""
     pick = span.pick("web days")
-    rows: Rows = []
-    for channel, base in zip(CHANNELS, (42_000, 18_000, 27_000), strict=True):
-        active = float(base)
+    made: list[ChannelDay] = []
+    for channel, base in (("Direct", 520.0), ("Organic Search", 220.0), ("Referral", 330.0)):
+        active = base
         for day in span.days():
             active *= 1 + pick.uniform(-0.001, 0.0045)
             visits = round(active * pick.uniform(0.05, 0.07))
-            rows.append(
-                {
-                    "source_key": f"{day}|day|{channel}",
-                    "stat_date": str(day),
-                    "span": "day",
-                    "channel": channel,
-                    "visits": visits,
-                    "visitors": round(visits * 0.8),
-                    "new_users": round(visits * 0.1),
-                    "active_users_30d": round(active),
-                    "views": visits * 3,
-                }
-            )
-    return rows
-
-
-def make_campaigns(span: Span) -> Rows:
-    """A campaign each month, owned by somebody of operations."""
-    pick = span.pick("campaigns")
-    owners = span.of("operations")
-    rows: Rows = []
-    for number, first in enumerate(span.months()):
-        for campaign in range(len(owners)):
-            name = f"CA{first:%y%m}-{campaign + 1}"
-            for user in range(CAMPAIGN_USERS // len(owners)):
-                day = first + timedelta(days=(user * 7 + number) % 20)
-                if day > span.last:
-                    continue
-                about = {"campaign": name, "user_key": f"U{user:04}", "employee_key": owners[campaign]}
-                key = f"{name}|U{user:04}"
-                rows.append({**about, "source_key": f"{key}|invited", "kind": "invited", "occurred_at": z(at(day, 10))})
-                if pick.random() < 0.155 and day < span.last:
-                    moment = z(at(day + timedelta(days=1), 11))
-                    rows.append({**about, "source_key": f"{key}|completed", "kind": "completed", "occurred_at": moment})
-    return rows
+            visitors, new, orders = round(visits * 0.8), round(visits * 0.1), round(visits * 0.07)
+            made.append(ChannelDay(day, channel, visits, visitors, new, round(active), visits * 3, orders))
+    return made

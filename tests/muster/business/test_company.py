@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from muster.business.company import FAULTY, Business, make_business
 from muster.business.connect import add_secret, answering, connect, push_all
 from muster.business.live import make_news
 from muster.business.rows import ZONE, Span
+from muster.business.visits import Visit
 from muster.sample.company import sample_company
 from muster.sample.history import make_sample
 from muster.sample.people import make_people
@@ -56,7 +57,7 @@ def test_what_belongs_together_is_there(seed: int) -> None:
     orders = {row["order_no"] for row in made.trade.orders}
     customers = {row["customer_key"] for row in made.trade.customers}
     parcels = {row["tracking_no"] for row in made.delivery.shipments}
-    posts = {row["post_key"] for row in made.posts}
+    sent = {article.key: article.sent for article in made.articles}
     people = {one.id for one in PEOPLE}
     assert {row["order_key"] for row in made.delivery.shipments} == orders
     assert {
@@ -64,7 +65,11 @@ def test_what_belongs_together_is_there(seed: int) -> None:
     } <= orders
     assert {row["customer_key"] for row in [*made.trade.orders, *made.tickets]} <= customers
     assert {row["tracking_no"] for row in [*made.delivery.events, *made.delivery.damage]} <= parcels
-    assert {row["last_touch_post_key"] for row in made.trade.orders if "last_touch_post_key" in row} <= posts
+    touched = [row for row in made.trade.orders if "last_touch_post_key" in row]
+    assert all(sent[row["last_touch_post_key"]] < date.fromisoformat(row["order_date"]) for row in touched)
+    assert {visit.order.number for visit in made.visits if visit.order is not None} <= orders
+    assert {article.editor for article in made.articles} <= people
+    assert {step.owner for step in made.campaigns} <= people
     assert {row.get("employee_key") for _, _, rows in made.pushed() for row in rows} <= {*people, None}
     assert max(row["refunded_on"] for row in made.trade.refunds) <= str(DAY)
 
@@ -140,6 +145,16 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
     finally:
         await db.close()
         await installation.stop()
+    _assert_all_of_it(made, found)
+    assert {part.fact for one in default_catalogue().indicators for part in parts_of(one)} <= {
+        *found.rows,
+        "attendance_day",
+    }
+    assert found.unscored == [], "last month everybody has a score"
+    assert found.without == [], "every indicator has a source and, where it needs one, a target"
+
+
+def _assert_all_of_it(made: Business, found: "Found") -> None:
     assert [fact for fact, number in found.rows.items() if not number] == ["attendance_punch"], "punches are our own"
     assert found.net_minor == sum(sale.net_minor for sale in made.trade.sales)
     assert found.cost_minor == sum(row["cost_minor"] for row in made.trade.orders)
@@ -151,17 +166,18 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
     assert found.rows["complaint"] == len(made.delivery.complaints)
     assert found.rows["ticket"] == len(made.tickets) + len(made.delivery.complaints), "a complaint is a ticket too"
     assert found.rows["design_task"] == len(made.works)
+    assert found.rows["campaign_event"] == len(made.campaigns)
+    assert found.rows["web_day"] == len(made.days) + len({visit.came.date() for visit in made.visits}), "of both"
+    told = sum(len(article.totals) for article in made.articles)
+    assert found.rows["content_post"] == told
+    assert found.registered == told, "each with its editor and whether it is original, of the register"
+    assert found.rows["audience_day"] == 2 * len(made.followers) - 1, "all, and who came and went"
+    assert found.steps == Counter(kind for visit in made.visits for kind in steps_of(visit))
     assert found.waiting == [
         ("sales_order", ["bad_number"]),
         ("shipment", ["unknown_value"]),
         ("ticket", ["bad_time"]),
     ]
-    assert {part.fact for one in default_catalogue().indicators for part in parts_of(one)} <= {
-        *found.rows,
-        "attendance_day",
-    }
-    assert found.unscored == [], "last month everybody has a score"
-    assert found.without == [], "every indicator has a source and, where it needs one, a target"
 
 
 @dataclass(frozen=True)
@@ -175,6 +191,10 @@ class Found:
     sold: dict[str, int]
     """Orders by the person whose they are."""
     waiting: list[tuple[str, list[str]]]
+    steps: dict[str, int]
+    """Of visitors, by kind."""
+    registered: int
+    """Figures of articles with editor and originality."""
     unscored: list[str]
     """People without a total last month."""
     without: list[tuple[str, str]]
@@ -183,6 +203,17 @@ class Found:
     def tops(self) -> dict[str, int]:
         """Of what goes on coming when it is asked for."""
         return {name: self.rows[name] for name in ("sales_order", "ticket")}
+
+
+def steps_of(visit: Visit) -> Iterator[str]:
+    """Kinds of the steps that a visit is, counted from what happened in it."""
+    yield "page_view"
+    if visit.product_at is not None:
+        yield from ("page_view", "product_view")
+    if visit.cart_at is not None:
+        yield "cart"
+    if visit.order is not None:
+        yield from ("order", "paid")
 
 
 async def _settled(db: Database) -> bool:
@@ -212,6 +243,11 @@ async def _found(db: Database) -> Found:
         by_seller = select(table.employee, func.count().label("orders")).where(of_erp).group_by(table.employee)
         sold = {row.employee: row.orders for row in await connection.execute(by_seller)}
         waiting = await connection.execute(select(fact_quarantine.c.fact, fact_quarantine.c.codes))
+        funnel, posts = FACT_TABLES["funnel_event"].c, FACT_TABLES["content_post"].c
+        kinds = await connection.execute(select(funnel.kind, func.count().label("rows")).group_by(funnel.kind))
+        steps = {row.kind: row.rows for row in kinds}
+        known = (posts.employee.is_not(None), posts.original.is_not(None), posts.source == "media_wechat")
+        registered = await connection.scalar(select(func.count()).where(*known)) or 0
         newest = await connection.scalar(select(func.max(scorecards.c.period)))
         before = await connection.scalar(select(func.max(scorecards.c.period)).where(scorecards.c.period < newest))
         unscored = (scorecards.c.period == before, scorecards.c.status != "scored")
@@ -224,6 +260,8 @@ async def _found(db: Database) -> Found:
             cost or 0,
             sold,
             sorted((row.fact, row.codes) for row in waiting),
+            steps,
+            registered,
             list(await connection.scalars(select(scorecards.c.employee).where(*unscored))),
             [(row.indicator, row.no_score) for row in await connection.execute(without)],
         )
@@ -256,6 +294,28 @@ async def test_an_erp_refuses_what_odoo_would_refuse() -> None:
         refused = await said(*good, asked | {"fields": ["x_nothing"]})
         assert "x_nothing" in refused["error"]["data"]["message"]
         assert "error" in await said("odoo", odoo.USER, "no", *good[3:], asked)
+
+
+async def test_what_is_asked_without_its_key_is_refused_as_its_maker_would() -> None:
+    transport = httpx.ASGITransport(make_systems(business(1)).app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://systems") as client:
+        form = {"method": "VisitsSummary.get", "date": "2026-11-01,2026-11-02"}
+        matomo = await client.post("/index.php", data={**form, "token_auth": "no"})
+        assert (matomo.status_code, matomo.json()["result"]) == (200, "error")
+        assert (await client.post("/token", data={"refresh_token": "no"})).status_code == 400
+        assert (await client.post("/v1beta/properties/1:runReport", json={})).status_code == 401
+        days = {"begin_date": "2026-11-01", "end_date": "2026-11-02"}
+        wechat = await client.post("/datacube/getarticletotal?access_token=no", json=days)
+        assert (wechat.status_code, wechat.json()["errcode"]) == (200, 40001)
+        long = await client.post(f"/datacube/getarticletotal?access_token={KEY}", json=days)
+        assert long.json()["errcode"] == 61501, "articles of one day at a time"
+
+
+def test_systems_know_nothing_of_the_connectors_that_ask_them() -> None:
+    """What they answer is their makers' word, not ours."""
+    folder = Path(odoo.__file__).parent
+    for name in ("odoo", "hubspot", "zendesk", "matomo", "ga4", "wechat", "redmine"):
+        assert "from server" not in (folder / f"{name}.py").read_text()
 
 
 def test_news_of_the_running_demo_are_rows_of_their_facts_and_none_comes_twice() -> None:

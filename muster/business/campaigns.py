@@ -1,0 +1,40 @@
+"""Campaigns of operations: whom they reached, and who did what they are for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from muster.business.rows import Span, at
+
+USERS = 300
+"""Of all campaigns of a month."""
+TOOK_PART = 0.155
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStep:
+    """Somebody and a campaign."""
+
+    campaign: str
+    user: str
+    kind: str
+    at: datetime
+    owner: str
+
+
+def make_campaigns(span: Span) -> list[CampaignStep]:
+    """A campaign each month of everybody of operations, who own one each."""
+    pick = span.pick("campaigns")
+    owners = span.of("operations")
+    made: list[CampaignStep] = []
+    for number, first in enumerate(span.months()):
+        for place, owner in enumerate(owners, start=1):
+            name = f"CA{first:%y%m}-{place}"
+            for user in range(USERS // len(owners)):
+                day = first + timedelta(days=(user * 7 + number) % 20)
+                if day > span.last:
+                    continue
+                made.append(CampaignStep(name, f"U{user:04}", "invited", at(day, 10), owner))
+                if pick.random() < TOOK_PART and day < span.last:
+                    done = at(day + timedelta(days=1), 11)
+                    made.append(CampaignStep(name, f"U{user:04}", "completed", done, owner))
+    return made
