@@ -72,7 +72,7 @@ async def _copied(
     connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
     """COPY into a table of this connection alone, which a commit empties, then one statement from there."""
-    incoming = Table(f"incoming_{table.name}", MetaData(), *(Column(name, table.c[name].type) for name in columns))
+    incoming = _incoming(table, tuple(columns))
     like = f'CREATE TEMP TABLE IF NOT EXISTS "{incoming.name}" (LIKE "{table.name}") ON COMMIT DELETE ROWS'
     await connection.execute(text(like))
     driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -80,6 +80,12 @@ async def _copied(
     insert = insert_into(connection, table).from_select(list(columns), select(*incoming.c))
     await connection.execute(_or_replace(insert, table, columns))
     await connection.execute(incoming.delete())  # the transaction may bring further pages
+
+
+@cache
+def _incoming(table: Table, columns: tuple[str, ...]) -> Table:
+    """Made once: statements about one more such table would be compiled anew, and kept with those before."""
+    return Table(f"incoming_{table.name}", MetaData(), *(Column(name, table.c[name].type) for name in columns))
 
 
 def _or_replace(insert: _Insert, table: Table, columns: Sequence[str]) -> _Insert:

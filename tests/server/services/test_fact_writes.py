@@ -51,6 +51,17 @@ async def test_only_rows_that_are_not_older_replace_those_stored(db: Database) -
     assert await stored(db) == newer + older
 
 
+async def test_a_further_page_leaves_no_further_statements_behind(db: Database) -> None:
+    compiled: dict[object, object] = {}
+    known = []
+    async with db.writing() as connection:
+        await connection.execution_options(compiled_cache=compiled)
+        for amount in (1, 2, 3):
+            await put_rows(connection, TABLE, COLUMNS, rows(700, amount=amount))
+            known.append(len(compiled))
+    assert known[0] == known[2]
+
+
 @pytest.mark.parametrize("fact", FACT_TABLES)
 def test_the_values_of_a_statement_are_as_many_as_sqlite_takes(fact: str) -> None:
     assert len(FACT_TABLES[fact].c) * BLOCK <= SQLITE_VALUES
