@@ -42,13 +42,15 @@ def reader(spec: Value, empty: Sequence[Any]) -> Read:
     if spec.const is not None and spec.values is None and spec.as_ is None and spec.when is None:
         const = None if _is_nothing(spec.const, empty) else spec.const
         return lambda _row, _reading: const
-    origin, meaning, values = _origin(spec, empty), _meaning(spec), spec.values or {}
+    name, origin, meaning, values = _name(spec), _origin(spec, empty), _meaning(spec), spec.values or {}
 
     def read(row: Row, reading: Reading) -> Any:
         raw: Any = None
         try:
-            raw = origin(row, reading)
-            if (is_empty(raw) or (empty and _is_nothing(raw, empty))) and _text(raw) not in values:
+            raw = origin(row, reading) if name is None else row.value.get(name)
+            # As is_empty says, without a call for every value.
+            said = raw is not None and (not isinstance(raw, str) or (raw and not raw.isspace()))
+            if (not said or (empty and _is_nothing(raw, empty))) and _text(raw) not in values:
                 return None
             return meaning(raw, reading)
         except BadValueError:
@@ -113,12 +115,17 @@ def shown(value: Any) -> str:
     return "" if value is None else str(value)[:SHOWN]
 
 
+def _name(spec: Value) -> str | None:
+    """Of a place that is nothing but a name in the row, as nearly all are."""
+    if spec.path is None or len(spec.path) != 1:
+        return None
+    [step] = spec.path
+    return step if isinstance(step, str) and step != OUTER else None
+
+
 def _origin(spec: Value, empty: Sequence[Any]) -> Read:
     """What is there, before it means anything."""
     if spec.path is not None:
-        if len(spec.path) == 1 and isinstance(spec.path[0], str) and spec.path[0] != OUTER:
-            name = spec.path[0]  # nearly always
-            return lambda row, _reading: row.value.get(name)
         at = place(spec.path)
         return lambda row, _reading: at(row)
     if spec.first_of is not None:
