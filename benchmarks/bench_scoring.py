@@ -6,21 +6,18 @@ comes out is compared.
 """
 
 import asyncio
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from benchmarks.bench_attendance import postgres_url
 from benchmarks.figure import Figure, figure
+from benchmarks.scoring_on_lake import alone
 from benchmarks.scoring_world import MONTHS, NOW_MS, indicators, people_of, prepare
 from server.scoring.family import parts_of
 from server.scoring.part import read_part
@@ -58,8 +55,8 @@ async def _measure(url: str, folder: Path) -> list[Figure]:
     await write_lake(db, folder)
     again_s = time.perf_counter() - start
     ways = ["all", "bare", "month", "some", "duckdb", "pandas", *(["spark"] if find_spec("pyspark") else [])]
-    on_lake = {way: await asyncio.to_thread(_alone, way, folder) for way in ways}
-    halves = await asyncio.gather(*(asyncio.to_thread(_alone, way, folder) for way in ("half-0", "half-1")))
+    on_lake = {way: await asyncio.to_thread(alone, way, folder) for way in ways}
+    halves = await asyncio.gather(*(asyncio.to_thread(alone, way, folder) for way in ("half-0", "half-1")))
     if not on_lake["some"]["digest"] == on_lake["duckdb"]["digest"] == on_lake["pandas"]["digest"]:
         raise MusterError(f"ours and the peers came to different counts: {on_lake}")
     month_s, year_s = await _on_postgres(db, MONTHS[5:6]), await _on_postgres(db, MONTHS)
@@ -93,12 +90,6 @@ async def _measure(url: str, folder: Path) -> list[Figure]:
         figure("refresh after one event, p95", p95, "ms", better="lower", target=10),
         figure(f"{DIRTY:,} dirty people", dirty_s, "s", better="lower"),
     ]
-
-
-def _alone(way: str, folder: Path) -> dict[str, Any]:
-    words = [sys.executable, "-m", "benchmarks.scoring_on_lake", way, str(folder)]
-    found: dict[str, Any] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-    return found
 
 
 async def _on_postgres(db: Database, months: Sequence[When]) -> float:

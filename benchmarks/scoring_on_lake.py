@@ -6,13 +6,16 @@ Prints one line of JSON: seconds, peak RSS in MB, and a digest of what was count
 import asyncio
 import hashlib
 import json
-import resource
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import scoring_peers
+from benchmarks.installation import memory_mib
 from benchmarks.scoring_world import MONTHS, indicators
 from server.scoring.family import parts_of
 from server.scoring.part import Part, ReadPart, read_part
@@ -51,9 +54,17 @@ def main(way: str, folder: Path) -> None:
         start = time.perf_counter()
         found = asyncio.run(_count(lake, read, OURS[way], names))
         seconds = time.perf_counter() - start
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # ru_maxrss would tell the parent's peak, where that is higher: it outlives the start of another program.
+    peak_mb = memory_mib(os.getpid(), "VmHWM")
     digest = hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
     sys.stdout.write(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "digest": digest, "rows": len(found)}))
+
+
+def alone(way: str, folder: Path) -> dict[str, Any]:
+    """What a process of its own measures."""
+    words = [sys.executable, "-m", "benchmarks.scoring_on_lake", way, str(folder)]
+    found: dict[str, Any] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    return found
 
 
 async def _count(

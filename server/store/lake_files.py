@@ -18,7 +18,7 @@ from server.store.counted_facts import CountedFact, for_period, stored_fact
 from server.store.lake_register import LakeFile, files_for, read_register
 from server.store.tables import departments, employees, sites
 
-KEYS = 300_000
+KEYS = 200_000
 """Rows whose keys are held at once; each is some hundred bytes until it is counted."""
 _TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {"text": Text, "month": Text, "flag": Boolean}
 _UNITS = {employees: ("id", "department"), departments: ("id", "parent"), sites: ("id",)}
