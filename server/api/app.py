@@ -41,6 +41,7 @@ from server.api.routes import (
     rosters,
     schemes,
     score_periods,
+    score_rewards,
     scores,
     session,
     shadow,
@@ -55,8 +56,8 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, score_periods, schemes, devices, people, people_edit, contracts,
-    imports, file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
+    notices, payroll, recompute, shadow, scores, score_periods, score_rewards, schemes, devices, people, people_edit,
+    contracts, imports, file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
 )  # fmt: skip
 
 

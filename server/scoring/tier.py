@@ -58,10 +58,11 @@ DEFAULT_TIERS = {
 """By indicator; others have none until a company sets one."""
 
 
-def check_tier(indicator: Indicator) -> None:
-    """DataError when rewards in steps do not fit an indicator, because more of it is not better."""
+def check_tier(indicator: Indicator, field: str = "indicator") -> None:
+    """DataError with the field when rewards in steps do not fit an indicator, because more of it is not better."""
     if indicator.better != "up":
-        raise DataError(f"tier of {indicator.id}: expected an indicator where more is better", "tier_direction")
+        why = f"tier of {indicator.id}: expected an indicator where more is better"
+        raise DataError(why, "tier_direction", {"field": field})
 
 
 def reward(base_minor: int, multiplier: Fraction) -> int:

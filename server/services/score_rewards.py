@@ -13,7 +13,7 @@ from server.scoring.rewards import GateRule, Reward, RewardRule
 from server.scoring.tier import DEFAULT_TIERS, RewardTier, check_tier
 from server.services.act import Act
 from server.services.scheme_rules import catalogue_in_force
-from server.store import log_queries, reward_queries, score_queries
+from server.store import log_queries, period_queries, reward_queries, score_queries
 from server.store.database import Database
 from server.store.period_queries import RewardRow
 from server.store.reward_queries import BaseRow, TierRow
@@ -94,7 +94,7 @@ async def put_tier(db: Database, act: Act, row: TierRow) -> None:
         catalogue = await catalogue_in_force(connection)
         check_tier(_indicator(catalogue, row.indicator, row.starts, "indicator"))
         for name, least in row.gates.items():
-            check_tier(_indicator(catalogue, name, row.starts, "gates"))
+            check_tier(_indicator(catalogue, name, row.starts, "gates"), "gates")
             if least is not None:
                 _number(least, "gates")
         await reward_queries.put_tier(connection, row, actor=act.login, at_ms=act.at_ms)
@@ -113,7 +113,8 @@ async def put_base(db: Database, act: Act, row: BaseRow) -> None:
         if book.tier(row.indicator, row.starts)[0] is None:
             raise DataError(f"reward of {row.indicator}: set its steps first", "tier_missing", {"field": "indicator"})
         posts = await score_queries.everybody(connection)
-        known = set(posts) if row.kind == "person" else {post.position for post in posts.values()}
+        people = await period_queries.people_in_scope(connection, act.scope)
+        known = people & posts.keys() if row.kind == "person" else {post.position for post in posts.values()}
         if row.unit not in known:
             raise DataError(f"no {row.kind} {row.unit!r}", "reward", {"field": "unit"})
         await reward_queries.put_base(connection, row, actor=act.login, at_ms=act.at_ms)

@@ -1,16 +1,19 @@
 """Rewards in steps: tiers of indicators and base amounts of people and posts, each from a day on.
 
-The engine reads all of them, so none of these takes a scope.
+The engine reads all of them, so only what pages list takes a scope.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.access.scope import Scope
 from server.store.period_tables import reward_bases, reward_tiers
+from server.store.scope_filter import visible
+from server.store.tables import employees
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
@@ -39,6 +42,16 @@ class BaseRow:
     base_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListedBase:
+    """A base amount as a page lists it."""
+
+    base: BaseRow
+    name: str | None
+    """Of the person; None for a position."""
+    holds: bool
+
+
 async def tiers(connection: AsyncConnection) -> list[TierRow]:
     """All of them by indicator and day."""
     names = [reward_tiers.c[name] for name in ("indicator", "starts", "step", "gain", "max_steps", "gates")]
@@ -52,6 +65,35 @@ async def bases(connection: AsyncConnection) -> list[BaseRow]:
     wanted = select(table.indicator, table.kind, table.unit, table.starts, table.base_minor)
     rows = await connection.execute(wanted.order_by(table.indicator, table.kind, table.unit, table.starts))
     return [BaseRow(*row) for row in rows]
+
+
+async def bases_in_scope(
+    connection: AsyncConnection, scope: Scope, indicator: str | None, today: dt.date, *, limit: int, offset: int
+) -> tuple[int, list[ListedBase]]:
+    """How many base amounts there are of positions and of people in scope, and a page of them, the newest first."""
+    table = reward_bases.c
+    conditions = [or_(table.kind == "position", visible(scope))]
+    if indicator is not None:
+        conditions.append(table.indicator == indicator)
+    person = and_(table.kind == "person", employees.c.id == table.unit)
+    joined = reward_bases.outerjoin(employees, person)
+    total = await connection.scalar(select(func.count()).select_from(joined).where(*conditions))
+    columns = (table.indicator, table.kind, table.unit, table.starts, table.base_minor)
+    page = (
+        select(*columns, employees.c.name, (table.starts == _begun(today)).label("holds"))
+        .select_from(joined)
+        .where(*conditions)
+        .order_by(table.indicator, table.kind.desc(), table.unit, table.starts.desc())
+    )
+    rows = await connection.execute(page.limit(limit).offset(offset))
+    return total or 0, [ListedBase(BaseRow(*row[:5]), row.name, bool(row.holds)) for row in rows]
+
+
+async def paid_indicators(connection: AsyncConnection, today: dt.date) -> list[str]:
+    """Indicators for which anybody has a base amount on a day, in order."""
+    table = reward_bases.c
+    which = select(table.indicator).where(table.starts == _begun(today), table.base_minor > 0)
+    return list(await connection.scalars(which.distinct().order_by(table.indicator)))
 
 
 async def put_tier(connection: AsyncConnection, row: TierRow, *, actor: str, at_ms: WallMs) -> None:
@@ -72,3 +114,10 @@ async def put_base(connection: AsyncConnection, row: BaseRow, *, actor: str, at_
     )
     changed = {name: statement.excluded[name] for name in ("base_minor", "set_by", "set_ms")}
     await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
+
+
+def _begun(today: dt.date) -> "ScalarSelect[dt.date]":
+    """First day of the base amount that holds on a day, of the same indicator and unit."""
+    table, own = reward_bases.c, reward_bases.alias("own").c
+    same = [own[name] == table[name] for name in ("indicator", "kind", "unit")]
+    return select(func.max(own.starts)).where(*same, own.starts <= today).scalar_subquery()

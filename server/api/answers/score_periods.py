@@ -34,11 +34,7 @@ from server.api.views.score_periods import (
     PeriodsView,
     PeriodView,
     PublishedCardView,
-    RewardBaseView,
-    RewardsView,
-    RewardTierView,
     RewardView,
-    ScoreSettingsView,
     VetoesView,
     VetoView,
 )
@@ -52,8 +48,7 @@ from server.services.scheme_rules import catalogue_in_force
 from server.services.score_export import PayRow, pay_rows
 from server.services.score_judging import appeal_deadline
 from server.services.score_publishing import judged, standing_of
-from server.services.score_settings import APPEAL_DAYS, VETO_CAP, cycles, number
-from server.store import change_queries, page_queries, people_queries, period_queries, reward_queries, score_queries
+from server.store import change_queries, page_queries, people_queries, period_queries, score_queries
 from server.store.period_queries import (
     AppealRow,
     CalibrationRow,
@@ -188,25 +183,6 @@ async def appeals(context: Context, viewer: Viewer, period: str | None, page: Pa
     rows.sort(key=lambda one: (one.state not in _APPEALS_FIRST, -one.id))
     shown = rows[page.offset : page.offset + page.limit]
     return AppealsView(total=len(rows), rows=[AppealView(**_shared(one)) for one in shown])
-
-
-async def settings(context: Context) -> ScoreSettingsView:
-    """As they are."""
-    async with context.db.reading() as connection:
-        return ScoreSettingsView(
-            appeal_days=await number(connection, APPEAL_DAYS),
-            veto_cap=_centi(await number(connection, VETO_CAP)) or "",
-            cycles=await cycles(connection),
-        )
-
-
-async def rewards(context: Context) -> RewardsView:
-    """All tiers and bases."""
-    async with context.db.reading() as connection:
-        return RewardsView(
-            tiers=[RewardTierView.model_validate(one) for one in await reward_queries.tiers(connection)],
-            bases=[RewardBaseView.model_validate(one) for one in await reward_queries.bases(connection)],
-        )
 
 
 def payroll(period: str, rows: Sequence[PayRow], page: Page) -> PayrollScoresView:

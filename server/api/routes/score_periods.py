@@ -1,6 +1,5 @@
-"""Periods of scores: closing, calibration, grave events, rewards, appeals, export."""
+"""Periods of scores: closing, calibration, grave events, appeals, export."""
 
-from fractions import Fraction
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -17,7 +16,6 @@ from server.api.guards import (
     ScoreCloser,
     ScoreJudge,
     ScoresReader,
-    requires,
     whom,
 )
 from server.api.paging import PageDep
@@ -37,27 +35,21 @@ from server.api.views.score_periods import (
     PeriodDetailView,
     PeriodsView,
     PublishedCardView,
-    RewardBaseView,
-    RewardsView,
-    RewardTierView,
-    ScoreSettingsView,
     SecondBody,
     VetoBody,
     VetoesView,
+    centi_of,
 )
 from server.reports.columns import Language
 from server.reports.words import title
 from server.services import score_judging as judging
 from server.services import score_periods as periods
-from server.services import score_rewards, score_settings
 from server.services.act import Act
 from server.services.report_files import Setting
 from server.services.score_export import score_file
 from server.services.score_judging import Reported
-from server.services.score_settings import APPEAL_DAYS, CYCLE, VETO_CAP
 from server.store import log_queries
 from server.store.log_queries import Entry
-from server.store.reward_queries import BaseRow, TierRow
 
 router = APIRouter(prefix="/api", tags=["score periods"])
 
@@ -176,7 +168,7 @@ async def propose_calibration(
     *, viewer: ScoreJudge, context: ContextDep, caller: CallerDep, period: PeriodPath, body: CalibrationBody
 ) -> MadeView:
     """Propose -10 to +10 points for an open card, with a reason; another person approves."""
-    act, points = Act(viewer, caller), _centi(body.points)
+    act, points = Act(viewer, caller), centi_of(body.points)
     made = await judging.propose(context.db, act, body.employee, period, points=points, reason=body.reason)
     return MadeView(id=made)
 
@@ -207,7 +199,7 @@ async def report_veto(
     *, viewer: ScoreJudge, context: ContextDep, caller: CallerDep, period: PeriodPath, body: VetoBody
 ) -> MadeView:
     """Report a grave event with its evidence; another person confirms."""
-    cap = None if body.cap is None else _centi(body.cap)
+    cap = None if body.cap is None else centi_of(body.cap)
     told = Reported(body.employee, period, body.kind, body.evidence, cap)
     return MadeView(id=await judging.report_veto(context.db, Act(viewer, caller), told))
 
@@ -238,7 +230,7 @@ async def decide_appeal(
     viewer: ScoreJudge, context: ContextDep, caller: CallerDep, appeal: int, body: AppealAnswerBody
 ) -> MadeView:
     """Decide about an appeal with a note; ``changed`` waits for a second person."""
-    points = None if body.points is None else _centi(body.points)
+    points = None if body.points is None else centi_of(body.points)
     act = Act(viewer, caller)
     return MadeView(id=await judging.decide_appeal(context.db, act, appeal, body.answer, body.note, points=points))
 
@@ -255,50 +247,3 @@ async def appeal_own_card(
 async def withdraw_appeal(viewer: OwnAsker, context: ContextDep, caller: CallerDep, appeal: int) -> None:
     """Take one's own appeal back."""
     await judging.withdraw_appeal(context.db, Act(viewer, caller), appeal)
-
-
-# --- settings and rewards -------------------------------------------------------------------------------------------
-
-
-@router.get("/score-settings", dependencies=[requires("scores.close")])
-async def score_settings_(context: ContextDep) -> ScoreSettingsView:
-    """Days to appeal, the cap of a veto, cycles of departments."""
-    return await answers.settings(context)
-
-
-@router.put("/score-settings")
-async def put_score_settings(
-    viewer: ScoreCloser, context: ContextDep, caller: CallerDep, body: ScoreSettingsView
-) -> ScoreSettingsView:
-    """Change them."""
-    values: dict[str, int | str] = {APPEAL_DAYS: body.appeal_days, VETO_CAP: _centi(body.veto_cap)}
-    async with context.db.reading() as connection:
-        known = await score_settings.cycles(connection)
-    own = {f"{CYCLE}{name}": cycle for name, cycle in body.cycles.items() if known.get(name) != cycle}
-    await score_settings.put_settings(context.db, Act(viewer, caller), {**values, **own})
-    return await answers.settings(context)
-
-
-@router.get("/score-rewards", dependencies=[requires("scores.close")])
-async def score_rewards_(context: ContextDep) -> RewardsView:
-    """Steps of indicators, base amounts of people and posts."""
-    return await answers.rewards(context)
-
-
-@router.post("/score-rewards/tiers", status_code=204)
-async def put_reward_tier(viewer: ScoreCloser, context: ContextDep, caller: CallerDep, body: RewardTierView) -> None:
-    """Set the steps of an indicator from a day on."""
-    row = TierRow(body.indicator, body.starts, body.step, body.gain, body.max_steps, body.gates)
-    await score_rewards.put_tier(context.db, Act(viewer, caller), row)
-
-
-@router.post("/score-rewards/bases", status_code=204)
-async def put_reward_base(viewer: ScoreCloser, context: ContextDep, caller: CallerDep, body: RewardBaseView) -> None:
-    """Set a base amount from a day on; 0 ends it."""
-    row = BaseRow(body.indicator, body.kind, body.unit, body.starts, body.base_minor)
-    await score_rewards.put_base(context.db, Act(viewer, caller), row)
-
-
-def _centi(points: str) -> int:
-    """Hundredths of points with at most two places."""
-    return int(Fraction(points) * 100)

@@ -1,6 +1,7 @@
 """Closing periods of scores, and what follows from a score."""
 
 import datetime as dt
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,11 @@ PeriodCode = Literal[
     "provisional", "sources_away", "unscored", "previous_open",
 ]  # fmt: skip
 VetoName = Literal["fraud", "tax_penalty", "safety_accident", "data_leak"]
+
+
+def centi_of(points: str) -> int:
+    """Hundredths of points."""
+    return int(Fraction(points) * 100)
 
 
 class PeriodItemView(View):
@@ -329,45 +335,6 @@ class MadeView(View):
     """What was made, by its number."""
 
     id: int | None
-
-
-class ScoreSettingsView(View):
-    """What a company sets about its periods."""
-
-    appeal_days: Annotated[int, Field(ge=1, le=90)]
-    veto_cap: Points
-    cycles: dict[str, Literal["month", "quarter"]]
-    """By department; those below it have it too, all others go by months."""
-
-
-class RewardTierView(View):
-    """Steps of an indicator from a day on; exact numbers."""
-
-    indicator: Id
-    starts: dt.date
-    step: Annotated[str, Field(pattern=r"^[0-9]{1,6}([./][0-9]{1,6})?$")]
-    """Part of the target, such as 0.1."""
-    gain: Annotated[str, Field(pattern=r"^[0-9]{1,6}([./][0-9]{1,6})?$")]
-    max_steps: Annotated[int, Field(ge=1, le=100)]
-    gates: dict[str, str | None] = Field(default={})
-    """Indicators that have to reach so much; null: their target."""
-
-
-class RewardBaseView(View):
-    """A base amount from a day on; 0 ends it."""
-
-    indicator: Id
-    kind: Literal["person", "position"]
-    unit: Id
-    starts: dt.date
-    base_minor: Annotated[int, Field(ge=0, le=10**12)]
-
-
-class RewardsView(View):
-    """All of them."""
-
-    tiers: list[RewardTierView]
-    bases: list[RewardBaseView]
 
 
 class PayrollScoreView(View):

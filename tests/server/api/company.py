@@ -101,6 +101,11 @@ class World:
         async with self.client(role, **headers) as client:
             return await client.post(path, json=body)
 
+    async def put(self, role: str | None, path: str, body: object = None) -> httpx.Response:
+        """One PUT."""
+        async with self.client(role) as client:
+            return await client.put(path, json=body)
+
 
 async def make_world(db: Database) -> World:
     """Seed the database, sign everybody in, build the application."""

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import io
-import json
 import zipfile
 from typing import Any
 
@@ -29,8 +28,6 @@ ROUTES = [
     ("GET", f"/api/score-periods/{MARCH}/calibrations", "scores.judge"),
     ("GET", f"/api/score-periods/{MARCH}/vetoes", "scores.judge"),
     ("GET", "/api/score-appeals", "scores.judge"),
-    ("GET", "/api/score-settings", "scores.close"),
-    ("GET", "/api/score-rewards", "scores.close"),
     ("POST", f"/api/score-periods/{MARCH}/close", "scores.close"),
     ("POST", f"/api/score-periods/{MARCH}/calibrations", "scores.judge"),
     ("POST", f"/api/score-periods/{MARCH}/vetoes", "scores.judge"),
@@ -38,8 +35,6 @@ ROUTES = [
     ("POST", "/api/score-calibrations/1/withdraw", "scores.judge"),
     ("POST", "/api/score-vetoes/1/decide", "scores.judge"),
     ("POST", "/api/score-appeals/1/decide", "scores.judge"),
-    ("POST", "/api/score-rewards/tiers", "scores.close"),
-    ("POST", "/api/score-rewards/bases", "scores.close"),
     ("POST", f"/api/me/score-periods/{MARCH}/appeals", "me.request"),
     ("POST", "/api/me/score-appeals/1/withdraw", "me.request"),
 ]
@@ -136,20 +131,6 @@ async def test_calibration_veto_and_appeal_over_http(any_world: World) -> None:
     assert (await world.post("manager", f"/api/score-appeals/{appeal}/decide", answer)).status_code == 200
     card = await told(world, "employee", f"{path}/cards/me")
     assert [(one["state"], one["note"]) for one in card["appeals"]] == [("refused", "as agreed")]
-
-
-async def test_rewards_and_settings_are_stored(world: World) -> None:
-    tier = {"indicator": "biz_sales_amount", "starts": "2026-01-01", "step": "0.1", "gain": "0.02", "max_steps": 5}
-    assert (await world.post("hr", "/api/score-rewards/tiers", tier)).status_code == 204
-    base = {"indicator": "biz_sales_amount", "kind": "person", "unit": "e1", "starts": "2026-01-01"}
-    assert (await world.post("hr", "/api/score-rewards/bases", base | {"base_minor": 500_000})).status_code == 204
-    kept = await told(world, "hr", "/api/score-rewards")
-    assert kept["bases"] == [base | {"base_minor": 500_000}]
-    assert kept["tiers"] == [tier | {"gates": {}}]
-    strange = await world.post("hr", "/api/score-rewards/bases", base | {"unit": "nobody", "base_minor": 1})
-    assert (strange.status_code, strange.json()["code"]) == (422, "reward")
-    log = json.dumps(await told(world, "administrator", "/api/operations"))
-    assert "500000" not in log, "how much somebody gets is not in the log"
 
 
 async def test_the_money_of_others_is_not_shown(world: World) -> None:

@@ -2375,7 +2375,7 @@ export interface paths {
         };
         /**
          * Score Settings
-         * @description Days to appeal, the cap of a veto, cycles of departments.
+         * @description Days to appeal, the cap of a veto, cycles of departments; beside them grades and the limit of a calibration.
          */
         get: operations["score_settings_"];
         /**
@@ -2399,7 +2399,7 @@ export interface paths {
         };
         /**
          * Score Rewards
-         * @description Steps of indicators, base amounts of people and posts.
+         * @description Steps of indicators, each from a day on, with their gates.
          */
         get: operations["score_rewards_"];
         put?: never;
@@ -2437,7 +2437,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Reward Bases
+         * @description Base amounts of posts and of people in scope, the newest of each first; amounts for who sets them.
+         */
+        get: operations["reward_bases"];
         put?: never;
         /**
          * Put Reward Base
@@ -10087,6 +10091,35 @@ export interface components {
             name: string;
         };
         /**
+         * RewardBaseRowView
+         * @description A base amount in the list.
+         */
+        RewardBaseRowView: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "person" | "position";
+            unit: components["schemas"]["NameView"];
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /**
+             * Base Minor
+             * @description None for who may not see amounts.
+             */
+            base_minor: number | null;
+            /**
+             * Holds
+             * @description Whether it is the one of today.
+             */
+            holds: boolean;
+        };
+        /**
          * RewardBaseView
          * @description A base amount from a day on; 0 ends it.
          */
@@ -10109,6 +10142,30 @@ export interface components {
             base_minor: number;
         };
         /**
+         * RewardBasesView
+         * @description Base amounts of posts, and of people in scope.
+         */
+        RewardBasesView: {
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["RewardBaseRowView"][];
+        };
+        /**
+         * RewardIndicatorView
+         * @description An indicator whose value can be rewarded: more of it is better.
+         */
+        RewardIndicatorView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
          * RewardTierView
          * @description Steps of an indicator from a day on; exact numbers.
          */
@@ -10125,7 +10182,10 @@ export interface components {
              * @description Part of the target, such as 0.1.
              */
             step: string;
-            /** Gain */
+            /**
+             * Gain
+             * @description Part of the base amount for each step.
+             */
             gain: string;
             /** Max Steps */
             max_steps: number;
@@ -10162,13 +10222,32 @@ export interface components {
         };
         /**
          * RewardsView
-         * @description All of them.
+         * @description Steps of all indicators, each from a day on, and what they can be set for.
          */
         RewardsView: {
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+            /**
+             * May Write
+             * @description Set steps and amounts, and see amounts.
+             */
+            may_write: boolean;
             /** Tiers */
             tiers: components["schemas"]["RewardTierView"][];
-            /** Bases */
-            bases: components["schemas"]["RewardBaseView"][];
+            /** Shipped */
+            shipped: components["schemas"]["ShippedTierView"][];
+            /**
+             * Paid
+             * @description Indicators for which somebody has a base amount today.
+             */
+            paid: string[];
+            /** Indicators */
+            indicators: components["schemas"]["RewardIndicatorView"][];
+            /** Positions */
+            positions: components["schemas"]["NameView"][];
         };
         /**
          * RosterCheckView
@@ -11320,8 +11399,25 @@ export interface components {
             indicators: components["schemas"]["IndicatorScoreView"][];
         };
         /**
-         * ScoreSettingsView
+         * ScoreSettingsBody
          * @description What a company sets about its periods.
+         */
+        ScoreSettingsBody: {
+            /** Appeal Days */
+            appeal_days: number;
+            /** Veto Cap */
+            veto_cap: string;
+            /**
+             * Cycles
+             * @description By department; those below it have it too, all others go by months.
+             */
+            cycles: {
+                [key: string]: "month" | "quarter";
+            };
+        };
+        /**
+         * ScoreSettingsView
+         * @description The same, with what nobody sets.
          */
         ScoreSettingsView: {
             /** Appeal Days */
@@ -11335,6 +11431,20 @@ export interface components {
             cycles: {
                 [key: string]: "month" | "quarter";
             };
+            /**
+             * Grades
+             * @description From how many points on each is given.
+             */
+            grades: {
+                [key: string]: string;
+            };
+            /**
+             * Calibration Most
+             * @description Points that a calibration may add or take.
+             */
+            calibration_most: string;
+            /** Departments */
+            departments: components["schemas"]["NameView"][];
         };
         /**
          * ScorecardView
@@ -11756,6 +11866,20 @@ export interface components {
             shifts: components["schemas"]["ShiftUsageView"][];
             /** Version */
             version: number;
+        };
+        /**
+         * ShippedTierView
+         * @description Steps that hold until a company sets some.
+         */
+        ShippedTierView: {
+            /** Indicator */
+            indicator: string;
+            /** Step */
+            step: string;
+            /** Gain */
+            gain: string;
+            /** Max Steps */
+            max_steps: number;
         };
         /**
          * SignBody
@@ -17164,7 +17288,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ScoreSettingsView"];
+                "application/json": components["schemas"]["ScoreSettingsBody"];
             };
         };
         responses: {
@@ -17236,6 +17360,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    reward_bases: {
+        parameters: {
+            query?: {
+                indicator?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RewardBasesView"];
+                };
             };
             /** @description What went wrong, as a code. */
             default: {

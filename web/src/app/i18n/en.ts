@@ -46,6 +46,7 @@ export const en: Dictionary = {
     people: "Employees",
     scores: "Scores",
     periods: "Score periods",
+    rewards: "Rewards in steps",
     schemes: "Weights",
     contracts: "Contracts",
     unmatched: "Unmatched users",

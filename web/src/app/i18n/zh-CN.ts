@@ -72,6 +72,7 @@ export const zh = {
     people: "员工",
     scores: "绩效排名",
     periods: "绩效结算",
+    rewards: "阶梯奖励",
     schemes: "权重方案",
     contracts: "劳动合同",
     unmatched: "未匹配用户",

@@ -1,5 +1,6 @@
-/** An amount in minor units with two decimals; nothing is rounded. */
+/** An amount in minor units with two decimals, thousands apart; nothing is rounded. */
 export function moneyText(minor: number): string {
   const digits = String(Math.abs(minor)).padStart(3, "0");
-  return `${minor < 0 ? "−" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+  const whole = digits.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, ",");
+  return `${minor < 0 ? "−" : ""}${whole}.${digits.slice(-2)}`;
 }
