@@ -4,6 +4,7 @@ r"""Places in a reply: ``a.b[0].c``, ``list[id=7].value``, ``^.order_no`` for th
 """
 
 import re
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from shared.errors import DataError
@@ -17,6 +18,7 @@ _STEP = re.compile(r"(?P<name>\^|(?:\\.|[^.\[\]\\])+)?(?P<brackets>(?:\[[^\[\]]+
 _BRACKET = re.compile(r"\[([^\[\]]+)\]")
 
 
+@lru_cache(maxsize=1_024)
 def parse_path(text: str) -> Path:
     """The steps of a path; ValueError when it is none. An empty one is the value itself."""
     if not text:
