@@ -17,6 +17,8 @@ NoScore: TypeAlias = Literal[
 ]
 """Why there are no points: nothing to count, too few rows or answers, no target of one's own, no source that has ever
 told of the fact, a source that is away."""
+SOURCE_REASONS: frozenset[NoScore] = frozenset({"source_missing", "source_late"})
+"""Those that hold whatever was counted."""
 Grade: TypeAlias = Literal["S", "A", "B", "C", "D"]
 
 ENOUGH_COVERAGE = Fraction(60, 100)

@@ -131,7 +131,8 @@ async def _store(db: Database, waiting: Sequence[Touched], computed: Computed, n
         locked = {(employee, day) for employee, day in days if month_of(day) in computed.closed}
         changed = await result_queries.replace_days(connection, days - locked, computed.records, now_ms)
         adjusted = await result_queries.replace_adjustments(connection, locked, computed.adjustments, now_ms)
-        await score_queries.touch_scores(connection, ((employee, month_of(day)) for employee, day in changed))
+        cards = ((employee, month_of(day)) for employee, day in changed)
+        await score_queries.touch_scores(connection, cards, ["attendance_day"])
         topics = {f"day:{day}" for _, day in changed} | {f"month:{day:%Y-%m}" for _, day in changed}
         topics |= {f"employee:{employee}" for employee, _ in changed}
         for (employee, day), posted_to in adjusted:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.errors import NotFoundError
 from server.facts.resolve.rule import LINKS
 from server.services.sources import load_source
-from server.store import attribute_writes, link_queries, log_queries, source_queries
+from server.store import attribute_writes, fact_marks, link_queries, log_queries, source_queries
 from server.store.database import Database
 from server.store.fact_queries import Link, link_on
 from server.store.fact_tables import FACT_TABLES
@@ -151,7 +151,7 @@ async def _attribute(connection: AsyncConnection, name: str, key: str, zone: Zon
     links = [
         Link(row.valid_from, row.valid_to, row.employee) for row in await link_queries.links(connection, name, key)
     ]
-    changed = 0
+    changed, facts = 0, {LINKS}
     for fact, table in FACT_TABLES.items():
         moved: list[tuple[str, str | None]] = []
         for row in await link_queries.rows_of(connection, table, name, key):
@@ -163,7 +163,9 @@ async def _attribute(connection: AsyncConnection, name: str, key: str, zone: Zon
             await link_queries.set_people(connection, table, name, moved)
             await _settle(connection, fact, name, [moved_key for moved_key, _ in moved])
             changed += len(moved)
+            facts.add(fact)
     await attribute_writes.settle(connection, {LINKS: [{"source": name, "employee_key": key}]})
+    await fact_marks.move(connection, facts)
     return changed
 
 

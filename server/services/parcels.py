@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.attendance.clock import judge_clock
 from server.services.scan_facts import store_scans
-from server.store import parcel_queries, score_queries
+from server.store import fact_marks, parcel_queries, score_queries
 from server.store.parcel_queries import DueParcel, Milestone, ScanRow
 from shared.clock import WallMs, from_ms
 from shared.scan import ScanKind
@@ -37,7 +37,7 @@ async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_
     if parcels:
         await parcel_queries.note_milestones(connection, parcels)
         due = await parcel_queries.due_parcels(connection, sorted(parcels))
-        await score_queries.touch_scores(connection, cards_of(due, now_ms))
+        await score_queries.touch_scores(connection, cards_of(due, now_ms), fact_marks.following({"shipment"}))
     await store_scans(connection, rows, now_ms)
 
 

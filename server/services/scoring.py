@@ -1,22 +1,20 @@
 """Touched scorecards are computed again from the rows of their period."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.catalogue import Catalogue
-from server.scoring.cycle import cycle_in, period_on
 from server.scoring.family import facts_needed, facts_read
-from server.scoring.indicator import Indicator, in_force
+from server.scoring.indicator import Indicator
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
 from server.scoring.rules import Rules
 from server.scoring.scheme import PeriodWeights
 from server.scoring.scorecard import (
+    SOURCE_REASONS,
     IndicatorScore,
     NoScore,
     Total,
@@ -29,58 +27,48 @@ from server.scoring.segment import Segment, period_mean
 from server.scoring.target import Targets
 from server.scoring.window import Days, days_of
 from server.services.observing import Seen, observe_people
-from server.services.parcels import cards_of
-from server.services.scheme_rules import catalogue_in_force, rules_in_force
+from server.services.scheme_rules import rules_in_force
+from server.services.score_following import follow
 from server.services.score_restating import Restated, post_adjustments, restated
-from server.services.score_settings import cycles
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, begun, stays_of
 from server.store import (
     change_queries,
     fact_marks,
-    parcel_queries,
     period_queries,
     post_queries,
     score_queries,
     segment_queries,
-    sweep_queries,
     target_queries,
 )
 from server.store.company_zone import company_zone
 from server.store.counting_executor import Executor
 from server.store.database import Database
-from server.store.score_queries import Card, ScoreRow, TouchedCard
+from server.store.fact_marks import Marks
+from server.store.score_queries import Card, NewCard, Post, ScoreRow, TouchedCard
 from server.store.segment_queries import SegmentRow
 from shared.clock import WallMs, from_ms, to_ms
 
 BATCH = 500
 """Scorecards of one transaction."""
 BATCHES = 20
-REMEMBER_MS = 60_000
-"""A sweep that found nothing is written down this often; looking again finds the same."""
-SWEEP = "parcels"
-LATE = "late"
-LATE_MS = 900_000
-"""Closed periods are compared with facts that changed this often: nobody waits for them, and they are many."""
-RESTATED_MS = 400 * 86_400_000
-"""So long after it was closed a period is compared."""
 
 
 async def score_touched(db: Database, now_ms: WallMs) -> int:
-    """Compute waiting scorecards; how many were stored. Those of parcels that came due since are touched first.
+    """Compute waiting scorecards; how many were stored. Those of facts that changed are touched first.
 
     Several processes may run it at once, as ``compute_touched``.
     """
-    await _sweep(db, now_ms)
-    unusable = await _follow_facts(db, now_ms)
-    await _follow_late(db, now_ms)
+    marks, unusable = await follow(db, now_ms)
     done = 0
     for _ in range(BATCHES):
         async with db.reading() as connection:
             waiting = await score_queries.touched(connection, BATCH)
-            closed = await period_queries.closed_among(connection, [(one.employee, one.period) for one in waiting])
-            still_open = [one for one in waiting if (one.employee, one.period) not in closed]
-            computed = await _compute(connection, still_open, unusable, now_ms) if still_open else {}
+            still_open = [one for one in waiting if not one.closed]
+            computed: Mapping[Card, Computed] = {}
+            if still_open:
+                computed = await _compute(connection, still_open, await _known(connection, marks, unusable), now_ms)
+            closed = {(one.employee, one.period) for one in waiting if one.closed}
             late = await restated(connection, closed, unusable, now_ms)
         if not waiting:
             break
@@ -98,39 +86,38 @@ class Computed:
     rows: Sequence[ScoreRow]
     segments: Sequence[SegmentRow]
     """One for each post; none with one post."""
+    kept: frozenset[str] = frozenset()
+    """Indicators whose stored scores still hold."""
 
 
 async def compute_anew(
     connection: AsyncConnection, cards: Iterable[Card], now_ms: WallMs, executor: Executor | None = None
 ) -> dict[Card, Computed]:
     """Scorecards as a full run gives them, counted by ``executor`` or in the database; nothing is stored."""
-    unusable = await unusable_facts(connection, now_ms)
-    return await _compute(connection, [TouchedCard(*card, mark=0) for card in cards], unusable, now_ms, executor)
+    marks, unusable = await fact_marks.marks(connection), await unusable_facts(connection, now_ms)
+    waiting = [TouchedCard(*card, mark=0) for card in cards]
+    return await _compute(connection, waiting, await _known(connection, marks, unusable), now_ms, executor)
 
 
 async def _compute(
     connection: AsyncConnection,
     waiting: Sequence[TouchedCard],
-    unusable: Mapping[str, NoScore],
+    known: "_Known",
     now_ms: WallMs,
     executor: Executor | None = None,
 ) -> dict[Card, Computed]:
-    rules = await rules_in_force(connection)
-    zone = await company_zone(connection)
+    rules, zone = known.rules, known.zone
     people = {card.employee for card in waiting}
-    posts = await score_queries.posts(connection, people)
+    posts = await score_queries.posts(connection, people, known.above)
     record = await post_queries.posts_on_record(connection, people)
-    above = await score_queries.departments_above(connection)
-    known = _Known(
-        await score_queries.watermarks(connection),
-        unusable,
-        await target_queries.targets(connection),
-    )
+    partly = {(one.employee, one.period): one.facts for one in waiting if one.facts is not None}
+    stored = await score_queries.stored_scores(connection, partly) if partly else {}
     periods: dict[str, list[str]] = {}
-    for card in waiting:
-        if card.employee in posts:
-            periods.setdefault(card.period, []).append(card.employee)
+    for one in waiting:
+        if one.employee in posts:
+            periods.setdefault(one.period, []).append(one.employee)
     segments: dict[Card, list[SegmentRow]] = {}
+    kept: dict[Card, frozenset[str]] = {}
     for period, employees in periods.items():
         days = days_of(period)
         cut = min(now_ms, _midnight(days.last + timedelta(days=1), zone))
@@ -138,26 +125,82 @@ async def _compute(
             stay
             for person in employees
             for stay in begun(
-                stays_of(person, posts[person], record.get(person, ()), above, days),
+                stays_of(person, posts[person], record.get(person, ()), known.above, days),
                 from_ms(cut).astimezone(zone).date(),
             )
         ]
         for names, counted, group in _alike(stays, rules):
-            definitions = [one for name in names if (one := in_force(rules.catalogue.indicators, name, counted.last))]
+            definitions = [found for name in names if (found := rules.definition(name, counted.last)) is not None]
             when = When(counted, zone, min(cut, _midnight(counted.last + timedelta(days=1), zone)))
-            doing = {one.employee: one.post for one in group}
-            seen = await observe_people(connection, doing, definitions, when, executor)
+            held = {
+                person: _held(stored[person, period], partly[person, period], definitions, when, known)
+                if (person, period) in stored
+                else {}
+                for person in (stay.employee for stay in group)
+            }
+            seen: dict[tuple[str, str], Seen] = {}
+            for lacking, doing in _alike_lacking(group, definitions, held):
+                seen |= await observe_people(connection, doing, lacking, when, executor)
             for stay in group:
-                own = {one: seen[stay.employee, one.id] for one in definitions}
-                segment = _segment(period, stay, rules, when, own, known=known, now_ms=now_ms)
-                segments.setdefault((stay.employee, period), []).append(segment)
-    return {card: _whole(sorted(found, key=lambda one: one.first)) for card, found in segments.items()}
+                card, rows = (stay.employee, period), held[stay.employee]
+                own = {which: seen[stay.employee, which.id] for which in definitions if which.id not in rows}
+                segment = _segment(period, stay, when, own, kept=rows.values(), known=known, now_ms=now_ms)
+                segments.setdefault(card, []).append(segment)
+                kept[card] = frozenset(rows)
+    return {card: _whole(sorted(own, key=lambda one: one.first), kept[card]) for card, own in segments.items()}
 
 
-def _whole(segments: Sequence[SegmentRow]) -> Computed:
+def _alike_lacking(
+    group: Iterable[Stay], definitions: Sequence[Indicator], held: Mapping[str, Collection[str]]
+) -> Iterator[tuple[tuple[Indicator, ...], Mapping[str, Post]]]:
+    """Indicators that have to be counted, with the people who lack just these."""
+    groups: dict[tuple[str, ...], dict[str, Post]] = {}
+    for stay in group:
+        names = tuple(one.id for one in definitions if one.id not in held[stay.employee])
+        groups.setdefault(names, {})[stay.employee] = stay.post
+    for names, posts in groups.items():
+        if names:
+            yield tuple(one for one in definitions if one.id in names), posts
+
+
+def _held(
+    stored: Mapping[str, ScoreRow],
+    facts: Collection[str],
+    definitions: Collection[Indicator],
+    when: When,
+    known: "_Known",
+) -> dict[str, ScoreRow]:
+    """Stored scores that counting again would give again: nothing that they read has changed, nor has the day.
+
+    A count is good for its day: rows of days to come wait for theirs. None is held of a card that had other
+    indicators.
+    """
+    if stored.keys() != {one.id for one in definitions}:
+        return {}
+    return {one.id: stored[one.id] for one in definitions if _holds(stored[one.id], one, facts, when, known)}
+
+
+def _holds(row: ScoreRow, indicator: Indicator, facts: Collection[str], when: When, known: "_Known") -> bool:
+    lineage = row.lineage
+    return (
+        facts_read(indicator).isdisjoint(facts)
+        and lineage.rule_version == indicator.rule_version
+        and (lineage.query.first, lineage.query.last) == (when.days.first, when.days.last)
+        and replace(when, cut_ms=lineage.query.cut_ms).cut_day == when.cut_day
+        and known.reason(indicator) == (row.no_score if row.no_score in SOURCE_REASONS else None)
+    )
+
+
+def whole_of(rows: Sequence[ScoreRow]) -> Computed:
+    """A card of one post, of scores that were counted at different times."""
+    weights = PeriodWeights({row.indicator: row.lineage.weight[0] for row in rows}, 1, ())
+    return Computed(published(weighted_mean(weights, {row.indicator: row.points for row in rows})), rows, ())
+
+
+def _whole(segments: Sequence[SegmentRow], kept: frozenset[str]) -> Computed:
     """A card of one post, or of several: each indicator as it was in the last post that has it."""
     if len(segments) == 1:
-        return Computed(published(segments[0].mean), segments[0].scores, ())
+        return Computed(published(segments[0].mean), segments[0].scores, (), kept)
     mean = period_mean([Segment((one.last - one.first).days + 1, one.mean) for one in segments])
     newest = {score.indicator: score for one in segments for score in one.scores}
     return Computed(published(mean), list(newest.values()), segments)
@@ -165,8 +208,12 @@ def _whole(segments: Sequence[SegmentRow]) -> Computed:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """How far data has come."""
+    """What all cards go by, and how far data has come."""
 
+    rules: Rules
+    zone: ZoneInfo
+    above: Mapping[str, str | None]
+    """The department above each."""
     marks: Mapping[str, int]
     unusable: Mapping[str, NoScore]
     """Facts that nothing can be scored by, each with the reason."""
@@ -183,6 +230,12 @@ class _Known:
         return {name: at for name, at in self.marks.items() if not name.startswith("fact:") or name in own}
 
 
+async def _known(connection: AsyncConnection, marks: Marks, unusable: Mapping[str, NoScore]) -> _Known:
+    rules, zone = await rules_in_force(connection), await company_zone(connection)
+    above = await score_queries.departments_above(connection)
+    return _Known(rules, zone, above, marks.watermarks(), unusable, await target_queries.targets(connection))
+
+
 def _alike(stays: Iterable[Stay], rules: Rules) -> Iterator[tuple[tuple[str, ...], Days, list[Stay]]]:
     """Stays that are scored by the same indicators on the same days, so that one pass counts for all of them."""
     groups: dict[tuple[tuple[str, ...], Days], list[Stay]] = {}
@@ -196,15 +249,15 @@ def _alike(stays: Iterable[Stay], rules: Rules) -> Iterator[tuple[tuple[str, ...
 def _segment(
     period: str,
     stay: Stay,
-    rules: Rules,
     when: When,
     seen: Mapping[Indicator, Seen],
     *,
+    kept: Iterable[ScoreRow],
     known: _Known,
     now_ms: WallMs,
 ) -> SegmentRow:
-    weights = stay.weights(rules)
-    rows = []
+    weights = stay.weights(known.rules)
+    rows = list(kept)
     for indicator, own in seen.items():
         target = known.targets.of(indicator.id, stay.units, when.days.last) or indicator.target
         score = score_indicator(indicator, own.observed, known.reason(indicator) or own.reason, target)
@@ -261,103 +314,17 @@ async def _store(
         closed = await period_queries.closed_among(connection, claimed)
         await post_adjustments(connection, {card: late[card] for card in closed if card in late})
         await score_queries.touch_scores(connection, closed - late.keys())  # closed a moment ago
-        cards = claimed - closed
-        if cards:
-            totals = {card: _head(found[card].total) for card in cards if card in found}
-            rows = {card: found[card].rows for card in cards if card in found}
-            segments = {card: found[card].segments for card in cards if card in found}
-            await score_queries.replace_cards(connection, cards, totals, rows, now_ms)
-            await segment_queries.replace_segments(connection, cards, segments)
+        found = {card: new for card, new in found.items() if card in claimed - closed}
+        await score_queries.remove_cards(connection, claimed - closed - found.keys())
+        await score_queries.put_cards(connection, {card: _new(one) for card, one in found.items()}, now_ms)
+        # A card with scores that still hold has one post, and had one.
+        whole = {card: one.segments for card, one in found.items() if not one.kept}
+        await segment_queries.replace_segments(connection, claimed - closed - found.keys() | whole.keys(), whole)
         await change_queries.note_changes(connection, {f"employee:{employee}" for employee, _ in claimed}, now_ms)
     return len(claimed)
 
 
-def _head(computed: Total) -> tuple[str, int | None, tuple[int, int]]:
-    coverage: Fraction = computed.coverage
-    return computed.status, computed.centi, (coverage.numerator, coverage.denominator)
-
-
-async def _sweep(db: Database, now_ms: WallMs) -> None:
-    """Touch the scores of couriers whose parcels came due since the last sweep."""
-    async with db.reading() as connection:
-        since_ms = await sweep_queries.swept_until(connection, SWEEP)
-        known = since_ms is not None and since_ms < now_ms
-        due = await parcel_queries.parcels_due_between(connection, since_ms or 0, now_ms) if known else []
-    if due or since_ms is None or now_ms - since_ms >= REMEMBER_MS:
-        async with db.writing() as connection:
-            await score_queries.touch_scores(connection, cards_of(due, now_ms))
-            await sweep_queries.set_swept(connection, SWEEP, now_ms)
-
-
-async def _follow_facts(db: Database, now_ms: WallMs) -> Mapping[str, NoScore]:
-    """Touch this month's and last month's scores of everybody who is scored by a fact that changed.
-
-    A fact changes with its rows, and when its source goes away or is back: then its scores go and come. Gives the
-    facts whose source is away, each with the reason.
-    """
-    async with db.reading() as connection:
-        changed = await fact_marks.changed(connection)
-        unusable = await unusable_facts(connection, now_ms)
-        turned = unusable.keys() ^ await fact_marks.known_unusable(connection)
-        if not changed and not turned:
-            return unusable
-        zone = await company_zone(connection)
-        rules = await rules_in_force(connection)
-        people = await score_queries.everybody(connection)
-        record = await post_queries.posts_on_record(connection)
-        above = await score_queries.departments_above(connection)
-        there = set(await score_queries.cards_since(connection, f"{_last_month(now_ms, zone).first:%Y-%m}"))
-        today = from_ms(now_ms).astimezone(zone).date()
-        cards: set[Card] = set()
-        for days in (days_of(f"{today:%Y-%m}"), _last_month(now_ms, zone)):
-            for person, post in people.items():
-                card, reads = (person, f"{days.first:%Y-%m}"), set[str]()
-                for stay in stays_of(person, post, record.get(person, ()), above, days):
-                    reads |= _reads(rules.catalogue, stay.weights(rules), stay.counted.last)
-                if reads & changed.keys() or (card in there and reads & turned):
-                    cards.add(card)
-        quarters = await cycles(connection)
-        cards |= {
-            (person, period_on(days_of(month).first, "quarter"))
-            for person, month in cards
-            if cycle_in(people[person].departments, quarters) == "quarter"
-        }
-        cards -= await period_queries.closed_among(connection, cards)  # those follow more slowly
-    async with db.writing() as connection:
-        await score_queries.touch_scores(connection, cards)
-        await fact_marks.scored(connection, changed.items())
-        if turned:
-            await fact_marks.note_unusable(connection, unusable.keys())
-    return unusable
-
-
-async def _follow_late(db: Database, now_ms: WallMs) -> None:
-    """Touch closed scorecards that read a fact that changed, now and then: what comes late is an adjustment (KS-12)."""
-    async with db.reading() as connection:
-        looked_ms = await sweep_queries.swept_until(connection, LATE)
-        if looked_ms is not None and now_ms - looked_ms < LATE_MS:
-            return
-        changed = await fact_marks.changed(connection, fact_marks.RESTATED)
-        if not changed:
-            return
-        read = await period_queries.indicators_closed(connection, now_ms - RESTATED_MS)
-        catalogue = await catalogue_in_force(connection)
-    facts: dict[str, set[str]] = {}
-    for one in catalogue.indicators:
-        facts.setdefault(one.id, set()).update(facts_read(one))
-    cards = {card for card, names in read.items() if any(facts.get(name, set()) & changed.keys() for name in names)}
-    async with db.writing() as connection:
-        await score_queries.touch_scores(connection, cards)
-        await fact_marks.scored(connection, changed.items(), fact_marks.RESTATED)
-        await sweep_queries.set_swept(connection, LATE, now_ms)
-
-
-def _last_month(now_ms: WallMs, zone: ZoneInfo) -> Days:
-    today = from_ms(now_ms).astimezone(zone).date()
-    return days_of(f"{today.replace(day=1) - timedelta(days=1):%Y-%m}")
-
-
-def _reads(catalogue: Catalogue, weights: PeriodWeights, day: date) -> set[str]:
-    """Facts that a set of indicators counts or needs."""
-    definitions = [one for name in weights.weights if (one := in_force(catalogue.indicators, name, day)) is not None]
-    return {fact for one in definitions for fact in facts_read(one)}
+def _new(computed: Computed) -> NewCard:
+    total, coverage = computed.total, computed.total.coverage
+    rows = [row for row in computed.rows if row.indicator not in computed.kept]
+    return NewCard(total.status, total.centi, (coverage.numerator, coverage.denominator), rows, bool(computed.kept))

@@ -107,8 +107,11 @@ async def put_source(db: Database, text: str, name: str, entry: Entry, *, disabl
 
 async def states(connection: AsyncConnection) -> list[SourceState]:
     """Sources with their streams, by id."""
+    return await _states(connection, await source_queries.newest_runs(connection))
+
+
+async def _states(connection: AsyncConnection, newest: dict[tuple[str, str], RunRow]) -> list[SourceState]:
     rows = await source_queries.sources(connection)
-    newest = await source_queries.newest_runs(connection)
     streams: dict[str, list[StreamRow]] = {}
     for stream in await source_queries.streams_of(connection):
         streams.setdefault(stream.source, []).append(stream)
@@ -117,12 +120,16 @@ async def states(connection: AsyncConnection) -> list[SourceState]:
 
 async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, list[str]]:
     """Facts that nothing may be scored by at the moment, each with the sources to blame."""
-    found: dict[str, list[str]] = {}
-    for state in await states(connection):
+    return _stale(await _states(connection, {}), now_ms)
+
+
+def _stale(found: list[SourceState], now_ms: WallMs) -> dict[str, list[str]]:
+    blamed: dict[str, list[str]] = {}
+    for state in found:
         for stream in state.streams:
             if not state.row.disabled and stream.stale(now_ms):
-                found.setdefault(stream.row.fact, []).append(state.row.id)
-    return found
+                blamed.setdefault(stream.row.fact, []).append(state.row.id)
+    return blamed
 
 
 async def unusable_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, NoScore]:
@@ -130,9 +137,10 @@ async def unusable_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[st
 
     Parcels that scanners saw need no source, as long as no business system tells of parcels too.
     """
-    late = await stale_facts(connection, now_ms)
-    told = {stream.fact for stream in await source_queries.streams_of(connection)}
-    if await parcel_queries.any_seen(connection):
+    found = await _states(connection, {})
+    late = _stale(found, now_ms)
+    told = {stream.row.fact for state in found for stream in state.streams}
+    if not told >= SEEN_BY_SCANNERS and await parcel_queries.any_seen(connection):
         told |= SEEN_BY_SCANNERS
     return {
         fact: "source_late" if fact in late else "source_missing" for fact in FACTS if fact in late or fact not in told

@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.access.scope import Scope
 from server.config import ServerConfig
 from server.scoring.window import days_of
-from server.services.scoring import Computed, compute_anew, score_touched
+from server.services.scoring import Computed, compute_anew, score_touched, whole_of
 from server.store import fleet_queries, period_queries, score_queries, sweep_queries, verify_queries
 from server.store.company_zone import company_zone
 from server.store.counting_executor import Executor, OnDatabase
 from server.store.database import Database
 from server.store.lake_counting import OnLake
 from server.store.lake_writing import has_duckdb, write_lake
-from server.store.score_queries import ScoreRow
+from server.store.score_queries import Card, ScoreRow
 from server.store.verify_queries import CardHead
 from shared.clock import Clocks, WallMs, from_ms
 
@@ -158,11 +158,29 @@ async def _compare(
         for person in some:
             if not _differ(person, live[person], rows.get(person, ()), now.get((person, period))):
                 continue
-            # A running period has gone on since the card was computed: counted up to then it has to be the same.
-            then = await compute_anew(connection, [(person, period)], live[person].computed_ms, executor)
-            found += _differ(person, live[person], rows.get(person, ()), then.get((person, period)))
+            # A running period has gone on since the scores were counted: up to then it has to be the same.
+            then = await _as_counted(connection, (person, period), live[person], rows.get(person, ()), executor)
+            found += _differ(person, live[person], rows.get(person, ()), then)
         progress(start + len(some), len(people))
     return found
+
+
+async def _as_counted(
+    connection: AsyncConnection, card: Card, head: CardHead, rows: Collection[ScoreRow], executor: Executor
+) -> Computed | None:
+    """A card with each score as of when it was counted: one that holds was not counted again with the others."""
+    found: dict[WallMs, Computed] = {}
+    for at_ms in {head.computed_ms, *(row.computed_ms for row in rows)}:
+        if card in (now := await compute_anew(connection, [card], at_ms, executor)):
+            found[at_ms] = now[card]
+    newest = found.get(head.computed_ms)
+    counted = {row.indicator: row.computed_ms for row in rows}
+    if newest is None or len(found) == 1 or newest.segments:
+        return newest
+    then = {at_ms: {row.indicator: row for row in one.rows} for at_ms, one in found.items()}
+    return whole_of(
+        [then.get(counted.get(row.indicator, head.computed_ms), {}).get(row.indicator, row) for row in newest.rows]
+    )
 
 
 def _differ(person: str, head: CardHead, rows: Collection[ScoreRow], full: Computed | None) -> list[Difference]:

@@ -1,19 +1,52 @@
 """Which facts have changed: counters beside the watermarks of those who follow the feed, moved with the rows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.facts.resolve.rules import RULES
+from server.store.sweep_queries import SWEEP
 from server.store.tables import followers
 from server.store.upsert import insert_into
+from shared.clock import WallMs
 
 _FACT = "fact:"
-SCORED = "sweep:fact:"
-RESTATED = "sweep:late:"
+SCORED = f"{SWEEP}fact:"
+RESTATED = f"{SWEEP}late:"
 """What has been taken into open scores, and what closed ones have been compared with."""
-_UNUSABLE = "sweep:unusable:"
+_UNUSABLE = f"{SWEEP}unusable:"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """All counters and watermarks of one moment, by name."""
+
+    at: Mapping[str, int]
+
+    def changed(self, since: str = SCORED) -> dict[str, int]:
+        """Facts that changed since they were scored, each with its counter."""
+        facts = (name.removeprefix(_FACT) for name in self.at if name.startswith(_FACT))
+        return {fact: self.at[_FACT + fact] for fact in facts if self.at.get(since + fact) != self.at[_FACT + fact]}
+
+    def unusable(self) -> set[str]:
+        """Facts that nothing could be scored by when scores were computed last."""
+        return {name.removeprefix(_UNUSABLE) for name in self.at if name.startswith(_UNUSABLE)}
+
+    def swept_until(self, name: str) -> WallMs | None:
+        """Instant up to which a sweep has looked; None before its first time."""
+        return self.at.get(f"{SWEEP}{name}")
+
+    def watermarks(self) -> dict[str, int]:
+        """How far each follower of the feed has come, and how often each fact has changed."""
+        return {name: at for name, at in self.at.items() if not name.startswith(SWEEP)}
+
+
+async def marks(connection: AsyncConnection) -> Marks:
+    """All of them, by one statement: whoever scores needs most."""
+    rows = await connection.execute(select(followers.c.name, followers.c.feed_id))
+    return Marks({row.name: row.feed_id for row in rows})
 
 
 def following(facts: Collection[str]) -> set[str]:
@@ -32,15 +65,6 @@ async def move(connection: AsyncConnection, facts: Collection[str]) -> None:
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
 
 
-async def changed(connection: AsyncConnection, since: str = SCORED) -> dict[str, int]:
-    """Facts that changed since they were scored, each with its counter."""
-    about = followers.c.name.like(f"{_FACT}%") | followers.c.name.like(f"{since}%")
-    rows = await connection.execute(select(followers.c.name, followers.c.feed_id).where(about))
-    counters = {row.name: row.feed_id for row in rows}
-    facts = (name.removeprefix(_FACT) for name in counters if name.startswith(_FACT))
-    return {fact: counters[_FACT + fact] for fact in facts if counters.get(since + fact) != counters[_FACT + fact]}
-
-
 async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]], into: str = SCORED) -> None:
     """Remember up to which counter facts have been taken into scores."""
     rows = [{"name": f"{into}{fact}", "feed_id": counter} for fact, counter in sorted(counters)]
@@ -48,12 +72,6 @@ async def scored(connection: AsyncConnection, counters: Iterable[tuple[str, int]
         statement = insert_into(connection, followers).values(rows)
         changed = {"feed_id": statement.excluded.feed_id}
         await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
-
-
-async def known_unusable(connection: AsyncConnection) -> set[str]:
-    """Facts that nothing could be scored by when scores were computed last."""
-    rows = await connection.scalars(select(followers.c.name).where(followers.c.name.like(f"{_UNUSABLE}%")))
-    return {name.removeprefix(_UNUSABLE) for name in rows}
 
 
 async def note_unusable(connection: AsyncConnection, facts: Collection[str]) -> None:

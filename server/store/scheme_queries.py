@@ -56,6 +56,14 @@ async def newest_version(connection: AsyncConnection) -> int:
     return await connection.scalar(select(func.max(scheme_drafts.c.version))) or 0
 
 
+async def newest_publication(connection: AsyncConnection) -> tuple[int, WallMs] | None:
+    """Number of the version in force, and when it was published; None before the first."""
+    table = scheme_drafts.c
+    newest = select(table.version, table.decided_ms).where(table.version.is_not(None))
+    row = (await connection.execute(newest.order_by(table.version.desc()).limit(1))).first()
+    return None if row is None else (row.version, row.decided_ms)
+
+
 async def book_at(connection: AsyncConnection, version: int | None = None) -> Book:
     """Everything that was published up to a version, or until now: the newest line of each key."""
     published = select(scheme_drafts.c.version, scheme_changes.c.kind, scheme_changes.c.key, scheme_changes.c.item)

@@ -10,14 +10,14 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, case, delete, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Table, and_, case, delete, func, null, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.lineage import Lineage
 from server.store.period_tables import closed_cards
 from server.store.scope_filter import Narrow, narrowed, visible
-from server.store.tables import departments, employees, followers, scorecards, scores, sites, touched_scores
+from server.store.tables import departments, employees, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
@@ -37,6 +37,9 @@ class TouchedCard:
     employee: str
     period: str
     mark: int
+    facts: frozenset[str] | None = None
+    """What changed; None when it may be anything."""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +87,58 @@ class ScorecardRow:
 # --- asking for scores ----------------------------------------------------------------------------------------------
 
 
-async def touch_scores(connection: AsyncConnection, pairs: Iterable[Card]) -> None:
-    """Ask for the scores of these (employee, YYYY-MM) to be computed again.
+async def touch_scores(
+    connection: AsyncConnection, pairs: Iterable[Card], facts: Collection[str] | None = None
+) -> None:
+    """Ask for the scores of these (employee, YYYY-MM) to be computed again: those that read ``facts``, or all.
 
     Comes after ``touch_days`` and before ``note_changes``; row order and marks are as there.
     """
     wanted = sorted(set(pairs))
     mark = secrets.randbits(62)
+    told = None if facts is None else " ".join(sorted(facts))
     for start in range(0, len(wanted), ROWS):
-        rows = [{"employee": e, "period": p, "mark": mark} for e, p in wanted[start : start + ROWS]]
+        rows = [{"employee": e, "period": p, "mark": mark, "facts": told} for e, p in wanted[start : start + ROWS]]
         statement = insert_into(connection, touched_scores).values(rows)
-        changed = {"mark": statement.excluded.mark}
+        changed = {"mark": statement.excluded.mark, "facts": _with_those_before(told)}
         await connection.execute(statement.on_conflict_do_update(index_elements=["employee", "period"], set_=changed))
+
+
+def _with_those_before(told: str | None) -> ColumnElement[Any]:
+    """Facts of a card that waits already with some more; all stay all."""
+    before = touched_scores.c.facts
+    if told is None:
+        return null()
+    known = (" " + before + " ").contains(f" {told} ", autoescape=True)
+    return case((before.is_(None), None), (known, before), else_=before + f" {told}")
 
 
 async def touched(connection: AsyncConnection, limit: int) -> list[TouchedCard]:
     """Scorecards that wait, by period and employee."""
-    first = select(touched_scores).order_by(touched_scores.c.period, touched_scores.c.employee).limit(limit)
-    return [TouchedCard(row.employee, row.period, row.mark) for row in await connection.execute(first)]
+    table, done = touched_scores.c, closed_cards.c
+    same = and_(done.employee == table.employee, done.period == table.period, done.newest)
+    first = select(table.employee, table.period, table.mark, table.facts, done.newest)
+    first = first.select_from(touched_scores.outerjoin(closed_cards, same))
+    rows = await connection.execute(first.order_by(table.period, table.employee).limit(limit))
+    return [
+        TouchedCard(
+            row.employee,
+            row.period,
+            row.mark,
+            None if row.facts is None else frozenset(row.facts.split()),
+            bool(row.newest),
+        )
+        for row in rows
+    ]
 
 
 async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) -> set[Card]:
     """Those cards whose touch is still the one that was computed: they wait no more. Others are not to be stored."""
     key = tuple_(touched_scores.c.employee, touched_scores.c.period, touched_scores.c.mark)
     same = key.in_([(row.employee, row.period, row.mark) for row in computed])
+    if len(computed) == 1:
+        gone = delete(touched_scores).where(same).returning(touched_scores.c.employee, touched_scores.c.period)
+        return {(row.employee, row.period) for row in await connection.execute(gone)}
     in_order = select(touched_scores.c.employee, touched_scores.c.period).where(same)
     in_order = in_order.order_by(touched_scores.c.employee, touched_scores.c.period).with_for_update()
     cards = {(row.employee, row.period) for row in await connection.execute(in_order)}
@@ -118,14 +149,16 @@ async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) ->
 # --- what is counted ------------------------------------------------------------------------------------------------
 
 
-async def posts(connection: AsyncConnection, people: Collection[str]) -> dict[str, Post]:
-    """Post of each of these people."""
-    return await _posts(connection, employees.c.id.in_(sorted(people)))
+async def posts(
+    connection: AsyncConnection, people: Collection[str], above: Mapping[str, str | None]
+) -> dict[str, Post]:
+    """Post of each of these people; ``above`` has the department above each."""
+    return await _posts(connection, employees.c.id.in_(sorted(people)), above)
 
 
 async def everybody(connection: AsyncConnection) -> dict[str, Post]:
     """Everybody's post."""
-    return await _posts(connection, true())
+    return await _posts(connection, true(), await departments_above(connection))
 
 
 async def departments_above(connection: AsyncConnection) -> dict[str, str | None]:
@@ -133,9 +166,10 @@ async def departments_above(connection: AsyncConnection) -> dict[str, str | None
     return {row.id: row.parent for row in await connection.execute(select(departments.c.id, departments.c.parent))}
 
 
-async def _posts(connection: AsyncConnection, which: ColumnElement[bool]) -> dict[str, Post]:
+async def _posts(
+    connection: AsyncConnection, which: ColumnElement[bool], above: Mapping[str, str | None]
+) -> dict[str, Post]:
     names = ("id", "position", "joined_on", "left_on", "site", "department")
-    above = await departments_above(connection)
     rows = await connection.execute(select(*(employees.c[name] for name in names)).where(which))
     return {
         row.id: Post(row.position, row.joined_on, row.left_on, row.site, tuple(upwards(row.department, above)))
@@ -150,35 +184,57 @@ def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator
         department = above.get(department)
 
 
-async def watermarks(connection: AsyncConnection) -> dict[str, int]:
-    """How far each follower of the feed has come."""
-    wanted = select(followers.c.name, followers.c.feed_id).where(followers.c.name.not_like("sweep:%"))
-    return {row.name: row.feed_id for row in await connection.execute(wanted)}
+async def stored_scores(connection: AsyncConnection, cards: Collection[Card]) -> dict[Card, dict[str, ScoreRow]]:
+    """Scores of these cards as they are stored, by indicator."""
+    key = tuple_(scores.c.employee, scores.c.period)
+    found: dict[Card, dict[str, ScoreRow]] = {}
+    for row in await connection.execute(select(scores).where(key.in_(sorted(cards)))):
+        found.setdefault((row.employee, row.period), {})[row.indicator] = _score(row)
+    return found
 
 
-async def replace_cards(
-    connection: AsyncConnection,
-    cards: Collection[Card],
-    totals: Mapping[Card, tuple[str, int | None, tuple[int, int]]],
-    rows: Mapping[Card, Sequence[ScoreRow]],
-    at_ms: WallMs,
-) -> None:
-    """Store scores and totals (status, hundredths of a point, coverage) of these cards in place of the former ones."""
-    for table in (scores, scorecards):
-        key = tuple_(table.c.employee, table.c.period)
-        await connection.execute(delete(table).where(key.in_(sorted(cards))))
-    kept = [card for card in sorted(cards) if card in totals]
-    if not kept:
-        return
-    values = [_values(card, row) for card in kept for row in rows[card]]
-    if values:
-        await connection.execute(scores.insert(), values)
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """A scorecard as it is to be stored: total in hundredths of a point, and scores."""
+
+    status: str
+    total: int | None
+    coverage: tuple[int, int]
+    rows: Sequence[ScoreRow]
+    others_stay: bool
+    """Whether scores of the card that are not in ``rows`` are kept; without, they go."""
+
+
+async def put_cards(connection: AsyncConnection, cards: Mapping[Card, NewCard], at_ms: WallMs) -> None:
+    """Store these cards in place of the former ones."""
+    await _delete(connection, scores, [card for card, new in cards.items() if not new.others_stay])
+    values = [_values(card, row) for card, new in sorted(cards.items()) for row in new.rows]
+    await _put(connection, scores, ("employee", "period", "indicator"), values)
     heads = []
-    for employee, period in kept:
-        status, centi, (part, whole) = totals[employee, period]
-        head: dict[str, Any] = {"employee": employee, "period": period, "status": status, "total_centi": centi}
-        heads.append(head | {"coverage_num": part, "coverage_den": whole, "computed_ms": at_ms})
-    await connection.execute(scorecards.insert(), heads)
+    for (employee, period), new in sorted(cards.items()):
+        head: dict[str, Any] = {"employee": employee, "period": period, "status": new.status, "total_centi": new.total}
+        heads.append(head | {"coverage_num": new.coverage[0], "coverage_den": new.coverage[1], "computed_ms": at_ms})
+    await _put(connection, scorecards, ("employee", "period"), heads)
+
+
+async def remove_cards(connection: AsyncConnection, cards: Collection[Card]) -> None:
+    """Take out cards of people who were not here in the period."""
+    for table in (scores, scorecards):
+        await _delete(connection, table, cards)
+
+
+async def _delete(connection: AsyncConnection, table: Table, cards: Collection[Card]) -> None:
+    if cards:
+        await connection.execute(delete(table).where(tuple_(table.c.employee, table.c.period).in_(sorted(cards))))
+
+
+async def _put(
+    connection: AsyncConnection, table: Table, key: Sequence[str], values: Sequence[Mapping[str, Any]]
+) -> None:
+    if values:
+        statement = insert_into(connection, table)
+        changed = {name: statement.excluded[name] for name in values[0] if name not in key}
+        await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), values)
 
 
 async def cards_since(connection: AsyncConnection, period: str) -> list[Card]:

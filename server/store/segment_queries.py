@@ -35,6 +35,8 @@ async def replace_segments(
     connection: AsyncConnection, cards: Collection[Card], segments: Mapping[Card, Sequence[SegmentRow]]
 ) -> None:
     """Store the segments of these cards in place of the former ones; a card with one post has none."""
+    if not cards:
+        return
     key = tuple_(score_segments.c.employee, score_segments.c.period)
     await connection.execute(delete(score_segments).where(key.in_(sorted(cards))))
     rows = [_values(card, number, one) for card in sorted(cards) for number, one in enumerate(segments.get(card, ()))]

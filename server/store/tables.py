@@ -333,6 +333,7 @@ touched_scores = Table(
     Column("employee", Text, nullable=False),
     Column("period", Text, nullable=False),  # YYYY-MM
     Column("mark", BigInteger, nullable=False),
+    Column("facts", Text),  # that changed, with spaces between them; none when it may be anything
     PrimaryKeyConstraint("employee", "period"),
 )
 

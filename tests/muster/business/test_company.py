@@ -220,12 +220,11 @@ async def _settled(db: Database) -> bool:
     async with db.reading() as connection:
         unread = select(func.count()).where(source_streams.c.last_ok_ms.is_(None))
         waiting = select(func.count()).select_from(touched_scores)
-        if await connection.scalar(unread) or await fact_marks.changed(connection):
+        marks = await fact_marks.marks(connection)
+        if await connection.scalar(unread) or marks.changed():
             return False
         # A source that was just read whole can be scored by, and scores that were computed before do not know it yet.
-        if set(await unusable_facts(connection, system_clocks().wall_ms())) != await fact_marks.known_unusable(
-            connection
-        ):
+        if set(await unusable_facts(connection, system_clocks().wall_ms())) != marks.unusable():
             return False
         return not await connection.scalar(waiting)
 

@@ -1,0 +1,198 @@
+"""After an event only what reads it is counted again, and comes to what counting all of it would (REL-27)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select, update
+
+from server.access.scope import Scope
+from server.services import fact_people, scoring
+from server.services.scoring import score_touched
+from server.services.verifying import verify
+from server.store import score_queries
+from server.store.database import Database
+from server.store.fact_tables import FACT_TABLES
+from server.store.link_queries import LinkRow
+from server.store.log_queries import Entry
+from server.store.source_tables import identity_links, source_streams
+from server.store.tables import followers, scorecards, scores, touched_scores
+from shared.clock import Clocks
+from tests.server.services import scheme_world as world
+from tests.server.services.test_attributes import at as moment
+from tests.server.services.test_attributes import day
+from tests.server.services.test_attributes import put as put_facts
+from tests.server.services.world import at
+
+NOW = at(world.NOW)
+PERIOD = "2026-05"
+HOUR_MS = 3_600_000
+PEOPLE = ("e1", "s1", "s2")
+ON_TIME, DAMAGE, COMPLAINTS = "log_on_time_delivery_rate", "log_damage_rate", "log_complaint_rate"
+
+
+async def touch(db: Database, *people: str, facts: tuple[str, ...] | None = None) -> None:
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, [(one, PERIOD) for one in people], facts)
+
+
+async def counted_at(db: Database, person: str) -> dict[str, int]:
+    """When each score was counted."""
+    which = select(scores.c.indicator, scores.c.computed_ms).where(
+        scores.c.employee == person, scores.c.period == PERIOD
+    )
+    async with db.reading() as connection:
+        return {row.indicator: row.computed_ms - NOW for row in await connection.execute(which)}
+
+
+async def parcel(db: Database, number: int, hour: int) -> None:
+    row: dict[str, Any] = {"source_key": f"p{number}", "tracking_no": f"p{number}", "status": "delivered"}
+    row |= {
+        "employee_key": "e1",
+        "promised_at": moment("2026-05-04 18:00"),
+        "delivered_at": moment(f"2026-05-04 {hour:02}:00"),
+    }
+    await put_facts(db, "shipment", row, source="system")
+
+
+async def complaint(db: Database, number: int, on: int) -> None:
+    row = {"source_key": f"c{number}", "tracking_no": f"p{number}", "responsibility": "logistics"}
+    await put_facts(db, "complaint", row | {"occurred_on": day(f"2026-05-{on:02}")}, source="system")
+
+
+@pytest.fixture
+async def courier(db: Database) -> Database:
+    """Scores of e1 with two parcels, counted at noon."""
+    await world.prepare(db)
+    for number in (1, 2):
+        await parcel(db, number, 17)
+    await score_touched(db, NOW)
+    return db
+
+
+async def test_only_what_reads_a_changed_fact_is_counted_again(courier: Database) -> None:
+    await complaint(courier, 1, 4)
+    await score_touched(courier, NOW + HOUR_MS)
+    found = await counted_at(courier, "e1")
+    assert (found[COMPLAINTS], found[ON_TIME], found[DAMAGE]) == (HOUR_MS, 0, 0)
+
+
+async def test_another_day_is_counted_whole(courier: Database) -> None:
+    await complaint(courier, 1, 4)
+    await score_touched(courier, NOW + 13 * HOUR_MS)
+    assert set((await counted_at(courier, "e1")).values()) == {13 * HOUR_MS}
+
+
+async def test_a_touch_that_names_no_fact_is_counted_whole(courier: Database) -> None:
+    await touch(courier, "e1", facts=("complaint",))
+    await touch(courier, "e1")
+    await touch(courier, "e1", facts=("complaint",))
+    await score_touched(courier, NOW + HOUR_MS)
+    assert set((await counted_at(courier, "e1")).values()) == {HOUR_MS}
+
+
+async def test_facts_of_touches_add_up(courier: Database) -> None:
+    for facts in (("complaint",), ("damage_report", "shipment"), ("complaint",)):
+        await touch(courier, "e1", facts=facts)
+    async with courier.reading() as connection:
+        [waiting] = await score_queries.touched(connection, 10)
+        told = await connection.scalar(select(touched_scores.c.facts))
+    assert sorted(waiting.facts or ()) == ["complaint", "damage_report", "shipment"]
+    assert told == "complaint damage_report shipment"
+
+
+async def test_scores_that_hold_count_in_the_total(courier: Database) -> None:
+    """One parcel of two comes late: the other scores of the card stay, the total is that of all of them."""
+    await parcel(courier, 2, 19)
+    await score_touched(courier, NOW + HOUR_MS)
+    async with courier.reading() as connection:
+        whole = await scoring.compute_anew(connection, [("e1", PERIOD)], NOW + HOUR_MS)
+        stored = await connection.scalar(
+            select(scorecards.c.total_centi).where(scorecards.c.employee == "e1", scorecards.c.period == PERIOD)
+        )
+    assert stored == whole["e1", PERIOD].total.centi
+
+
+async def test_rows_that_become_somebodys_count_for_them(courier: Database) -> None:
+    """A link says whose stored rows are: nothing else comes, and the score follows."""
+    row = {"source_key": "of1", "tracking_no": "of1", "status": "delivered", "employee_key": "courier-7"}
+    times = {"promised_at": moment("2026-05-04 18:00"), "delivered_at": moment("2026-05-04 19:00")}
+    await put_facts(courier, "shipment", row | times, source="system")
+    await score_touched(courier, NOW)
+    link = LinkRow("system", "courier-7", day("2026-01-01"), None, "e1")
+    await fact_people.link(courier, link, Entry(NOW, "test", "test", ""))
+    await score_touched(courier, NOW)
+    async with courier.reading() as connection:
+        card = await score_queries.scorecard(connection, Scope.system(), "e1", PERIOD)
+    assert card is not None
+    assert next(one for one in card.scores if one.indicator == ON_TIME).sample == 3
+
+
+WHAT = st.sampled_from(("order", "refund", "parcel", "complaint", "damage", "compute", "later", "away", "heard"))
+STEPS = st.lists(st.tuples(WHAT, st.integers(0, 4), st.integers(1, 6), st.sampled_from(("s1", "s2"))), max_size=20)
+
+
+async def clean(db: Database) -> None:
+    async with db.writing() as connection:
+        for fact in ("sales_order", "refund", "shipment", "complaint", "damage_report"):
+            await connection.execute(delete(FACT_TABLES[fact]))
+        for table in (scores, scorecards, touched_scores, followers):
+            await connection.execute(delete(table))
+        there = await connection.scalar(select(func.count()).select_from(identity_links))
+    if not there:
+        await world.prepare(db)
+    await heard(db, NOW)
+    await touch(db, *PEOPLE)
+
+
+async def heard(db: Database, at_ms: int) -> None:
+    async with db.writing() as connection:
+        await connection.execute(update(source_streams).values(last_ok_ms=at_ms))
+
+
+async def step(db: Database, what: str, number: int, on: int, person: str) -> None:
+    when = f"2026-05-{on:02}"
+    match what:
+        case "order":
+            await world.order(db, f"o{number}", f"{when} 16:00", 1_000 * on, person)
+        case "refund":
+            row = {"source_key": f"r{number}", "order_key": f"o{number}", "refunded_on": day(when)}
+            row |= {"amount_net_minor": 50 * on, "full": on % 2 == 0, "employee_key": person}
+            await put_facts(db, "refund", row, source="system")
+        case "parcel":
+            await parcel(db, number, 14 + on)
+        case "complaint":
+            await complaint(db, number, on)
+        case "damage":
+            row = {"source_key": f"d{number}", "tracking_no": f"p{number}", "point": "transit"}
+            row |= {"responsibility": "logistics", "occurred_on": day(when), "confirmed_on": day(when)}
+            await put_facts(db, "damage_report", row, source="system")
+
+
+@settings(
+    max_examples=15, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=STEPS)
+async def test_rel27_a_running_month(db: Database, tmp_path: Path, steps: list[tuple[str, int, int, str]]) -> None:
+    """Whatever comes while the clock goes on, sources that go away and come back too: a full run finds the same."""
+    await clean(db)
+    now = NOW
+    for what, number, on, person in steps:
+        if what == "later":
+            now += on * HOUR_MS
+        elif what == "away":
+            await heard(db, now - 60 * 24 * HOUR_MS)
+        elif what == "heard":
+            await heard(db, now)
+        elif what == "compute":
+            await score_touched(db, now)
+        else:
+            await step(db, what, number, on, person)
+    await score_touched(db, now)
+    clocks = Clocks(wall_ms=lambda: now, mono_ms=lambda: now)
+    for folder in (tmp_path, None):
+        found = await verify(db, PERIOD, clocks, folder)
+        assert found.differences == ()
+        assert found.cards >= len(PEOPLE)
