@@ -56,6 +56,9 @@ BREAKS = (
     Break("rules", {"server/access/scope.py": "import time"}),
     Break("rules", {"server/attendance/engine.py": "import sqlalchemy"}),
     Break("rules", {"server/scoring/engine.py": "import fastapi"}),
+    Break("forecasts", {"server/scoring/rewards.py": "import server.analytics.forecast"}),
+    Break("forecasts", {"server/services/payroll.py": "import server.services.trends"}),
+    Break("forecasts", {"server/services/score_rewards.py": "import statsmodels"}),
     Break("small_gateway", {"gateway/driver.py": "import sqlalchemy"}),
 )
 
