@@ -47,6 +47,7 @@ from server.api.routes import (
     shadow,
     shifts,
     sources,
+    trends,
 )
 from server.api.views.base import ErrorView
 from server.config import ServerConfig
@@ -57,7 +58,8 @@ from shared.clock import Clocks, system_clocks
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
     notices, payroll, recompute, shadow, scores, score_periods, score_rewards, schemes, devices, people, people_edit,
-    contracts, imports, file_imports, fact_review, ingest, identity_links, sources, logs, health, live, document,
+    contracts, imports, file_imports, fact_review, ingest, identity_links, sources, trends, logs, health, live,
+    document,
 )  # fmt: skip
 
 

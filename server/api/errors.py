@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from server.access.errors import CredentialsError, ForbiddenError, NotFoundError, SignInError, TooManyTriesError
+from server.analytics.extra import ExtraMissingError
 from server.api.views.base import ErrorView
 from server.connectors.push.errors import (
     BodyError,
@@ -30,6 +31,7 @@ STATUS: Mapping[type[MusterError], int] = {
     UnsupportedError: 415,
     BodyError: 422,
     DataError: 422,
+    ExtraMissingError: 501,
     RetryableError: 503,
 }
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli import schemes
+from server.cli import schemes, trends
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
 from server.cli.files import bytes_of
 from server.config import load_config
@@ -40,6 +40,7 @@ def _group() -> None:
 
 
 schemes.add_to(app)
+trends.add_to(app)
 
 
 @app.command("run")

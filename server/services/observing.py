@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -102,7 +103,7 @@ async def _observe(
 ) -> dict[tuple[str, str], Seen]:
     indicators = list(indicators)
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
-    counted = await count_parts(connection, executor, parts, level, units=units, when=when)
+    counted = (await _count_parts(connection, executor, parts, level, units=units, whens=[when]))[when]
     return {
         (indicator.id, unit): _seen(indicator, counted, level, unit)
         for indicator in indicators
@@ -122,23 +123,33 @@ def _with_rows(indicator: Indicator, counted: Found) -> Iterator[str]:
     yield from dict.fromkeys(unit for part in parts_of(indicator) for unit in counted[part])
 
 
-async def count_parts(
+async def observe_unit(
+    connection: AsyncConnection, indicators: Collection[Indicator], level: Level, unit: str, whens: Collection[When]
+) -> dict[tuple[str, When], Seen]:
+    """What one unit's own rows come to, by indicator and period; nobody's above stands in."""
+    parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
+    counted = await _count_parts(connection, OnDatabase(connection), parts, level, units=[unit], whens=whens)
+    return {(one.id, when): _seen(one, counted[when], level, unit) for one in indicators for when in whens}
+
+
+async def _count_parts(
     connection: AsyncConnection,
     executor: Executor,
     parts: Iterable[Part],
     level: Level,
     *,
-    units: Collection[str] | None,
-    when: When,
-) -> Found:
+    units: Collection[str],
+    whens: Collection[When],
+) -> Mapping[When, Found]:
     """Count parts by the executor, and in Python from the database where a field is worked out here."""
     wanted = [_read(part) for part in parts]
-    found = await counting.count(executor, [p for p in wanted if p.part.fact not in DERIVED], level, units, when)
-    for part in wanted:
+    stored = [part for part in wanted if part.part.fact not in DERIVED]
+    found = await counting.count_each(executor, stored, level, units, whens)
+    for part, when in product(wanted, whens):
         if part.part.fact in DERIVED:
             rows = await derived_rows(connection, part.part.fact, when)
             by_unit = count(part, rows, await units_of(connection, level), when)
-            found[part.part] = {unit: n for unit, n in by_unit.items() if n.rows and (units is None or unit in units)}
+            found[when][part.part] = {unit: n for unit, n in by_unit.items() if n.rows and unit in units}
     return found
 
 

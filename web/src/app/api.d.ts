@@ -4110,6 +4110,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Indicator Trends
+         * @description Indicators of a person, department, site or the company step by step, each with a forecast and its interval.
+         *
+         *     Steps are whole and over; without ``indicator`` the unit's heaviest, without ``unit`` the first department in scope.
+         */
+        get: operations["indicator_trends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trends/correlations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Indicator Correlations
+         * @description Which of these indicators move together, with delays of 0 to 7 steps, and what moves with the heaviest.
+         *
+         *     Changes are compared, with ``plain`` the values as they are. 501 ``analytics_missing`` without the libraries.
+         */
+        get: operations["indicator_correlations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -5855,6 +5899,58 @@ export interface components {
             direction?: ("in" | "out") | null;
             /** Reason */
             reason: string;
+        };
+        /**
+         * CorrelationView
+         * @description Two indicators at the delay that fits best, and at all others.
+         */
+        CorrelationView: {
+            /** One */
+            one: string;
+            /** Other */
+            other: string;
+            best: components["schemas"]["LaggedView"];
+            /** Lags */
+            lags: components["schemas"]["LaggedView"][];
+        };
+        /**
+         * CorrelationsView
+         * @description What moves with what; nothing here says that one thing causes another.
+         */
+        CorrelationsView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Changes
+             * @description Whether changes were compared, or the values as they are.
+             */
+            changes: boolean;
+            /**
+             * Least
+             * @description Points that a pair needs.
+             */
+            least: number;
+            /**
+             * Tested
+             * @description Pairs and delays that p is corrected for.
+             */
+            tested: number;
+            /** Indicators */
+            indicators: components["schemas"]["NameView"][];
+            /** Pairs */
+            pairs: components["schemas"]["CorrelationView"][];
+            /** Suggestions */
+            suggestions: components["schemas"]["server__api__views__trends__SuggestionView"][];
+            /** Left Out */
+            left_out: string[];
         };
         /**
          * CountView
@@ -7622,6 +7718,37 @@ export interface components {
             from_on: string;
             /** To On */
             to_on?: string | null;
+        };
+        /**
+         * LaggedView
+         * @description Two series, one of them so many steps later.
+         */
+        LaggedView: {
+            /**
+             * Lag
+             * @description Steps by which the first comes before the other; below 0 the other comes first.
+             */
+            lag: number;
+            /**
+             * N
+             * @description Points that both have.
+             */
+            n: number;
+            /**
+             * R
+             * @description Spearman's coefficient, two decimals.
+             */
+            r: string | null;
+            /**
+             * P
+             * @description Corrected by Holm's method, three significant digits.
+             */
+            p: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "moves" | "weak" | "few" | "constant";
         };
         /**
          * LaidOutDay
@@ -12454,6 +12581,199 @@ export interface components {
             days: number;
         };
         /**
+         * TrendAheadView
+         * @description A step to come and the interval in which its value is expected.
+         */
+        TrendAheadView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Value
+             * @description Null on days of the week that never have one.
+             */
+            value: string | null;
+            /** Low */
+            low: string | null;
+            /** High */
+            high: string | null;
+        };
+        /**
+         * TrendChoiceView
+         * @description An indicator that the unit may have a value of.
+         */
+        TrendChoiceView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /**
+             * Weight
+             * @description In the unit's set, of 100; 0 of the library.
+             */
+            weight: number;
+            /**
+             * Whole Months
+             * @description It has values by month only.
+             */
+            whole_months: boolean;
+        };
+        /**
+         * TrendForecastView
+         * @description A forecast after the last final step, or why there is none.
+         */
+        TrendForecastView: {
+            /**
+             * N
+             * @description Values it was made from.
+             */
+            n: number;
+            /**
+             * Level Pct
+             * @description Of the interval.
+             */
+            level_pct: number;
+            /**
+             * Reason
+             * @description few_points | constant | no_fit | analytics_missing.
+             */
+            reason: string | null;
+            /** Ahead */
+            ahead: components["schemas"]["TrendAheadView"][];
+        };
+        /**
+         * TrendPointView
+         * @description One step: a day, a week from Monday, a month.
+         */
+        TrendPointView: {
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /**
+             * Value
+             * @description In the indicator's unit, half up to its decimals.
+             */
+            value: string | null;
+            /**
+             * Sample
+             * @description Rows behind it; null where even that says too much.
+             */
+            sample: number | null;
+            /**
+             * Reason
+             * @description Why there is no value: no_denominator | below_minimum_sample | few_answers | few_people.
+             */
+            reason: string | null;
+            /**
+             * Final
+             * @description Steps for which late rows are still expected are shown, and never computed with.
+             */
+            final: boolean;
+        };
+        /**
+         * TrendSeriesView
+         * @description One indicator of the unit, oldest step first.
+         */
+        TrendSeriesView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "up" | "down" | "zone";
+            /**
+             * Source
+             * @description source_missing | source_late: a source that it needs is away.
+             */
+            source: string | null;
+            /** Points */
+            points: components["schemas"]["TrendPointView"][];
+            forecast: components["schemas"]["TrendForecastView"];
+        };
+        /**
+         * TrendsView
+         * @description Series of one unit, and what else may be asked.
+         */
+        TrendsView: {
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "person" | "department" | "site" | "company";
+            /** Unit */
+            unit: string;
+            /**
+             * Unit Name
+             * @description Of a person.
+             */
+            unit_name: string | null;
+            /**
+             * Grain
+             * @enum {string}
+             */
+            grain: "day" | "week" | "month";
+            /**
+             * Most
+             * @description Steps that may be asked for by this grain.
+             */
+            most: number;
+            /**
+             * First
+             * Format: date
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             */
+            last: string;
+            /** Series */
+            series: components["schemas"]["TrendSeriesView"][];
+            /**
+             * Left Out
+             * @description Indicators asked for by day or week that have values by month only.
+             */
+            left_out: string[];
+            /**
+             * Choices
+             * @description Heaviest first.
+             */
+            choices: components["schemas"]["TrendChoiceView"][];
+            /**
+             * Departments
+             * @description That the viewer may choose.
+             */
+            departments: components["schemas"]["NameView"][];
+            /**
+             * Sites
+             * @description For who sees everybody, as is the whole company; else none.
+             */
+            sites: components["schemas"]["NameView"][];
+        };
+        /**
          * UnlinkBody
          * @description A link by its id and first day.
          */
@@ -12985,6 +13305,15 @@ export interface components {
             actor: string;
             /** At Ms */
             at_ms: number;
+        };
+        /**
+         * SuggestionView
+         * @description An indicator without weight that moves with the unit's heaviest.
+         */
+        server__api__views__trends__SuggestionView: {
+            main: components["schemas"]["NameView"];
+            other: components["schemas"]["NameView"];
+            best: components["schemas"]["LaggedView"];
         };
     };
     responses: never;
@@ -20482,6 +20811,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckedMapView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    indicator_trends: {
+        parameters: {
+            query?: {
+                level?: "person" | "department" | "site" | "company";
+                unit?: string | null;
+                indicator?: string[] | null;
+                grain?: "day" | "week" | "month";
+                steps?: number | null;
+                last?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrendsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    indicator_correlations: {
+        parameters: {
+            query?: {
+                plain?: boolean;
+                level?: "person" | "department" | "site" | "company";
+                unit?: string | null;
+                indicator?: string[] | null;
+                grain?: "day" | "week" | "month";
+                steps?: number | null;
+                last?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrelationsView"];
                 };
             };
             /** @description What went wrong, as a code. */
