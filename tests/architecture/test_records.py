@@ -22,7 +22,7 @@ ALLOWED_EXTRAS = {
     "shared": set(),
     "emulators": set(),
     "gateway": {"gateway", "zk", "llrp", "hid"},
-    "server": {"server", "embedded", "lake"},
+    "server": {"server", "analytics", "embedded", "lake"},
     "muster": {"demo"},
 }
 """Extras whose libraries a package may import, beside what every installation has."""
