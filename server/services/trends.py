@@ -243,7 +243,7 @@ async def _place(connection: AsyncConnection, scope: Scope, wanted: Wanted) -> P
     match wanted.level:
         case "person":
             if await page_queries.person(connection, scope, wanted.unit) is not None:
-                post = (await score_queries.posts(connection, [wanted.unit]))[wanted.unit]
+                post = (await score_queries.posts(connection, [wanted.unit], parents))[wanted.unit]
                 return Place(post.position, post.departments)
         case "department":
             known = wanted.unit in parents
