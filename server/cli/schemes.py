@@ -127,7 +127,9 @@ async def _what_if(
         )
     grades = " · ".join(f"{letter} {found.before[letter]}→{found.after[letter]}" for letter in found.before)
     whom = f"{len(found.moved)} of {found.people} people"
-    err.print(f"simulated: {found.period} by the weights of {found.day}; {whom}; {grades}", soft_wrap=True)
+    paid = [decimal_text(Fraction(minor, CENTI)) for minor in (found.paid_before, found.paid_after)]
+    rewards = f"rewards {paid[0]}→{paid[1]}"
+    err.print(f"simulated: {found.period} by the weights of {found.day}; {whom}; {grades}; {rewards}", soft_wrap=True)
     return [
         {
             "employee": one.card.employee,
@@ -140,6 +142,8 @@ async def _what_if(
             "rank_after": one.rank_after,
             "grade_before": None if one.before is None else grade(one.before),
             "grade_after": None if one.after is None else grade(one.after),
+            "paid_before": decimal_text(Fraction(one.paid_before, CENTI)),
+            "paid_after": decimal_text(Fraction(one.paid_after, CENTI)),
             "simulated": "yes",
         }
         for one in found.moved

@@ -1,5 +1,6 @@
 """What scores would be by other rules: computed on what is stored, without writing anything (KS-15)."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,14 +15,16 @@ from server.scoring.indicator import Indicator
 from server.scoring.numbers import CentiPoints
 from server.scoring.plain import When
 from server.scoring.ranks import Standing, grade_counts, ranks
+from server.scoring.restatement import ClosedCard, ClosedPart
+from server.scoring.rewards import RewardRule
 from server.scoring.rules import Rules
 from server.scoring.scheme import PeriodWeights
-from server.scoring.scorecard import IndicatorScore, Mean, NoScore, Observed, published, score_indicator, weighted_mean
-from server.scoring.segment import Segment, period_mean
+from server.scoring.scorecard import IndicatorScore, NoScore, Observed, score_indicator
 from server.scoring.target import Targets
 from server.scoring.whatif import Change, Inputs, what_if
 from server.scoring.window import Days, days_of
 from server.services.observing import observe_people
+from server.services.score_rewards import RewardBook, reward_book
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, begun, stays_of
 from server.store import post_queries, score_queries, segment_queries, target_queries
@@ -43,6 +46,9 @@ class Moved:
     after: CentiPoints | None
     rank_before: int | None
     rank_after: int | None
+    paid_before: int
+    """Reward in minor units, as the period's observations stand."""
+    paid_after: int
 
     @property
     def change(self) -> int:
@@ -64,6 +70,9 @@ class Preview:
     before: Mapping[Standing, int]
     """Grades of these people."""
     after: Mapping[Standing, int]
+    paid_before: int
+    """Rewards of these people together, in minor units; nobody else's change."""
+    paid_after: int
     simulated: Literal[True] = True
 
 
@@ -83,6 +92,11 @@ class _Basis:
     after: Rules
     anew: dict[tuple[str, Days, str], IndicatorScore] = field(default_factory=dict)
     """By employee, days and indicator."""
+
+
+_Stays: TypeAlias = Mapping[str, Sequence[Stay]]
+_Rows: TypeAlias = Mapping[str, Sequence[Sequence[ScoreRow]]]
+"""By person, for each stay."""
 
 
 async def preview(  # noqa: PLR0917 - whose, two sets of rules, what and when
@@ -108,28 +122,48 @@ async def preview(  # noqa: PLR0917 - whose, two sets of rules, what and when
     )
     cards = {card.employee: card for card in await score_queries.ranking(connection, scope, period, ALL)}
     stays = await _stays(connection, cards, days, from_ms(cut).astimezone(zone).date())
-    chosen = {person: own for person, own in stays.items() if any(_differs(stay, basis, day) for stay in own)}
+    chosen = await asyncio.to_thread(_chosen, basis, stays, day)
     few = chosen if len(chosen) <= FEW else None
     stored = await score_queries.score_rows(connection, scope, period, few)
     segments = await segment_queries.segments_of(connection, scope, period, few)
-    for person, own in chosen.items():
-        rows = [one.scores for one in segments.get(person, ())] or [stored.get(person, ())]
-        for stay, found in zip(own, rows, strict=False):
-            _reuse(basis, stay, found)
+    rows = {person: [one.scores for one in segments.get(person, ())] or [stored.get(person, ())] for person in chosen}
+    await asyncio.to_thread(_reuse_all, basis, chosen, rows)
     await _count_missing(connection, basis, [stay for own in chosen.values() for stay in own], day)
-    now = {person: card.total for person, card in cards.items()}
-    then = dict(now)
+    book = await reward_book(connection)
+    return await asyncio.to_thread(_compared, basis, cards, chosen, day, book)
+
+
+def _chosen(basis: _Basis, stays: _Stays, day: date) -> _Stays:
+    return {person: own for person, own in stays.items() if any(_differs(stay, basis, day) for stay in own)}
+
+
+def _reuse_all(basis: _Basis, chosen: _Stays, rows: _Rows) -> None:
     for person, own in chosen.items():
-        now[person], then[person] = _total(basis, own, day, before), _total(basis, own, day, after)
+        for stay, found in zip(own, rows[person], strict=False):
+            _reuse(basis, stay, found)
+
+
+def _compared(basis: _Basis, cards: Mapping[str, Ranked], chosen: _Stays, day: date, book: RewardBook) -> Preview:
+    """Totals, places and rewards of those concerned by both sets of rules."""
+    last = days_of(basis.period).last
+    now = {person: card.total for person, card in cards.items()}
+    then, paid = dict(now), {}
+    for person, own in chosen.items():
+        paying = book.rules(person, own[-1].post, last)
+        before, after = (_card(basis, own, day, rules, paying) for rules in (basis.before, basis.after))
+        now[person], then[person] = before.total.centi, after.total.centi
+        paid[person] = before.money_minor, after.money_minor
     places, others = ranks(now), ranks(then)
-    moved = [Moved(cards[one], now[one], then[one], places.get(one), others.get(one)) for one in chosen]
+    moved = [Moved(cards[one], now[one], then[one], places.get(one), others.get(one), *paid[one]) for one in chosen]
     return Preview(
-        period,
+        basis.period,
         day,
         len(cards),
         tuple(sorted(moved, key=lambda one: (-one.change, one.card.employee))),
         grade_counts(one.before for one in moved),
         grade_counts(one.after for one in moved),
+        sum(one.paid_before for one in moved),
+        sum(one.paid_after for one in moved),
     )
 
 
@@ -217,13 +251,12 @@ def _counts_alike(one: Indicator, other: Indicator) -> bool:
     )
 
 
-def _total(basis: _Basis, stays: Sequence[Stay], day: date, rules: Rules) -> CentiPoints | None:
-    """A total of the simulated period, the posts weighed by their days."""
-    segments = [Segment(stay.days.number, _mean(basis, stay, day, rules)) for stay in stays]
-    return published(period_mean(segments)).centi if segments else None
+def _card(basis: _Basis, stays: Sequence[Stay], day: date, rules: Rules, paying: tuple[RewardRule, ...]) -> ClosedCard:
+    """The simulated period as it would be closed: its posts weighed by their days, and what it is worth."""
+    return ClosedCard(basis.period, tuple(_part(basis, stay, day, rules) for stay in stays), paying)
 
 
-def _mean(basis: _Basis, stay: Stay, day: date, rules: Rules) -> Mean:
+def _part(basis: _Basis, stay: Stay, day: date, rules: Rules) -> ClosedPart:
     weights, period = _weights(stay, rules, day), days_of(basis.period)
     scores, others = [], {}
     for name in weights.weights:
@@ -236,6 +269,5 @@ def _mean(basis: _Basis, stay: Stay, day: date, rules: Rules) -> Mean:
         scores.append(fresh)
         if fresh.indicator != definition:
             others[name] = definition
-    if not scores:
-        return weighted_mean(weights, {})
-    return what_if(Inputs(tuple(scores), weights), Change(indicators=others)).mean
+    found = what_if(Inputs(tuple(scores), weights), Change(indicators=others)).scores
+    return ClosedPart(stay.days.number, {one.indicator.id: one for one in found}, weights)

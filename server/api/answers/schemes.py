@@ -236,7 +236,7 @@ def effect_view(found: Comparison) -> SchemeEffectView:
     )
 
 
-def moved_view(one: Moved, position: NameView) -> SchemeMovedView:
+def moved_view(one: Moved, position: NameView, *, money: bool) -> SchemeMovedView:
     """A person of a preview in text."""
     return SchemeMovedView(
         employee=one.card.employee,
@@ -251,6 +251,8 @@ def moved_view(one: Moved, position: NameView) -> SchemeMovedView:
         rank_after=one.rank_after,
         grade_before=None if one.before is None else grade(one.before),
         grade_after=None if one.after is None else grade(one.after),
+        paid_before_minor=one.paid_before if money else None,
+        paid_after_minor=one.paid_after if money else None,
     )
 
 
@@ -358,10 +360,10 @@ async def _preview(  # noqa: PLR0917 - what to try, on which period and day
         since = day or first_day(changes, book) or from_ms(now_ms).astimezone(context.config.zone).date()
         found = await simulating.preview(connection, viewer.scope, rules_of(book), after, wanted, since, now_ms)
         position = await position_names(connection)
-    return preview_view(found, position)
+    return preview_view(found, position, money=viewer.may("scores.close"))
 
 
-def preview_view(found: Preview, position: PositionNames) -> SchemePreviewView:
+def preview_view(found: Preview, position: PositionNames, *, money: bool) -> SchemePreviewView:
     """A preview in text; of many people those at both ends."""
     moved = found.moved if len(found.moved) <= 2 * ENDS else (*found.moved[:ENDS], *found.moved[-ENDS:])
     return SchemePreviewView(
@@ -372,9 +374,11 @@ def preview_view(found: Preview, position: PositionNames) -> SchemePreviewView:
         moved=len(found.moved),
         winners=sum(one.change > 0 for one in found.moved),
         losers=sum(one.change < 0 for one in found.moved),
-        rows=[moved_view(one, position(one.card.position)) for one in moved],
+        rows=[moved_view(one, position(one.card.position), money=money) for one in moved],
         grades_before={str(letter): number for letter, number in found.before.items()},
         grades_after={str(letter): number for letter, number in found.after.items()},
+        paid_before_minor=found.paid_before if money else None,
+        paid_after_minor=found.paid_after if money else None,
     )
 
 

@@ -248,6 +248,9 @@ class SchemeMovedView(View):
     rank_after: int | None
     grade_before: str | None
     grade_after: str | None
+    paid_before_minor: int | None
+    """Reward of the period; None for who may not see money."""
+    paid_after_minor: int | None
 
 
 class SchemePreviewView(View):
@@ -265,6 +268,9 @@ class SchemePreviewView(View):
     """The biggest winners first, the biggest losers last; of many those at both ends."""
     grades_before: dict[str, int]
     grades_after: dict[str, int]
+    paid_before_minor: int | None
+    """Rewards of those who are scored in another way, together; None for who may not see money."""
+    paid_after_minor: int | None
 
 
 class SchemeSideView(View):

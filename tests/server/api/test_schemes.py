@@ -135,6 +135,8 @@ async def test_a_preview_has_the_viewers_people_only_and_writes_nothing(world: W
     lines = [line("fin"), line("ops", name_en="Ops")]
     everybody = (await world.post("hr", "/api/schemes/preview", {"changes": lines})).json()
     mine = (await world.post("manager", "/api/schemes/preview", {"changes": lines})).json()
+    assert (everybody["paid_before_minor"], everybody["paid_after_minor"]) == (0, 0)
+    assert (mine["paid_before_minor"], mine["paid_after_minor"]) == (None, None), "money is for who closes periods"
     assert everybody["simulated"]
     assert {one["employee"] for one in everybody["rows"]} == {"e1", "e2", "e3"}
     assert {one["employee"] for one in mine["rows"]} == {"e1", "e2"}

@@ -11,9 +11,11 @@ from server.access.scope import Scope
 from server.scoring.indicator import in_force
 from server.scoring.rules import Change, IndicatorItem, changed, put, rules_of
 from server.services import comparing
+from server.services.scoring import score_touched
 from server.services.simulating import Preview, preview
-from server.store import scheme_queries
+from server.store import reward_queries, scheme_queries, score_queries
 from server.store.database import Database
+from server.store.reward_queries import BaseRow, TierRow
 from server.store.schema import metadata
 from shared.errors import DataError
 from tests.server.services.scheme_world import (
@@ -68,6 +70,28 @@ async def test_ks15_a_preview_says_who_moves_by_how_much_and_writes_nothing(comp
     assert found.simulated
     assert [(one.card.employee, one.before, one.after) for one in found.moved] == [("e1", 85_00, 82_00)]
     assert (found.before["B"], found.after["B"], found.after["C"]) == (1, 0, 1)
+    assert await contents(company) == before
+
+
+async def test_ks8_a_preview_says_what_becomes_of_rewards(company: Database) -> None:
+    """The target of margins is 20 %: 23 % is one step, 5,100.00 for 5,000.00; without the indicator nothing is paid."""
+    day = date(2026, 1, 1)
+    await order(company, "c", "2026-03-02 11:00", 74_000, "s2")  # s2: 200,000 net, 154,000 cost, 23 %
+    async with company.writing() as connection:
+        await score_queries.touch_scores(connection, [("s2", "2026-03")])
+        tier = TierRow("biz_gross_margin_rate", day, "0.1", "0.02", 5, {})
+        await reward_queries.put_tier(connection, tier, actor="t", at_ms=at(NOW))
+        base = BaseRow("biz_gross_margin_rate", "person", "s2", day, 500_000)
+        await reward_queries.put_base(connection, base, actor="t", at_ms=at(NOW))
+    await score_touched(company, at(NOW))
+    before = await contents(company)
+    without = weight_set("business", None, "2026-06-01", biz_sales_amount=100)
+    found = await simulated(company, without)
+    assert {one.card.employee: (one.paid_before, one.paid_after) for one in found.moved} == {
+        "s1": (0, 0),
+        "s2": (510_000, 0),
+    }
+    assert (found.paid_before, found.paid_after) == (510_000, 0)
     assert await contents(company) == before
 
 

@@ -11051,6 +11051,13 @@ export interface components {
             grade_before: string | null;
             /** Grade After */
             grade_after: string | null;
+            /**
+             * Paid Before Minor
+             * @description Reward of the period; None for who may not see money.
+             */
+            paid_before_minor: number | null;
+            /** Paid After Minor */
+            paid_after_minor: number | null;
         };
         /**
          * SchemeOwnView
@@ -11145,6 +11152,13 @@ export interface components {
             grades_after: {
                 [key: string]: number;
             };
+            /**
+             * Paid Before Minor
+             * @description Rewards of those who are scored in another way, together; None for who may not see money.
+             */
+            paid_before_minor: number | null;
+            /** Paid After Minor */
+            paid_after_minor: number | null;
         };
         /**
          * SchemePublishedView

@@ -4,3 +4,8 @@ export function moneyText(minor: number): string {
   const whole = digits.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, ",");
   return `${minor < 0 ? "−" : ""}${whole}.${digits.slice(-2)}`;
 }
+
+/** How an amount changes, with its sign: "+1,200.00". */
+export function moneyChange(before: number, after: number): string {
+  return `${after > before ? "+" : ""}${moneyText(after - before)}`;
+}
