@@ -68,6 +68,31 @@ def test_a_manager_sees_the_own_people_and_no_closing(
     expect(page.get_by_role("button", name="封账并公布")).to_have_count(0)
 
 
+def test_one_department_is_closed_and_the_other_stays_open(
+    own: tuple[PastMonth, Installation], visits_to: Callable[[Installation], Visits]
+) -> None:
+    """c3 to c6 are in delivery, c1 and c2 in customer service."""
+    month, installation = own
+    page = visits_to(installation).open("hr", f"/periods?period={month.month}").page
+    ready(page)
+    page.get_by_role("combobox", name="部门").select_option("delivery")
+    expect(page.get_by_role("region", name="绩效结算")).to_contain_text("配送部 · 4 人尚未公布")
+    page.get_by_role("button", name="封账并公布").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_contain_text("配送部")
+    for box in dialog.get_by_role("checkbox").all():
+        box.check()
+    dialog.get_by_role("button", name="封账并公布").click()
+    expect(page.get_by_text("全部已公布，结果不再改动")).to_be_visible()
+    expect(page.get_by_role("region", name="绩效结算")).to_contain_text("配送部：hr")
+    page.get_by_role("combobox", name="部门").select_option("")
+    expect(page.get_by_text("2 人尚未公布")).to_be_visible()
+    page.get_by_role("link", name="得分与校准").click()
+    ready(page)
+    expect(page.get_by_role("row").filter(has_text="孙悦")).to_contain_text("已公布")
+    expect(page.get_by_role("row").filter(has_text="王芳")).to_contain_text("未公布")
+
+
 def test_an_employee_finds_no_periods(
     past: tuple[PastMonth, Installation], visits_to: Callable[[Installation], Visits]
 ) -> None:

@@ -4,6 +4,7 @@ import { i18n } from "../../app/i18n/index.svelte";
 const zh = {
   title: "绩效结算",
   period: "考核期",
+  department: "部门",
   none: "还没有绩效",
   noneHint: "考勤或业务数据到达后，这里会出现可以结算的考核期。",
   openPeriod: "进行中",
@@ -144,6 +145,7 @@ const zh = {
 const en: typeof zh = {
   title: "Score periods",
   period: "Period",
+  department: "Department",
   none: "No scores yet",
   noneHint: "Periods to close appear here after attendance or business data arrives.",
   openPeriod: "open",
