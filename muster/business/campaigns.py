@@ -29,7 +29,7 @@ def make_campaigns(span: Span) -> list[CampaignStep]:
     for number, first in enumerate(span.months()):
         for place, owner in enumerate(owners, start=1):
             name = f"CA{first:%y%m}-{place}"
-            for user in range(USERS // len(owners)):
+            for user in range(span.share(USERS, first) // len(owners)):
                 day = first + timedelta(days=(user * 7 + number) % 20)
                 if day > span.last:
                     continue

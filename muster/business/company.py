@@ -9,15 +9,15 @@ from muster.business.campaigns import CampaignStep, make_campaigns
 from muster.business.delivery import Delivery, make_delivery
 from muster.business.desk import make_tickets
 from muster.business.media import Article, by_day, make_articles, make_followers
-from muster.business.rows import Rows, Span
+from muster.business.rows import Rows, Span, months_before
 from muster.business.trade import Trade, make_trade
 from muster.business.visits import ChannelDay, Visit, make_days, make_visits
 from muster.business.works import Work, make_works
 from muster.sample.parcels import Parcel
 from muster.sample.people import Person
 
-MONTHS_BEFORE = 3
-"""Whole months of history before the one that runs: a quarter, and what repurchase looks back on."""
+MONTHS_BEFORE = 13
+"""Months of history before the one that runs: the same month of last year has one before it."""
 FAULTY: Mapping[str, dict[str, object]] = {
     "sales_order": {
         "source_key": "SO-BAD-1",
@@ -60,10 +60,7 @@ class Business:
 
 def make_business(people: Sequence[Person], last: date, seed: int, parcels: Sequence[Parcel] = ()) -> Business:
     """The history of whole months before that of ``last``, and of that one up to it; ``parcels`` were scanned."""
-    first = last.replace(day=1)
-    for _ in range(MONTHS_BEFORE):
-        first = date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
-    span = Span(first, last, people, seed)
+    span = Span(months_before(last, MONTHS_BEFORE), last, people, seed)
     articles, works = make_articles(span), make_works(span)
     trade = make_trade(span, by_day(articles))
     return Business(

@@ -26,8 +26,8 @@ from muster.business.answers import KEY, Systems, make_systems
 from muster.business.books import write_books
 from muster.business.company import Business
 from muster.business.live import LIVE_S, make_news
-from muster.business.papers import write_papers
-from muster.business.rows import ZONE, Rows
+from muster.business.papers import MEDIA_HISTORY, write_papers
+from muster.business.rows import ZONE, Rows, Span
 from muster.sample.people import Person
 from server.config import ServerConfig
 from server.connectors.presets import preset_text
@@ -43,6 +43,7 @@ from shared.clock import system_clocks
 HOST = "127.0.0.1"
 SECRET = "business"  # noqa: S105  (the name of its file)
 BATCH = 1_000
+TRIES = 6
 CALLS_A_MINUTE = 6_000
 """All is on this machine; no vendor's limit has to be kept."""
 OFTEN = "10s"
@@ -75,7 +76,7 @@ async def connect(db: Database, config: ServerConfig, business: Business, answer
     books = folder / "books.db"
     await asyncio.to_thread(write_books, books, business)
     await asyncio.to_thread(write_papers, config.files, business)
-    texts = dict(_presets(books, answers_url, business.span.first))
+    texts = dict(_presets(books, answers_url, business.span))
     for name, text in texts.items():
         await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
     await _link(db, sorted(texts), business.span.people, business.span.first)
@@ -96,17 +97,21 @@ async def push_all(url: str, secret: str, business: Business, tell: Callable[[in
 
 
 async def push(client: httpx.AsyncClient, secret: str, source: str, fact: str, rows: Rows) -> dict[str, Any]:
-    """Send rows as docs/howto/push-data.md says."""
+    """Send rows as docs/howto/push-data.md says; a server that is too busy is asked again, a little later."""
     body = json.dumps({"batch_id": str(uuid.uuid4()), "rows": rows}).encode()
-    at, nonce = str(int(time.time())), uuid.uuid4().hex
-    signature = hmac.new(secret.encode(), f"{at}.{nonce}.".encode() + body, hashlib.sha256).hexdigest()
-    headers = {
-        "Content-Type": "application/json",
-        "X-Timestamp": at,
-        "X-Nonce": nonce,
-        "X-Signature": f"v1={signature}",
-    }
-    answer = await client.post(f"/api/v1/ingest/{source}/{fact}", content=body, headers=headers)
+    for patience in range(TRIES):
+        at, nonce = str(int(time.time())), uuid.uuid4().hex
+        signature = hmac.new(secret.encode(), f"{at}.{nonce}.".encode() + body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Timestamp": at,
+            "X-Nonce": nonce,
+            "X-Signature": f"v1={signature}",
+        }
+        answer = await client.post(f"/api/v1/ingest/{source}/{fact}", content=body, headers=headers)
+        if not answer.is_server_error:
+            break
+        await asyncio.sleep(patience)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found
@@ -143,15 +148,16 @@ def _carrier() -> str:
     return _text(source)
 
 
-def _presets(books: Path, answers_url: str, first: date) -> list[tuple[str, str]]:
+def _presets(books: Path, answers_url: str, span: Span) -> list[tuple[str, str]]:
     over_http = ("web_ga4", "web_matomo", "design_redmine", "media_wechat", "crm_hubspot")
     return [
         ("carrier_push", _carrier()),
         *((name, _over_sql(name, books)) for name in ("finance_sql", "recruit_sql", "contracts_sql", "campaign_sql")),
-        *((name, _over_http(name, answers_url, first)) for name in over_http),
+        *((name, _over_http(name, answers_url, span)) for name in over_http),
         ("erp_odoo", _erp(answers_url)),
-        ("desk_zendesk", _desk(answers_url)),
+        ("desk_zendesk", _desk(answers_url, span.first)),
         *((name, preset_text(name)) for name in ("training_file", "survey_file")),
+        ("media_history", _text(dict(MEDIA_HISTORY))),
     ]
 
 
@@ -167,8 +173,8 @@ def _over_sql(name: str, books: Path) -> str:
     return _text(source)
 
 
-def _over_http(name: str, url: str, first: date) -> str:
-    """A preset as it ships, from the first day of the history on."""
+def _over_http(name: str, url: str, span: Span) -> str:
+    """A preset as it ships, from the first day that its system tells of; whole months where it gives them."""
     source = _here(name, url)
     auth = source["auth"]
     if "token" in auth:
@@ -180,7 +186,12 @@ def _over_http(name: str, url: str, first: date) -> str:
         auth["url"] = f"{url}/token"
     for stream in source["streams"]:
         if stream.get("page", {}).get("type") == "date_window":
-            stream["cursor"] = {"field": "date", "start": str(first)}
+            stream["cursor"] = {
+                "field": "date",
+                "start": str(span.whole_from if name == "media_wechat" else span.first),
+            }
+            if name != "media_wechat":
+                stream["page"]["days"] = 31
     return _text(source)
 
 
@@ -196,10 +207,12 @@ def _erp(url: str) -> str:
     return _text(source)
 
 
-def _desk(url: str) -> str:
+def _desk(url: str, first: date) -> str:
     source = _here("desk_zendesk", url)
     source["auth"] |= {"login": zendesk.LOGIN, "password": f"${{secret:{KEY}}}"}
     source["streams"][0]["map"] |= zendesk.OWN_FIELDS
+    for stream in source["streams"]:
+        stream["cursor"]["start"] = str(first)
     source["streams"][0]["every"] = OFTEN
     return _text(source)
 

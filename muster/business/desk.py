@@ -7,6 +7,8 @@ from muster.business.trade import CUSTOMERS
 
 TICKETS_A_DAY = 30
 MENDED_DAYS = 49
+RATED = 0.45
+"""Share of the solved ones; more where fewer are told, so that each agent has enough of them in every month."""
 
 
 def make_tickets(span: Span) -> Rows:
@@ -16,7 +18,8 @@ def make_tickets(span: Span) -> Rows:
     rows: Rows = []
     for day in span.days():
         rate = 0.87 if day > span.last - timedelta(days=MENDED_DAYS) else 0.70
-        for number in range(round(TICKETS_A_DAY * pick.uniform(0.7, 1.3))):
+        rated = RATED * TICKETS_A_DAY / span.share(TICKETS_A_DAY, day)
+        for number in range(round(span.share(TICKETS_A_DAY, day) * pick.uniform(0.7, 1.3))):
             opened = at(day, pick.uniform(8, 21))
             solved = opened + timedelta(minutes=pick.randint(8, 900))
             done = pick.random() < rate and solved.date() <= span.last
@@ -37,7 +40,7 @@ def make_tickets(span: Span) -> Rows:
                     "handle_seconds": pick.randint(180, 780),
                     "replies": pick.randint(1, 6),
                 }
-                if pick.random() < 0.5:
+                if pick.random() < rated:
                     ticket |= {"csat": pick.choice((5, 5, 5, 5, 5, 4, 4, 3)), "rated_at": z(solved)}
             rows.append(ticket)
     return rows

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from muster.business.rows import Rows
 from muster.business.visits import Visit
 
-_PRODUCT_S = 40
+_PRODUCT_S = 70
 """So long a page of a product is looked at."""
 
 

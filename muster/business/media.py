@@ -33,12 +33,13 @@ class Article:
 
 
 def make_articles(span: Span) -> list[Article]:
-    """Every editor has one on every second day."""
+    """Every editor has one on every second day; before that a longer one on every fourth."""
     pick = span.pick("articles")
     made: list[Article] = []
     for day in span.days():
+        every = 2 if day >= span.whole_from else 4
         for place, editor in enumerate(span.of("new_media")):
-            if (day.toordinal() + place) % 2:
+            if (day.toordinal() + place) % every:
                 continue
             original = pick.random() < 0.72
             reads, shares, favourites = 0, 0, 0
@@ -47,7 +48,7 @@ def make_articles(span: Span) -> list[Article]:
                 stat = day + timedelta(days=later)
                 if stat > span.last:
                     break
-                more = round(pick.uniform(900, 2_600) / (later + 1) * (1.0 if original else 1.6))
+                more = round(pick.uniform(900, 2_600) / (later + 1) * every / 2 * (1.0 if original else 1.6))
                 liked = more * (1.0 if original else 0.35)
                 reads += more
                 shares += round(liked * pick.uniform(0.032, 0.05))

@@ -1,9 +1,10 @@
 """Files of training, surveys and editors in the server's folder, with the heads that the presets expect."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from muster.business.company import Business
 from muster.business.media import Article
@@ -14,7 +15,48 @@ from muster.sample.people import DEPARTMENTS
 _COURSE = ("课程编号", "工号", "开课时间", "完成日期", "出勤", "成绩", "满分", "合格", "评分", "讲师工号")
 _ANSWER = ("问卷编号", "答卷编号", "提交时间", "用途", "对象", "部门编号", "问题1", "问题2")
 _REGISTER = ("作品编号", "标题", "发布日期", "编辑工号", "原创")
+_TOTALS = ("统计日期", "阅读", "分享", "收藏")
 _ROUND = ("问卷编号", "用途", "开始日期", "结束日期", "邀请人数", "部门编号")
+MEDIA_HISTORY: Mapping[str, Any] = {
+    "source": "media_history",
+    "title": {"zh": "公众号历史数据", "en": "Past of the official account"},
+    "kind": "file",
+    "streams": [
+        {
+            "fact": "content_post",
+            "call": {"files": "media/past-articles.csv"},
+            "stale_after": "400d",
+            "key": {"join": ["作品编号", "统计日期"]},
+            "map": {
+                "platform": {"const": "wechat"},
+                "account_key": {"const": "MAIN"},
+                "cumulative": {"const": True},
+                "post_key": "作品编号",
+                "title": "标题",
+                "published_on": {"path": "发布日期", "as": "date"},
+                "employee_key": "编辑工号",
+                "original": {"path": "原创", "as": "bool"},
+                "stat_date": {"path": "统计日期", "as": "date"},
+                "reads": {"path": "阅读", "as": "int"},
+                "shares": {"path": "分享", "as": "int"},
+                "favourites": {"path": "收藏", "as": "int"},
+            },
+        },
+        {
+            "fact": "audience_day",
+            "call": {"files": "media/past-followers.csv"},
+            "stale_after": "400d",
+            "key": "日期",
+            "map": {
+                "platform": {"const": "wechat"},
+                "account_key": {"const": "MAIN"},
+                "stat_date": {"path": "日期", "as": "date"},
+                "total_followers": {"path": "粉丝数", "as": "int"},
+            },
+        },
+    ],
+}
+"""What was exported by hand when WeChat was connected: it gives articles one day a call, and a year is 365 calls."""
 
 
 def write_papers(folder: Path, business: Business) -> None:
@@ -22,7 +64,13 @@ def write_papers(folder: Path, business: Business) -> None:
     span, works = business.span, business.works
     for name in ("training", "survey", "media"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write(folder / "media/register.csv", _REGISTER, map(_registered, business.articles))
+    new = [article for article in business.articles if article.sent >= span.whole_from]
+    past = [article for article in business.articles if article.sent < span.whole_from]
+    _write(folder / "media/register.csv", _REGISTER, map(_registered, new))
+    told = [(*_registered(one), day.day, day.reads, day.shares, day.favourites) for one in past for day in one.totals]
+    _write(folder / "media/past-articles.csv", (*_REGISTER, *_TOTALS), told)
+    followers = [(day, total) for day, total in business.followers.items() if day < span.whole_from]
+    _write(folder / "media/past-followers.csv", ("日期", "粉丝数"), followers)
     _write(folder / "training/results.csv", _COURSE, _courses(span))
     answers, rounds = _surveys(span, works)
     _write(folder / "survey/answers.csv", _ANSWER, answers)

@@ -12,6 +12,10 @@ from muster.sample.people import Person
 Fields: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = list[dict[str, Any]]
 ZONE = ZoneInfo("Asia/Shanghai")
+WHOLE_MONTHS = 3
+"""So many months before the running one are told whole, a quarter and what repurchase looks back on."""
+THINNED = 0.5
+"""Of what there is most of, as much is told in older months: a year takes no longer to read than it has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,15 @@ class Span:
             yield day
             day = (day + timedelta(days=32)).replace(day=1)
 
+    @property
+    def whole_from(self) -> date:
+        """First day that is told whole."""
+        return months_before(self.last, WHOLE_MONTHS)
+
+    def share(self, number: int, day: date) -> int:
+        """How many of ``number`` are told of that day."""
+        return number if day >= self.whole_from else round(number * THINNED)
+
     def of(self, department: str, position: str | None = None) -> list[str]:
         """Ids of the people of a department, or of one post in it."""
         return [
@@ -56,6 +69,12 @@ def at(day: date, hour: float) -> datetime:
 def z(moment: datetime) -> str:
     """ISO 8601 in UTC, as rows that are pushed have it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def months_before(day: date, number: int) -> date:
+    """First day of the month so many months before that of ``day``."""
+    month = day.year * 12 + day.month - 1 - number
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def month_end(first: date) -> date:

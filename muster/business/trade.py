@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from random import Random
 
 from muster.business.rows import Rows, Span, at, busy, z
 
 CUSTOMERS = 900
+"""Of whom tickets and deals come; there are more in the end."""
 ORDERS_A_DAY = 24
+REGULARS, NEW_A_DAY, NEWEST = 150, 4, 240
+"""Customers who order again and again, those who are new on a day, and how many of the newest may come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +42,19 @@ def make_trade(span: Span, articles: Mapping[date, Sequence[str]]) -> Trade:
     """Orders of the days; two of five come of an article that was sent on the day before or a little earlier."""
     pick = span.pick("trade")
     sellers = span.of("business", "sales_rep")
-    owner = {f"C{number:05}": sellers[number % len(sellers)] for number in range(CUSTOMERS)}
     made = Trade([], [], [], [], [], [], [])
-    for customer, seller in owner.items():
-        made.customers.append({"source_key": customer, "customer_key": customer})
-        made.owners.append(
-            {
-                "source_key": f"{customer}|{span.first}",
-                "customer_key": customer,
-                "valid_from": str(span.first - timedelta(days=400)),
-                "employee_key": seller,
-            }
-        )
+    for known in range(REGULARS):
+        _add_customer(made, known, span.first - timedelta(days=400), sellers)
     for day in span.days():
         seen = [key for back in range(1, 6) for key in articles.get(day - timedelta(days=back), ())]
-        for number in range(round(ORDERS_A_DAY * busy(day) * pick.uniform(0.85, 1.15))):
-            # Customers who came early come again more often: half of the orders are theirs.
-            known = pick.randrange(CUSTOMERS if pick.random() < 0.5 else CUSTOMERS // 6)
-            customer = f"C{known:05}"
+        orders = round(span.share(ORDERS_A_DAY, day) * busy(day) * pick.uniform(0.85, 1.15))
+        for number in range(orders):
+            customer = _buyer(span, pick, day, known=len(made.customers), orders=orders)
+            if customer == len(made.customers):
+                _add_customer(made, customer, day, sellers)
+            net = pick.randint(60, 900) * 100 * ORDERS_A_DAY // span.share(ORDERS_A_DAY, day)
             paid = at(day, pick.uniform(8, 23))
-            sale = Sale(f"SO{day:%y%m%d}{number:03}", customer, paid, pick.randint(60, 900) * 100, owner[customer])
+            sale = Sale(f"SO{day:%y%m%d}{number:03}", f"C{customer:05}", paid, net, sellers[customer % len(sellers)])
             add_sale(
                 made,
                 sale,
@@ -70,6 +67,22 @@ def make_trade(span: Span, articles: Mapping[date, Sequence[str]]) -> Trade:
                     made.refunds.append(_refund(sale, booked, full=pick.random() < 0.6))
     made.deals.extend(_deals(span, sellers))
     return made
+
+
+def _buyer(span: Span, pick: Random, day: date, *, known: int, orders: int) -> int:
+    """Number of who has this one of so many orders: a new customer, a regular, or one of the newest."""
+    if pick.random() * orders < NEW_A_DAY:
+        return known
+    if pick.random() < 0.6:
+        return pick.randrange(span.share(REGULARS, day))
+    return known - 1 - pick.randrange(min(known, NEWEST))
+
+
+def _add_customer(made: Trade, number: int, since: date, sellers: Sequence[str]) -> None:
+    key = f"C{number:05}"
+    made.customers.append({"source_key": key, "customer_key": key})
+    owner = {"valid_from": str(since), "employee_key": sellers[number % len(sellers)]}
+    made.owners.append({"source_key": f"{key}|{since}", "customer_key": key, **owner})
 
 
 def add_sale(made: Trade, sale: Sale, *, margin: float, post: str | None) -> None:

@@ -8,8 +8,9 @@ from random import Random
 from muster.business.rows import Span, at
 from muster.business.trade import Sale
 
-VISITS_A_DAY = 70
-DAYS_LOGGED = 62
+VISITS_A_DAY, VISITS_BEFORE = 70, 8
+DAYS_WHOLE = 62
+"""So long the log of visits is whole; of those before it has a few of each day."""
 STEPS = (("product_view", 0.62), ("cart", 0.24), ("order", 0.5))
 REFERRERS = ("direct", "search", "website")
 SITE = "https://shop.example.com"
@@ -46,20 +47,16 @@ class ChannelDay:
 
 
 def make_visits(span: Span, pages: Sequence[str], sales: Sequence[Sale]) -> list[Visit]:
-    """Visits of the newest days: two months are enough for every rate.
-
-    Those that end with an order are of the sales of their day, as long as there are some.
-    """
+    """Visits of each day; those that end with an order are of its sales, as long as there are some."""
     pick = span.pick("visits")
     by_day: dict[date, list[Sale]] = {}
     for sale in sales:
         by_day.setdefault(sale.paid.date(), []).append(sale)
     made: list[Visit] = []
     for day in span.days():
-        if day < span.last - timedelta(days=DAYS_LOGGED):
-            continue
+        whole = day >= span.last - timedelta(days=DAYS_WHOLE)
         bought = iter(by_day.get(day, ()))
-        for _ in range(VISITS_A_DAY):
+        for _ in range(VISITS_A_DAY if whole else VISITS_BEFORE):
             made.append(_visit(len(made) + 1, day, pick, pages, bought))
     return made
 

@@ -38,7 +38,8 @@ def demo(
     """Start broker, server, three gateways, two terminals that are read, two that push and two scanners.
 
     A company of 60 people in 8 departments and 5 depots lives through its last finished working day, with a whole month
-    behind it that HR can close. Exit code 1 when anything is lost or stored twice.
+    behind it that HR can close, and a year of scores before that, out of its business systems. Exit code 1 when
+    anything is lost or stored twice.
 
     Look around:      muster demo
 

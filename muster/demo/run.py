@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 from muster.business.company import Business, make_business
 from muster.business.connect import Answering, add_secret, answering, connect, go_on, push_all
+from muster.business.past import close_past
 from muster.demo.life import Life
 from muster.demo.plan import gateways
 from muster.demo.screen import Screen
 from muster.demo.stop import stop_signal
 from muster.sample.company import DEMO_LOGINS, sample_company
 from muster.sample.history import make_sample
-from muster.sample.settle import settle
+from muster.sample.settle import HR, settle, viewers_of
 from muster.stage.drain import Progress, Sources, drain, look
 from muster.stage.installation import Installation, free_port, own_installation
 from muster.stage.ledger import Ledger
@@ -112,8 +113,15 @@ class _Systems:
         start = time.monotonic()
         await connect(self.db, config, self.business, self.answering.url, self.installation.folder)
         await push_all(self.installation.url, self.secret, self.business, screen.sent)
-        screen.done("business systems connected, their history read", time.monotonic() - start)
-        await go_on(self.installation.url, self.secret, self.business, self.answering.systems)
+        screen.done("business systems connected", time.monotonic() - start)
+
+        def told(periods: int) -> None:
+            screen.done(f"a year of history read, its {periods} periods scored and closed", time.monotonic() - start)
+
+        viewer = (await viewers_of(self.db))[HR]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(close_past(self.db, viewer, self.business.span, told))
+            group.create_task(go_on(self.installation.url, self.secret, self.business, self.answering.systems))
 
 
 @dataclass(frozen=True, slots=True)

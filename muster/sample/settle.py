@@ -70,14 +70,19 @@ async def settle(db: Database, config: ServerConfig, sample: Sample, now_ms: Wal
     await _plan(db, sample, first, config, caller=caller, now_ms=now_ms)
     await accrual.accrue(db, config.zone, caller.at_ms)  # of that year, which may be over
     await accrual.accrue(db, config.zone, now_ms)
+    viewers = await viewers_of(db)
+    for wish in sorted(sample.story.wishes, key=lambda wish: wish.asked_on):
+        await _ask(db, viewers, wish, config.zone)
+
+
+async def viewers_of(db: Database) -> dict[str, Viewer]:
+    """Everybody who has an account, by login."""
     async with db.reading() as connection:
         rows = await user_queries.user_rows(connection)
-    viewers = {
+    return {
         row.login: Viewer(row.id, row.login, row.name, row.role, row.employee, frozenset(row.departments), b"")  # type: ignore[arg-type]
         for row in rows
     }
-    for wish in sorted(sample.story.wishes, key=lambda wish: wish.asked_on):
-        await _ask(db, viewers, wish, config.zone)
 
 
 async def _plan(

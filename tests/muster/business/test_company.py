@@ -22,22 +22,26 @@ from muster.business.answers import KEY, make_systems
 from muster.business.company import FAULTY, Business, make_business
 from muster.business.connect import add_secret, answering, connect, push_all
 from muster.business.live import make_news
+from muster.business.past import close_past, past_periods
 from muster.business.rows import ZONE, Span
 from muster.business.visits import Visit
 from muster.sample.company import sample_company
 from muster.sample.history import make_sample
 from muster.sample.people import make_people
+from muster.sample.settle import viewers_of
 from muster.stage.installation import free_port, own_installation
 from server.config import load_config
 from server.connectors.presets import preset_text
 from server.facts.catalogue import FACTS
 from server.scoring.catalogue import default_catalogue
+from server.scoring.cycle import cycle_of
 from server.scoring.family import parts_of
 from server.services.keys import open_database
 from server.services.sources import unusable_facts
 from server.store import fact_marks
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
+from server.store.period_tables import closed_cards
 from server.store.source_tables import fact_quarantine, source_streams
 from server.store.tables import scorecards, scores, touched_scores
 from shared.clock import system_clocks
@@ -85,15 +89,31 @@ def test_every_row_is_a_row_of_its_fact_but_those_that_are_to_wait(seed: int) ->
                 FACTS[fact].row.model_validate(row)
 
 
-def test_the_history_is_whole_months_up_to_the_day() -> None:
+def test_the_history_is_whole_months_from_before_the_same_month_of_last_year_up_to_the_day() -> None:
     span = business(1).span
-    assert (span.first, span.last) == (date(2026, 8, 1), DAY)
-    assert [str(first) for first in Span(span.first, span.last, (), 1).months()] == [
-        "2026-08-01",
-        "2026-09-01",
-        "2026-10-01",
-        "2026-11-01",
-    ]
+    assert (span.first, span.last) == (date(2025, 10, 1), DAY)
+    months = [str(first) for first in Span(span.first, span.last, (), 1).months()]
+    assert (len(months), months[:2], months[-1]) == (14, ["2025-10-01", "2025-11-01"], "2026-11-01")
+    assert span.whole_from == date(2026, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "newest", "count"),
+    [(date(2026, 11, 25), "2025-10", "2026-Q3", 12 + 4), (date(2026, 1, 5), "2024-12", "2025-11", 12 + 3)],
+)
+def test_what_is_over_is_closed_but_for_last_month(last: date, first: str, newest: str, count: int) -> None:
+    periods = past_periods(make_business(PEOPLE, last, 1).span)
+    assert (periods[0], periods[-1], len(periods)) == (first, newest, count)
+
+
+def test_a_month_of_last_year_has_fewer_rows_and_as_much_money() -> None:
+    made = business(1)
+    orders, net = Counter[str](), Counter[str]()
+    for sale in made.trade.sales:
+        orders[f"{sale.paid:%Y-%m}"] += 1
+        net[f"{sale.paid:%Y-%m}"] += sale.net_minor
+    assert 0.4 < orders["2025-10"] / orders["2026-10"] < 0.6
+    assert 0.85 < net["2025-10"] / net["2026-10"] < 1.15
 
 
 def test_damage_halved_when_packaging_was_changed() -> None:
@@ -114,9 +134,9 @@ def test_damage_halved_when_packaging_was_changed() -> None:
     assert 0.7 < rates[1] < 2.2
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_everything_arrives_through_the_connectors_and_everybody_is_scored(tmp_path: Path) -> None:
-    folder = tmp_path / "company"
+    folder, told = tmp_path / "company", list[int]()
     now_ms = 1_795_000_000_000
     sample = make_sample(date.today(), 7)  # noqa: DTZ011  (the server lives today)
     made = make_business(sample.people, sample.day, 7)
@@ -134,6 +154,8 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
                 while not await _settled(db):  # noqa: ASYNC110  (another process works)
                     await asyncio.sleep(0.5)
             found = await _found(db)
+            await close_past(db, (await viewers_of(db))["hr"], made.span, told.append)
+            closed = await _closed(db)
             people = [one.id for one in sample.people]
             news = make_news(datetime.now(ZONE), 1, random.Random(7), sellers=people, agents=people, couriers=people)
             systems.systems.erp.add(news.order)
@@ -146,6 +168,13 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
         await db.close()
         await installation.stop()
     _assert_all_of_it(made, found)
+    periods = past_periods(made.span)
+    assert told == [len(periods)]
+    assert closed.keys() == set(periods)
+    assert all(scored == there for scored, there in closed.values()), "in the past everybody has a total"
+    newcomers = len(sample.story.begins)
+    by_month = {there for period, (_, there) in closed.items() if cycle_of(period) == "month"}
+    assert by_month == {len(sample.people) - newcomers - len(made.span.of("hr")) - len(made.span.of("design"))}
     assert {part.fact for one in default_catalogue().indicators for part in parts_of(one)} <= {
         *found.rows,
         "attendance_day",
@@ -171,7 +200,8 @@ def _assert_all_of_it(made: Business, found: "Found") -> None:
     told = sum(len(article.totals) for article in made.articles)
     assert found.rows["content_post"] == told
     assert found.registered == told, "each with its editor and whether it is original, of the register"
-    assert found.rows["audience_day"] == 2 * len(made.followers) - 1, "all, and who came and went"
+    whole = [day for day in made.followers if day >= made.span.whole_from]
+    assert found.rows["audience_day"] == len(made.followers) + len(whole), "all, and who came and went"
     assert found.steps == Counter(kind for visit in made.visits for kind in steps_of(visit))
     assert found.waiting == [
         ("sales_order", ["bad_number"]),
@@ -229,6 +259,14 @@ async def _settled(db: Database) -> bool:
         return not await connection.scalar(waiting)
 
 
+async def _closed(db: Database) -> dict[str, tuple[int, int]]:
+    """Of each closed period the cards with a total, and all of them."""
+    table = closed_cards.c
+    rows = select(table.period, func.count(table.final_centi).label("scored"), func.count().label("there"))
+    async with db.reading() as connection:
+        return {row.period: (row.scored, row.there) for row in await connection.execute(rows.group_by(table.period))}
+
+
 async def _found(db: Database) -> Found:
     async with db.reading() as connection:
         rows = {
@@ -245,7 +283,7 @@ async def _found(db: Database) -> Found:
         funnel, posts = FACT_TABLES["funnel_event"].c, FACT_TABLES["content_post"].c
         kinds = await connection.execute(select(funnel.kind, func.count().label("rows")).group_by(funnel.kind))
         steps = {row.kind: row.rows for row in kinds}
-        known = (posts.employee.is_not(None), posts.original.is_not(None), posts.source == "media_wechat")
+        known = (posts.employee.is_not(None), posts.original.is_not(None))
         registered = await connection.scalar(select(func.count()).where(*known)) or 0
         newest = await connection.scalar(select(func.max(scorecards.c.period)))
         before = await connection.scalar(select(func.max(scorecards.c.period)).where(scorecards.c.period < newest))
