@@ -36,6 +36,7 @@ const routes: readonly Route[] = [
   { path: "/closing", load: () => import("../pages/closing/Closing.svelte"), permission: "months.read", nav: "closing", icon: "lock", menu: "work" },
   { path: "/reports", load: () => import("../pages/reports/Reports.svelte"), permission: "reports.read", nav: "reports", icon: "report", menu: "work" },
   { path: "/scores", load: () => import("../pages/scores/Ranking.svelte"), permission: "scores.read", nav: "scores", icon: "score", menu: "work" },
+  { path: "/trends", load: () => import("../pages/trends/Trends.svelte"), permission: "scores.read", nav: "trends", icon: "score", menu: "work" },
   { path: "/periods", load: () => import("../pages/periods/Periods.svelte"), permission: "scores.read", nav: "periods", icon: "lock", menu: "work" },
   { path: "/rewards", load: () => import("../pages/rewards/Rewards.svelte"), permission: "scores.read", nav: "rewards", icon: "score", menu: "work" },
   { path: "/schemes", load: () => import("../pages/schemes/Schemes.svelte"), permission: "schemes.read", nav: "schemes", icon: "compare", menu: "work" },

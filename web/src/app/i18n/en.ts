@@ -45,6 +45,7 @@ export const en: Dictionary = {
     devices: "Terminals and gateways",
     people: "Employees",
     scores: "Scores",
+    trends: "Trends",
     periods: "Score periods",
     rewards: "Rewards in steps",
     schemes: "Weights",

@@ -71,6 +71,7 @@ export const zh = {
     devices: "终端与网关",
     people: "员工",
     scores: "绩效排名",
+    trends: "趋势与相关",
     periods: "绩效结算",
     rewards: "阶梯奖励",
     schemes: "权重方案",
