@@ -9,7 +9,7 @@ from server.access.roles import Permission
 from server.access.viewer import Viewer
 
 Kind: TypeAlias = Literal[
-    "day", "month", "employee", "requests", "roster", "people", "calendar", "devices", "unmatched", "periods"
+    "day", "month", "employee", "requests", "roster", "people", "calendar", "devices", "unmatched", "periods", "schemes"
 ]
 
 _PLAIN: dict[str, Kind] = {
@@ -20,6 +20,7 @@ _PLAIN: dict[str, Kind] = {
     "devices": "devices",
     "unmatched": "unmatched",
     "periods": "periods",
+    "schemes": "schemes",
 }
 _NEEDS: dict[Kind, Permission | None] = {
     "day": "today.read",
@@ -31,6 +32,7 @@ _NEEDS: dict[Kind, Permission | None] = {
     "devices": "devices.read",
     "unmatched": "people.map",
     "periods": "scores.read",
+    "schemes": "schemes.read",
 }
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 

@@ -35,7 +35,7 @@ from server.scoring.window import days_of
 from server.services.act import Act
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, stays_of
-from server.store import log_queries, period_queries, post_queries, scheme_queries, score_queries
+from server.store import change_queries, log_queries, period_queries, post_queries, scheme_queries, score_queries
 from server.store.counted_facts import shapes
 from server.store.database import Database
 from server.store.log_queries import Entry
@@ -43,6 +43,8 @@ from server.store.scheme_queries import DraftRow, State, Written
 from server.store.score_queries import Card
 from shared.clock import WallMs
 from shared.errors import DataError
+
+TOPIC = "schemes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,3 +352,4 @@ async def _log(connection: AsyncConnection, author: Author, action: str, subject
     given = author.entry
     entry = Entry(given.at_ms, author.login, action, subject, given.result, given.ip, given.request_id, detail)
     await log_queries.append(connection, entry)
+    await change_queries.note_changes(connection, {TOPIC}, given.at_ms)

@@ -107,6 +107,18 @@ def test_hr_writes_and_a_second_person_publishes(visits: Visits) -> None:
     expect(page.get_by_role("button", name="查看“回退到出厂默认”")).to_be_visible()
 
 
+def test_drafts_and_versions_of_others_appear_without_a_reload(visits: Visits) -> None:
+    drafts, versions = (visits.open("hr", f"/schemes?tab={tab}").page for tab in ("drafts", "versions"))
+    for page in (drafts, versions):
+        ready(page)
+        expect(page.get_by_text("实时")).to_be_visible()
+    write(visits, "别人写的草稿", "2031-03-01")
+    expect(drafts.get_by_role("listitem").filter(has_text="别人写的草稿")).to_contain_text("待审批")
+    publish(visits, "别人写的草稿")
+    expect(versions.get_by_role("listitem").filter(has_text="别人写的草稿")).to_be_visible()
+    expect(drafts.get_by_role("listitem").filter(has_text="别人写的草稿")).to_have_count(0)
+
+
 def test_a_second_person_refuses_with_a_reason(visits: Visits) -> None:
     write(visits, "太早的权重", "2032-01-01")
     page = visits.open("administrator", "/schemes?tab=drafts").page
