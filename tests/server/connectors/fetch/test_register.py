@@ -63,12 +63,13 @@ async def test_rows_that_are_shaped_otherwise_stay_as_they_are_for_the_mapping_t
     assert await rows(tmp_path, odd) == odd
 
 
-async def test_of_two_lines_with_a_key_that_of_the_newer_file_counts(tmp_path: Path) -> None:
-    newer, older = keep(tmp_path, "register-a.csv", "7,是"), keep(tmp_path, "register-b.csv", "7,否")
-    os.utime(newer, (2_000_000_000, 2_000_000_000))
-    os.utime(older, (1_900_000_000, 1_900_000_000))
+@pytest.mark.parametrize(("newer", "expected"), [("register-a.csv", "是"), ("register-b.csv", "否")])
+async def test_of_two_lines_with_a_key_that_of_the_newer_file_counts(tmp_path: Path, newer: str, expected: str) -> None:
+    for path in (keep(tmp_path, "register-a.csv", "7,是"), keep(tmp_path, "register-b.csv", "7,否")):
+        changed_s = 2_000_000_000 if path.name == newer else 1_900_000_000
+        os.utime(path, (changed_s, changed_s))
     [row] = await rows(tmp_path, [{"post": 7, "days": [{"day": 1}]}])
-    assert row["days"][0]["register"]["原创"] == "是"
+    assert row["days"][0]["register"]["原创"] == expected
 
 
 async def test_without_a_register_rows_come_as_the_system_has_them(tmp_path: Path) -> None:
