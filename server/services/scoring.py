@@ -36,17 +36,15 @@ from server.store import (
     change_queries,
     fact_marks,
     period_queries,
-    post_queries,
     score_queries,
     segment_queries,
-    target_queries,
 )
-from server.store.company_zone import company_zone
 from server.store.counting_executor import Executor
 from server.store.database import Database
 from server.store.fact_marks import Marks
 from server.store.score_queries import Card, NewCard, Post, ScoreRow, TouchedCard
 from server.store.segment_queries import SegmentRow
+from server.store.setting_queries import setting
 from shared.clock import WallMs, from_ms, to_ms
 
 BATCH = 500
@@ -108,8 +106,7 @@ async def _compute(
 ) -> dict[Card, Computed]:
     rules, zone = known.rules, known.zone
     people = {card.employee for card in waiting}
-    posts = await score_queries.posts(connection, people, known.above)
-    record = await post_queries.posts_on_record(connection, people)
+    posts, record = await score_queries.posts(connection, people, known.above)
     partly = {(one.employee, one.period): one.facts for one in waiting if one.facts is not None}
     stored = await score_queries.stored_scores(connection, partly) if partly else {}
     periods: dict[str, list[str]] = {}
@@ -231,9 +228,8 @@ class _Known:
 
 
 async def _known(connection: AsyncConnection, marks: Marks, unusable: Mapping[str, NoScore]) -> _Known:
-    rules, zone = await rules_in_force(connection), await company_zone(connection)
-    above = await score_queries.departments_above(connection)
-    return _Known(rules, zone, above, marks.watermarks(), unusable, await target_queries.targets(connection))
+    rules, now = await rules_in_force(connection), await setting(connection)
+    return _Known(rules, now.zone, now.above, marks.watermarks(), unusable, now.targets)
 
 
 def _alike(stays: Iterable[Stay], rules: Rules) -> Iterator[tuple[tuple[str, ...], Days, list[Stay]]]:

@@ -243,7 +243,8 @@ async def _place(connection: AsyncConnection, scope: Scope, wanted: Wanted) -> P
     match wanted.level:
         case "person":
             if await page_queries.person(connection, scope, wanted.unit) is not None:
-                post = (await score_queries.posts(connection, [wanted.unit], parents))[wanted.unit]
+                posts, _ = await score_queries.posts(connection, [wanted.unit], parents)
+                post = posts[wanted.unit]
                 return Place(post.position, post.departments)
         case "department":
             known = wanted.unit in parents

@@ -10,11 +10,13 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, and_, case, delete, func, null, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Table, and_, case, delete, func, null, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
+from server.people.person import Post as PostOnRecord
 from server.scoring.lineage import Lineage
+from server.store.people_tables import posts as posts_table
 from server.store.period_tables import closed_cards
 from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, scorecards, scores, sites, touched_scores
@@ -151,14 +153,29 @@ async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) ->
 
 async def posts(
     connection: AsyncConnection, people: Collection[str], above: Mapping[str, str | None]
-) -> dict[str, Post]:
-    """Post of each of these people; ``above`` has the department above each."""
-    return await _posts(connection, employees.c.id.in_(sorted(people)), above)
+) -> tuple[dict[str, Post], dict[str, tuple[PostOnRecord, ...]]]:
+    """Post of each of these people, and their posts by date; who has none on record is left out of these.
+
+    ``above`` has the department above each.
+    """
+    names = ("from_on", "department", "site", "position")
+    on_record = [posts_table.c[name].label(f"had_{name}") for name in names]
+    joined = employees.outerjoin(posts_table, posts_table.c.employee == employees.c.id)
+    which = select(*_post_columns(), *on_record).select_from(joined).where(employees.c.id.in_(sorted(people)))
+    now: dict[str, Post] = {}
+    had: dict[str, tuple[PostOnRecord, ...]] = {}
+    for row in await connection.execute(which.order_by(employees.c.id, posts_table.c.from_on)):
+        now[row.id] = _post(row, above)
+        if row.had_from_on is not None:
+            one = PostOnRecord(row.had_from_on, row.had_department, row.had_site, row.had_position)
+            had[row.id] = (*had.get(row.id, ()), one)
+    return now, had
 
 
 async def everybody(connection: AsyncConnection) -> dict[str, Post]:
     """Everybody's post."""
-    return await _posts(connection, true(), await departments_above(connection))
+    above = await departments_above(connection)
+    return {row.id: _post(row, above) for row in await connection.execute(select(*_post_columns()))}
 
 
 async def departments_above(connection: AsyncConnection) -> dict[str, str | None]:
@@ -166,15 +183,12 @@ async def departments_above(connection: AsyncConnection) -> dict[str, str | None
     return {row.id: row.parent for row in await connection.execute(select(departments.c.id, departments.c.parent))}
 
 
-async def _posts(
-    connection: AsyncConnection, which: ColumnElement[bool], above: Mapping[str, str | None]
-) -> dict[str, Post]:
-    names = ("id", "position", "joined_on", "left_on", "site", "department")
-    rows = await connection.execute(select(*(employees.c[name] for name in names)).where(which))
-    return {
-        row.id: Post(row.position, row.joined_on, row.left_on, row.site, tuple(upwards(row.department, above)))
-        for row in rows
-    }
+def _post_columns() -> list[ColumnElement[Any]]:
+    return [employees.c[name] for name in ("id", "position", "joined_on", "left_on", "site", "department")]
+
+
+def _post(row: Row[Any], above: Mapping[str, str | None]) -> Post:
+    return Post(row.position, row.joined_on, row.left_on, row.site, tuple(upwards(row.department, above)))
 
 
 def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator[str]:
