@@ -100,6 +100,14 @@ async def test_ks18_steps_that_late_rows_may_change_are_shown_and_forecast_again
     assert (series.forecast.n, series.forecast.reason) == (18, "constant")
 
 
+async def test_ks18_steps_that_late_rows_may_change_are_in_no_correlation(desk: World) -> None:
+    """Of 20 weeks 18 are final: 17 changes."""
+    [pair] = (
+        await moving(desk, "hr", f"/api/trends?unit=ops&steps=20&indicator={REPLY_TIME}&indicator={SOLVED}")
+    ).pairs
+    assert (pair.best.state, pair.best.n) == ("constant", 17)
+
+
 async def test_ks18_too_few_values_are_said_instead_of_a_forecast(desk: World) -> None:
     [series] = (await trend(desk, "hr", f"/api/trends?unit=ops&steps=11&indicator={REPLY_TIME}")).series
     assert (series.forecast.n, series.forecast.reason, series.forecast.ahead) == (11, "few_points", [])
