@@ -15,13 +15,16 @@ from server.reports.words import label, title, word
 from server.services import contracts
 from server.services.report_files import Setting, workbook
 from server.services.reports import Question
-from server.store import closing_queries, page_queries, report_queries
+from server.store import closing_queries, page_queries, period_queries, report_queries
 from server.store.database import Database
 from server.store.report_queries import DaysAsked
 from server.store.scope_filter import Narrow
 from shared.clock import WallMs, from_ms
 
-SUBJECTS = ("today", "exceptions", "month", "contracts")
+SUBJECTS = ("today", "exceptions", "month", "contracts", "appeals")
+DAY_MS = 86_400_000
+NEAR_MS = 3 * DAY_MS
+"""So long before it a deadline is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Told:
 
 
 async def message(db: Database, config: ServerConfig, told: Told) -> Message:
-    """Counts of the day, the month's exceptions or its state, or contracts that end, with a link to the page."""
+    """Counts of the day, exceptions, the month, contracts that end or appeals of scores, with a link to the page."""
     match told.report:
         case "today":
             head, lines, path = await _today(db, config.zone, told)
@@ -43,6 +46,8 @@ async def message(db: Database, config: ServerConfig, told: Told) -> Message:
             head, lines, path = await _exceptions(db, config.zone, told)
         case "contracts":
             head, lines, path = await _contracts(db, config.zone, told)
+        case "appeals":
+            head, lines, path = await _appeals(db, config.zone, told)
         case _:
             head, lines, path = await _month(db, config.zone, told)
     link = f"{config.http.address}{path}" if config.http.address else None
@@ -51,7 +56,7 @@ async def message(db: Database, config: ServerConfig, told: Told) -> Message:
 
 async def attachment(db: Database, config: ServerConfig, told: Told) -> Attachment | None:
     """The workbook that goes with an e-mail; none for counts of a day."""
-    if told.report in ("today", "contracts"):
+    if told.report in ("today", "contracts", "appeals"):
         return None
     report: ReportName = "exceptions" if told.report == "exceptions" else "month"
     month = month_told(told.due_ms, config.zone)
@@ -117,6 +122,31 @@ async def _contracts(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, lis
         f"{label(f'contracts_{name}', told.language)}: {counts[name]}" for name in ("expired", "expiring", "probation")
     ]
     return f"{label('contracts', told.language)} {day}", lines, "/contracts"
+
+
+async def _appeals(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[str], str]:
+    """Appeals to decide about, those answered in the last day, and periods whose deadline is near."""
+    async with db.reading() as connection:
+        found = await period_queries.appeals(connection, Scope.system(), None, told.narrow)
+        closings = await period_queries.closing_rows(connection)
+    near = {one.period: one for one in closings if told.due_ms <= one.appeal_until_ms < told.due_ms + NEAR_MS}
+    counts = {
+        "open": sum(one.state == "open" for one in found),
+        "changing": sum(one.state == "changing" for one in found),
+        "answered": sum(
+            one.state in ("upheld", "changed", "refused")
+            and one.decided_ms is not None
+            and told.due_ms - DAY_MS <= one.decided_ms < told.due_ms
+            for one in found
+        ),
+    }
+    lines = [f"{label(f'appeals_{name}', told.language)}: {number}" for name, number in counts.items()]
+    until = label("appeals_until", told.language)
+    for period, one in sorted(near.items()):
+        last = from_ms(one.appeal_until_ms - 1).astimezone(zone).date()
+        lines.append(f"{until} {period}: {last}")
+    day = from_ms(told.due_ms).astimezone(zone).date()
+    return f"{label('appeals', told.language)} {day}", lines, "/periods?tab=appeals"
 
 
 def _hours(minutes: int) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 from server.api.views.base import Id, NameView, View
 
 ChannelKind = Literal["email", "dingtalk", "wecom", "feishu"]
-Subject = Literal["today", "exceptions", "month", "contracts"]
+Subject = Literal["today", "exceptions", "month", "contracts", "appeals"]
 Every = Literal["day", "week", "month"]
 Language = Literal["zh-CN", "en"]
 

@@ -11,8 +11,12 @@ from sqlalchemy import update
 
 from server.access.roles import permissions_of
 from server.access.scope import Scope
+from server.config import ServerConfig
+from server.services import notice_text
+from server.services.notice_text import Told
 from server.services.scoring import score_touched
 from server.store import period_queries, score_queries, tables
+from server.store.scope_filter import ALL
 from tests.server.api.company import PEOPLE, World, local_ms
 
 MARCH = "2026-03"
@@ -166,3 +170,26 @@ async def test_positions_are_called_as_they_ship_until_somebody_names_them(any_w
     await world.post("hr", "/api/positions", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
     for path in lists:
         assert (await told(world, "hr", path))["rows"][0]["position_name"]["name_en"] == "Rider"
+
+
+async def test_a_notice_counts_appeals_and_names_the_last_day(world: World) -> None:
+    """Closed on 20 April with seven days to appeal: the last is the 27th, told of three days before, without names."""
+    await april(world)
+    await closed(world)
+    filed = await world.post("employee", f"/api/me/score-periods/{MARCH}/appeals", {"text": "why"})
+    assert filed.status_code == 201
+    early = await notice_text.message(world.db, ServerConfig(), Told("appeals", APRIL_MS + 1, "en", ALL))
+    assert (early.title, early.text.splitlines()[0]) == ("Appeals of scores 2026-04-20", "To decide about: 1")
+    assert "Last day" not in early.text
+    near_ms = local_ms(9, day=dt.date(2026, 4, 25))
+    answer = {"answer": "refused", "note": "as agreed"}
+    await world.post("manager", f"/api/score-appeals/{filed.json()['id']}/decide", answer)
+    late = await notice_text.message(world.db, ServerConfig(), Told("appeals", near_ms, "zh-CN", ALL))
+    assert late.text.splitlines() == [
+        "待处理: 0",
+        "等待第二人审批: 0",
+        "最近一天已答复: 0",
+        "申诉最后一天 2026-03: 2026-04-27",
+    ]
+    soon = await notice_text.message(world.db, ServerConfig(), Told("appeals", APRIL_MS + 1, "en", ALL))
+    assert "Answered in the last day: 1" in soon.text

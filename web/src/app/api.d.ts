@@ -8409,7 +8409,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
             /** Due Ms */
             due_ms: number;
             /**
@@ -10707,7 +10707,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
             /** Channel */
             channel: number;
             /**
@@ -10747,7 +10747,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
             /** Channel */
             channel: number;
             /**
