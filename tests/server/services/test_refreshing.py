@@ -131,6 +131,24 @@ async def test_rows_that_become_somebodys_count_for_them(courier: Database) -> N
     assert next(one for one in card.scores if one.indicator == ON_TIME).sample == 3
 
 
+async def test_a_score_whose_source_went_away_is_not_kept(courier: Database) -> None:
+    """An older month is touched by nobody when a source goes; once it is touched for another fact, it says so."""
+    before, card = "2026-03", ("e1", "2026-03")
+    await world.parcels(courier, before)
+    async with courier.writing() as connection:
+        await score_queries.touch_scores(connection, [card])
+    await score_touched(courier, NOW)
+    async with courier.writing() as connection:
+        gone = update(source_streams).where(source_streams.c.fact == "complaint")
+        await connection.execute(gone.values(last_ok_ms=NOW - 60 * 24 * HOUR_MS))
+        await score_queries.touch_scores(connection, [card], ["ledger_entry"])
+    await score_touched(courier, NOW)
+    async with courier.reading() as connection:
+        found = await score_queries.scorecard(connection, Scope.system(), *card)
+    assert found is not None
+    assert {one.indicator: one.no_score for one in found.scores}[COMPLAINTS] == "source_late"
+
+
 WHAT = st.sampled_from(
     ("order", "refund", "parcel", "complaint", "complaint", "compute", "compute", "damage", "later", "away", "heard")
 )
