@@ -81,8 +81,10 @@ async def test_ks8_a_preview_says_what_becomes_of_rewards(company: Database) -> 
         await score_queries.touch_scores(connection, [("s2", "2026-03")])
         tier = TierRow("biz_gross_margin_rate", day, "0.1", "0.02", 5, {})
         await reward_queries.put_tier(connection, tier, actor="t", at_ms=at(NOW))
-        base = BaseRow("biz_gross_margin_rate", "person", "s2", day, 500_000)
-        await reward_queries.put_base(connection, base, actor="t", at_ms=at(NOW))
+        # April's amount is not March's
+        for starts, minor in ((day, 500_000), (date(2026, 4, 1), 900_000)):
+            base = BaseRow("biz_gross_margin_rate", "person", "s2", starts, minor)
+            await reward_queries.put_base(connection, base, actor="t", at_ms=at(NOW))
     await score_touched(company, at(NOW))
     before = await contents(company)
     without = weight_set("business", None, "2026-06-01", biz_sales_amount=100)
