@@ -87,7 +87,7 @@ async def test_a_check_tells_what_is_new_changed_and_the_same(any_world: World) 
     new, changed = told["changes"]
     assert (new["kind"], new["object"], new["name"]) == ("added", "e9", "孙悟空")
     assert {field["field"]: field["after"] for field in new["fields"]} == {
-        "name": "孙悟空", "department": "ops部/ops-north部", "site": "一号站", "position": "courier",
+        "name": "孙悟空", "department": "ops部/ops-north部", "site": "一号站", "position": "配送员",
         "joined_on": "2026-03-02", "worked_since": "2015-07-01", "email": "sun@example.com", "numbers": "g1/77",
         "contract_kind": "fixed_term", "contract_from": "2026-03-02", "contract_to": "2029-03-01",
         "work_system": "comprehensive quarter",

@@ -178,7 +178,7 @@ MANY = st.one_of(
 
 @pytest.mark.parametrize("fact", FACTS_COUNTED)
 @settings(
-    max_examples=12, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 async def test_many_periods_together_count_like_each_alone(

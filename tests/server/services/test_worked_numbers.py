@@ -223,7 +223,13 @@ async def company(db: Database) -> None:
         await put(db, fact, *of_fact, source="system")
 
 
-async def cards(db: Database, way: str, folder: Path) -> Mapping[tuple[str, str], Computed]:
+FEW = tuple(one for one in EXAMPLES if one.name in ("X01", "X02", "X03", "X04 98", "X07", "X22", "X24"))
+"""One of each kind of count: a statement takes Spark a second."""
+
+
+async def cards(
+    db: Database, way: str, folder: Path, examples: Iterable[Example] = EXAMPLES
+) -> Mapping[tuple[str, str], Computed]:
     """All of them, counted in the database, or on the lake by DuckDB or Spark."""
     async with db.reading() as connection:
         executor: Executor = OnDatabase(connection)
@@ -231,7 +237,7 @@ async def cards(db: Database, way: str, folder: Path) -> Mapping[tuple[str, str]
             await write_lake(db, folder)
             executor = OnLake(folder) if way == "duckdb" else OnSpark(folder)
             await executor.know_units(connection)
-        wanted = [(PEOPLE[one.name], one.month) for one in EXAMPLES]
+        wanted = [(PEOPLE[one.name], one.month) for one in examples]
         return await compute_anew(connection, wanted, at(NOW), executor)
 
 
@@ -255,15 +261,17 @@ async def test_worked_numbers_from_rows(db: Database, tmp_path: Path, way: str) 
 @pytest.mark.filterwarnings("ignore")
 async def test_worked_numbers_from_rows_by_spark(migrated_sqlite: Database, tmp_path: Path) -> None:
     await company(migrated_sqlite)
-    check(await cards(migrated_sqlite, "spark", tmp_path))
+    check(await cards(migrated_sqlite, "spark", tmp_path, FEW), FEW)
 
 
-def check(found: Mapping[tuple[str, str], Computed]) -> None:
-    of = {example.name: found[PEOPLE[example.name], example.month] for example in EXAMPLES}
-    assert {one.name: told(one, of[one.name]) for one in EXAMPLES} == {one.name: one.expected for one in EXAMPLES}
-    totals = {name: of[name].total.centi for name in GRADES}
-    assert {name: None if centi is None else grade(centi) for name, centi in totals.items()} == GRADES
-    assert of["X13"].total.coverage == Fraction(55, 100)
+def check(found: Mapping[tuple[str, str], Computed], examples: Iterable[Example] = EXAMPLES) -> None:
+    of = {example.name: found[PEOPLE[example.name], example.month] for example in examples}
+    assert {one.name: told(one, of[one.name]) for one in examples} == {one.name: one.expected for one in examples}
+    totals = {name: of[name].total.centi for name in GRADES.keys() & of.keys()}
+    grades = {name: None if centi is None else grade(centi) for name, centi in totals.items()}
+    assert grades == {name: GRADES[name] for name in totals}
     [union_of] = [row.lineage for row in of["X24"].rows if row.indicator == DAMAGE]
     assert (union_of.numerator, union_of.denominator) == (14, 1_000)
     assert union_of.beside["without_returns"] == "1/1"
+    if "X13" in of:
+        assert of["X13"].total.coverage == Fraction(55, 100)
