@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Boolean, Date, Double, Select, Table, delete,
 from server.scoring.catalogue import default_catalogue
 from server.scoring.family import check_parts, parts_of
 from server.scoring.indicator import Level
-from server.scoring.part import Part, read_part
+from server.scoring.part import Part, ReadPart, read_part
 from server.scoring.plain import When, count
 from server.scoring.window import Days, days_of
 from server.store import counting
@@ -129,6 +129,21 @@ def made(table: Table, number: int, choose: Any) -> dict[str, Any]:
 FACTS_COUNTED = sorted({part.fact for indicator in COUNTED for part in parts_of(indicator)})
 
 
+async def drawn(db: Database, fact: str, data: st.DataObject, number: int) -> list[ReadPart]:
+    """Only so many rows of a fact in the database, and every part that counts them."""
+    async with db.writing() as connection:
+        for table in (FACT_TABLES[fact], employees, departments, sites):
+            await connection.execute(delete(table))
+    await people(db)
+    async with db.writing() as connection:
+        await connection.execute(
+            insert(FACT_TABLES[fact]), [made(FACT_TABLES[fact], n, data.draw) for n in range(number)]
+        )
+    shipped = (part for indicator in COUNTED for part in parts_of(indicator))
+    wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
+    return [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
+
+
 @pytest.mark.parametrize("fact", FACTS_COUNTED)
 @settings(
     max_examples=8, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -137,16 +152,7 @@ FACTS_COUNTED = sorted({part.fact for indicator in COUNTED for part in parts_of(
 async def test_databases_and_the_lake_count_like_plain_python(
     db: Database, fact: str, data: st.DataObject, tmp_path: Path
 ) -> None:
-    async with db.writing() as connection:
-        for table in (FACT_TABLES[fact], employees, departments, sites):
-            await connection.execute(delete(table))
-    await people(db)
-    rows = [made(FACT_TABLES[fact], number, data.draw) for number in range(data.draw(st.integers(1, 12)))]
-    async with db.writing() as connection:
-        await connection.execute(insert(FACT_TABLES[fact]), rows)
-    shipped = (part for indicator in COUNTED for part in parts_of(indicator))
-    wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
-    parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
+    parts = await drawn(db, fact, data, data.draw(st.integers(1, 12)))
     level, when = data.draw(st.sampled_from(LEVELS)), data.draw(st.sampled_from(PERIODS))
     await write_lake(db, tmp_path)
     lake = OnLake(tmp_path)
@@ -184,16 +190,7 @@ MANY = st.one_of(
 async def test_many_periods_together_count_like_each_alone(
     db: Database, fact: str, data: st.DataObject, tmp_path: Path
 ) -> None:
-    async with db.writing() as connection:
-        for table in (FACT_TABLES[fact], employees, departments, sites):
-            await connection.execute(delete(table))
-    await people(db)
-    rows = [made(FACT_TABLES[fact], number, data.draw) for number in range(data.draw(st.integers(4, 20)))]
-    async with db.writing() as connection:
-        await connection.execute(insert(FACT_TABLES[fact]), rows)
-    shipped = (part for indicator in COUNTED for part in parts_of(indicator))
-    wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
-    parts = [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
+    parts = await drawn(db, fact, data, data.draw(st.integers(4, 20)))
     level, whens = data.draw(st.sampled_from(LEVELS)), [When(days, SHANGHAI, WHEN.cut_ms) for days in data.draw(MANY)]
     await write_lake(db, tmp_path)
     lake = OnLake(tmp_path)
