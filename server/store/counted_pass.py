@@ -1,15 +1,30 @@
 """Rows of one fact in the windows of periods, as statements: each with its unit, its date and what is asked of it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand, Typed
 from server.scoring.indicator import Level
-from server.scoring.part import ReadPart
+from server.scoring.part import ReadPart, Window
 from server.scoring.plain import When, end_of_day, local_day
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
 from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
@@ -21,6 +36,7 @@ Column: TypeAlias = ColumnElement[Any]
 COMPANY = "company"
 """The one unit of that level."""
 _JOINT = "\x1f"
+_UNIT = "unit"
 
 
 def _lines_of_departments() -> FromClause:
@@ -49,6 +65,38 @@ class Pass:
     units: Collection[str] | None
     run: tuple[When, ...]
     fact: CountedFact
+    also: CountedFact | None = None
+    """Rows of the part that has to have the same keys."""
+    open: bool = False
+    """The unit and the instant of the cut are left open in statements, which then serve all day."""
+
+    def opened(self) -> "Pass | None":
+        """The same with unit and cut left open, equal for all whose statements are the same but for these.
+
+        None for several units: a database that is told of them only later looks through all rows.
+        """
+        if self.units is not None and len(self.units) != 1:
+            return None
+        units = None if self.units is None else ()
+        return replace(self, units=units, run=tuple(_same_all_day(when) for when in self.run), open=True)
+
+    @property
+    def other(self) -> "Pass | None":
+        """Of all who have the same keys in the other part."""
+        if self.part.also is None or self.also is None:
+            return None
+        return replace(self, part=self.part.also, level="company", units=None, fact=self.also, also=None)
+
+    def told(self) -> dict[str, Any]:
+        """What was left open."""
+        windows = {part.part.window for part in (self.part, self.part.also) if part is not None}
+        cuts = {_until(window): self._last_instant(window) for window in windows}
+        return cuts if self.units is None else {**cuts, _UNIT: next(iter(self.units))}
+
+    def _last_instant(self, window: Window) -> int:
+        """Until when rows of a window count."""
+        last = window_of(window, self.when.days).last
+        return min(end_of_day(epoch_day(last), self.when.zone), self.when.cut_ms)
 
     @property
     def when(self) -> When:
@@ -168,11 +216,15 @@ class Pass:
         zone, first, last = self.when.zone, epoch_day(window.first), epoch_day(window.last)
         if typed.kind == "day":
             return [self._between(typed.operand, first, min(last, self.when.cut_day))]
-        until = min(end_of_day(last, zone), self.when.cut_ms)
-        return [self._between(typed.operand, end_of_day(first - 1, zone) + 1, until)]
+        name = self.part.part.window
+        until = bindparam(_until(name), None, BigInteger()) if self.open else None
+        return [self._between(typed.operand, end_of_day(first - 1, zone) + 1, self._last_instant(name), until)]
 
-    def _between(self, operand: Operand, first: int, last: int) -> Column:
-        """A date from ``first`` to ``last``, both inclusive, asked of columns as they are kept: indexes serve."""
+    def _between(self, operand: Operand, first: int, last: int, until: Column | None = None) -> Column:
+        """A date from ``first`` to ``last``, both inclusive, asked of columns as they are kept: indexes serve.
+
+        ``until`` is ``last`` where that is left open.
+        """
         match operand:
             case Field(name) if name in self.fact.days:
                 return self.fact.days[name].between(day_after_epoch(first), day_after_epoch(last))
@@ -182,12 +234,12 @@ class Pass:
                 return self._between(Field(name), *days)
             case FirstSet(options) if not all(isinstance(option, Field) for option in options):
                 ways, earlier = [], list[Column]()
-                for option in options:
-                    ways.append(and_(*earlier, self._between(option, first, last)))
+                for option in _fields_as_one(options):
+                    ways.append(and_(*earlier, self._between(option, first, last, until)))
                     earlier.append(self.value(option).is_(None))
                 return or_(*ways)
             case _:
-                return self.value(operand).between(first, last)
+                return self.value(operand).between(first, last if until is None else until)
 
     def key(self) -> Column:
         """The key of a row as one text; null when a part of it is."""
@@ -203,7 +255,7 @@ class Pass:
         place = [term.label("nth_period") for term in self.place()]
         wanted = select(unit.label("unit"), *place, *columns).select_from(source).where(unit.is_not(None))
         if self.units is not None:
-            wanted = wanted.where(unit.in_(sorted(self.units)))
+            wanted = wanted.where(unit == bindparam(_UNIT, None, Text()) if self.open else unit.in_(sorted(self.units)))
         conditions = [self.holds(condition) for condition in self.part.where] if chosen else []
         return wanted.where(*self.dated(before=before), *conditions)
 
@@ -227,6 +279,28 @@ class Pass:
                 joined = joined.outerjoin(_NAMED, _NAMED.c.id == fields["org_key"])
                 lowest = func.coalesce(employees.c.department, _NAMED.c.id)
                 return _LINES.c.unit, joined.join(_LINES, _LINES.c.department == lowest)
+
+
+def _fields_as_one(options: Sequence[Operand]) -> Iterator[Operand]:
+    """Fields that follow each other as the first of them that is set: an index is over all of them."""
+    for plain, group in groupby(options, lambda option: isinstance(option, Field)):
+        some = tuple(group)
+        if plain and len(some) > 1:
+            yield FirstSet(some)
+        else:
+            yield from some
+
+
+def _until(window: Window) -> str:
+    return f"until_{window}"
+
+
+def _same_all_day(when: When) -> When:
+    """The cut at midnight, where that makes no other difference than in the instants that are left open."""
+    day, following = (epoch_day(local_day(at_ms, when.zone)) for at_ms in (when.cut_ms, when.cut_ms + 1))
+    if following != day:
+        return when
+    return replace(when, cut_ms=end_of_day(min(day - 1, epoch_day(when.days.last)), when.zone) + 1)
 
 
 def _text(column: Column) -> Column:

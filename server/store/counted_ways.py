@@ -1,39 +1,34 @@
 """What becomes of rows: statements that count them, and what their results say of each unit and period."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Select, and_, case, distinct, func, literal, literal_column, select
 
 from server.scoring.part import Counted, ReadPart, Summand
 from server.scoring.plain import MEDIAN, P90, When
-from server.store.counted_facts import CountedFact
 from server.store.counted_pass import Column, Pass
-from server.store.counting_executor import Executor, Found
+from server.store.counting_executor import Found, Way
 from server.store.sql_terms import at_share, in_order, local_day_number
 
 
-async def count_together(
-    executor: Executor, parts: Sequence[ReadPart], shared: Pass, found: Mapping[When, Found]
-) -> None:
-    """Parts that are counted, added up, or counted once for each key, in one pass."""
-    # Most of the time goes into writing a statement down, and most of a statement stays the same all day.
-    same = tuple(When(when.days, when.zone, cut_ms=0) for when in shared.run)
-    common, columns = _columns(tuple(parts), shared.fact, same)
-    statement = shared.rows(*chain.from_iterable(columns), chosen=False).where(*common).group_by(*shared.cell)
-    rows, at = await executor.rows(statement), len(shared.cell)
-    for part, told in zip(parts, columns, strict=True):
-        number, total = at, at + len(told) - 1
-        at += len(told)
-        times, of_one = part.factor(shared.months), _of_one(part)
-        counted = [found[when][part.part] for when in shared.run]
-        for row in rows:
-            if row[number]:
-                value = Counted(Fraction(times * int(row[total] or 0), of_one), row[number])
-                counted[shared.place_of(row)][row[0]] = value
+def way_of(parts: Sequence[ReadPart], *, together: bool) -> Way:
+    """How parts are counted that share a pass; one that needs rows of its own comes alone."""
+    if together:
+        return _Together(tuple(parts))
+    [one] = parts
+    if one.part.rating is not None:
+        return _Alone(_ratings, _rating)
+    if one.part.percentile is not None:
+        return _Alone(_percentiles, _total)
+    return _Alone(_stocks if one.part.stock else _keys_of_units, _total)
+
+
+def _is_summed(part: ReadPart) -> bool:
+    """Whether there is more to tell than how many rows or keys are good."""
+    return not part.distinct and bool(part.sum)
 
 
 def _of_one(part: ReadPart) -> int:
@@ -41,28 +36,43 @@ def _of_one(part: ReadPart) -> int:
     return part.parts_of_one * (2 if part.part.percentile == MEDIAN else 1)
 
 
-@lru_cache(maxsize=1024)
-def _columns(
-    parts: tuple[ReadPart, ...], fact: CountedFact, run: tuple[When, ...]
-) -> tuple[Sequence[Column], Sequence[Sequence[Column]]]:
-    """Conditions of all parts, and for each part how many rows or keys are good and, if any, what they add up to."""
-    passes = [Pass(part, "person", None, run, fact) for part in parts]
-    every = [condition for condition in passes[0].conditions() if all(condition in own.conditions() for own in passes)]
-    columns: list[list[Column]] = []
-    for place, own in enumerate(passes):
-        good = and_(literal(1) == 1, *(own.holds(one) for one in own.conditions() if one not in every))
-        counted: Column = case((good, 1))
-        summed: Column | None = None
-        if own.part.distinct:
-            counted = distinct(case((good, own.key())))
-        elif own.part.part.percentile:
-            counted = case((good, own.value(own.part.sum[0].value.operand)))
-            summed = _at_share(counted, own.part.part.percentile)
-        elif own.part.sum:
-            summed = func.sum(case((good, _summed(own, own.part.sum))))
-        told: list[Column] = [func.count(counted).label(f"rows_{place}")]
-        columns.append(told if summed is None else [*told, summed.label(f"sum_{place}")])
-    return [passes[0].holds(condition) for condition in every], columns
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """Parts that are counted, added up, or counted once for each key: how many rows or keys are good, and their sum."""
+
+    parts: tuple[ReadPart, ...]
+
+    def __call__(self, shared: Pass) -> Select[Any]:
+        passes = [replace(shared, part=part) for part in self.parts]
+        asked = [own.conditions() for own in passes]
+        every = [condition for condition in asked[0] if all(condition in own for own in asked)]
+        columns: list[Column] = []
+        for place, own in enumerate(passes):
+            good = and_(literal(1) == 1, *(own.holds(one) for one in own.conditions() if one not in every))
+            counted: Column = case((good, 1))
+            if own.part.distinct:
+                counted = distinct(case((good, own.key())))
+            elif own.part.part.percentile:
+                counted = case((good, own.value(own.part.sum[0].value.operand)))
+            columns.append(func.count(counted).label(f"rows_{place}"))
+            if own.part.part.percentile:
+                columns.append(_at_share(counted, own.part.part.percentile).label(f"sum_{place}"))
+            elif _is_summed(own.part):
+                columns.append(func.sum(case((good, _summed(own, own.part.sum)))).label(f"sum_{place}"))
+        common = [shared.holds(condition) for condition in every]
+        return shared.rows(*columns, chosen=False).where(*common).group_by(*shared.cell)
+
+    def take(self, shared: Pass, rows: Sequence[Any], found: Mapping[When, Found]) -> None:
+        at = len(shared.cell)
+        for part in self.parts:
+            number, total = at, at + _is_summed(part)
+            at = total + 1
+            times, of_one = part.factor(shared.months), _of_one(part)
+            counted = [found[when][part.part] for when in shared.run]
+            for row in rows:
+                if row[number]:
+                    value = Counted(Fraction(times * int(row[total] or 0), of_one), int(row[number]))
+                    counted[shared.place_of(row)][row[0]] = value
 
 
 def _at_share(value: Column, percentile: int) -> Column:
@@ -72,33 +82,35 @@ def _at_share(value: Column, percentile: int) -> Column:
     return at_share(value, literal_column("0.5")) - at_share(-value, literal_column("0.5"))
 
 
-async def count_alone(executor: Executor, own: Pass, found: Mapping[When, Found]) -> None:
-    """A part that needs rows of its own."""
-    part = own.part.part
-    if part.rating is not None:
-        statement, counted = _ratings(own), _rating
-    elif part.percentile is not None:
-        statement, counted = _percentiles(own), _total
-    else:
-        statement, counted = _stocks(own) if part.stock else _keys_of_units(executor, own), _total
-    for row in await executor.rows(statement):
-        by_unit, more = found[own.run[own.place_of(row)]][part], counted(own, row)
-        before = by_unit.get(row.unit, Counted())
-        if more.rows:
-            by_unit[row.unit] = Counted(before.total + more.total, before.rows + more.rows)
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A part that needs rows of its own, and what a row of the result says of it."""
+
+    write: Callable[[Pass], Select[Any]]
+    counted: Callable[[Pass, Any], Counted]
+
+    def __call__(self, own: Pass) -> Select[Any]:
+        return self.write(own)
+
+    def take(self, own: Pass, rows: Sequence[Any], found: Mapping[When, Found]) -> None:
+        for row in rows:
+            by_unit, more = found[own.run[own.place_of(row)]][own.part.part], self.counted(own, row)
+            before = by_unit.get(row.unit, Counted())
+            if more.rows:
+                by_unit[row.unit] = Counted(before.total + more.total, before.rows + more.rows)
 
 
 def _total(own: Pass, row: Any) -> Counted:
-    return Counted(Fraction(own.part.factor(own.months) * int(row.total or 0), _of_one(own.part)), row.rows)
+    return Counted(Fraction(own.part.factor(own.months) * int(row.total or 0), _of_one(own.part)), int(row.rows))
 
 
-def _keys_of_units(executor: Executor, own: Pass) -> Select[Any]:
+def _keys_of_units(own: Pass) -> Select[Any]:
     """Keys that are good, and how many of them the other part has too."""
-    keys = _good_keys(own).cte("keys")
+    keys = _good_keys(own).cte()
     cell = own.cell_of(keys)
     total: Column = func.count()
-    if own.part.also is not None:
-        other = Pass(own.part.also, "company", None, own.run, executor.fact(own.part.also, own.run))
+    other = own.other
+    if other is not None:
         among = None if own.units is None else select(keys.c.key)
         known = _good_keys(other, among).subquery()
         total = func.count(known.c.key)
@@ -141,8 +153,8 @@ def _ratings(own: Pass) -> Select[Any]:
 
 
 def _rating(own: Pass, row: Any) -> Counted:
-    moved = row.rows + Fraction(4 * (int(row.total) - row.rows * row.least), row.most - row.least)
-    return Counted(own.part.factor(own.months) * moved, row.rows)
+    rows, total, least, most = (int(number) for number in (row.rows, row.total, row.least, row.most))
+    return Counted(own.part.factor(own.months) * (rows + Fraction(4 * (total - rows * least), most - least)), rows)
 
 
 def _percentiles(own: Pass) -> Select[Any]:

@@ -16,8 +16,8 @@ from server.scoring.where import AnyOf, Compared
 from server.scoring.window import Days, epoch_day, month_number, window_of
 from server.store.counted_facts import counted_fact
 from server.store.counted_pass import Pass
-from server.store.counted_ways import count_alone, count_together
-from server.store.counting_executor import MONTHS_OF_YEAR, Executor, Found
+from server.store.counted_ways import way_of
+from server.store.counting_executor import MONTHS_OF_YEAR, Asked, Executor, Found
 
 
 async def count(
@@ -39,14 +39,16 @@ async def count_each(
             rows = one.part.fact, one.part.date, one.part.window, one.part.person
             shared = rows if _is_plain(one, executor) else one
             passes.setdefault((shared, run), (run, []))[1].append(one)
+    asked: list[Asked] = []
     for run, group in passes.values():
         for when in run:
             found[when] |= {part.part: {} for part in group}
-        own = Pass(group[0], level, units, run, executor.fact(group[0], run))
-        if _is_plain(group[0], executor):
-            await count_together(executor, group, own, found)
-        else:
-            await count_alone(executor, own, found)
+        also = group[0].also
+        other = None if also is None else executor.fact(also, run)
+        own = Pass(group[0], level, units, run, executor.fact(group[0], run), other)
+        asked.append((way_of(group, together=_is_plain(group[0], executor)), own))
+    async for (way, own), answers in executor.rows(asked):
+        way.take(own, answers, found)
     return found
 
 

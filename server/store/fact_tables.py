@@ -104,7 +104,15 @@ _FURTHER = {
     "sales_order": (
         Index("ix_fact_sales_order_merged", "customer", **only_where("customer IS NOT NULL")),
         Index("ix_fact_sales_order_first", "customer_key", **only_where("first_valid IS NOT NULL")),
-    )
+    ),
+    "shipment": (
+        Index(
+            "ix_fact_shipment_promised_on",
+            "employee",
+            "promised_on",
+            **only_where("coalesce(new_promise_at_ms, promised_at_ms) IS NULL"),
+        ),
+    ),
 }
 _COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
     "audience_day": {"of": ("employee", "stat_date")},
@@ -129,12 +137,17 @@ _COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
         "customer": ("coalesce(customer, customer_key)", "paid_at_ms"),
     },
     "shipment": {
-        "of": ("employee",),
+        "of": ("employee", "coalesce(delivered_at_ms, refused_at_ms)"),
         "ended": ("coalesce(delivered_at_ms, refused_at_ms)",),
+        "promised": ("employee", "coalesce(new_promise_at_ms, promised_at_ms)"),
     },
     "statement_line": {"of": ("employee", "issued_on")},
     "survey_response": {"about": ("subject", "submitted_at_ms"), "designed": ("designer", "submitted_at_ms")},
-    "ticket": {"of": ("employee", "created_at_ms")},
+    "ticket": {
+        "of": ("employee", "created_at_ms"),
+        "solved": ("employee", "solved_at_ms"),
+        "rated": ("employee", "coalesce(rated_at_ms, solved_at_ms)"),
+    },
     "web_day": {"of": ("employee", "stat_date")},
 }
 """Indexes by their name and what they are over."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from server.scoring.formula import Kind, Shape
 from server.scoring.part import ReadPart
 from server.scoring.plain import When
 from server.store.counted_facts import CountedFact, for_period, stored_fact
+from server.store.counting_executor import Asked
 from server.store.lake_register import LakeFile, files_for, read_register
 from server.store.tables import departments, employees, sites
 
@@ -58,10 +59,11 @@ class OnFiles(ABC):
         terms = when.days.months, when.zone, when.days.last.year
         return self._facts.setdefault((*key, *terms), for_period(name, self._stored[key], *terms))
 
-    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
+    async def rows(self, asked: Sequence[Asked]) -> AsyncIterator[tuple[Asked, Sequence[Any]]]:
         """What the engine gives."""
-        names, rows = await asyncio.to_thread(self._run, statement)
-        return IteratorResult(SimpleResultMetaData(names), iter(rows)).all()
+        for way, own in asked:
+            names, rows = await asyncio.to_thread(self._run, way(own))
+            yield (way, own), IteratorResult(SimpleResultMetaData(names), iter(rows)).all()
 
     def _opened(self, fact: str, files: Iterable[LakeFile]) -> CountedFact:
         shape = stored_fact(fact).shape

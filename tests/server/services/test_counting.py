@@ -1,6 +1,6 @@
 """Databases and the lake count like plain Python, bit for bit, every part of every indicator that ships."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -24,7 +24,7 @@ from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
 from server.store.counted_pass import COMPANY
 from server.store.counted_rows import counted_rows, units_of
-from server.store.counting_executor import OnDatabase
+from server.store.counting_executor import Asked, OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.lake_counting import OnLake
@@ -227,6 +227,6 @@ class Counting(OnDatabase):
 
     asked: list[Select[Any]] = field(default_factory=list)
 
-    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
-        self.asked.append(statement)
-        return await OnDatabase.rows(self, statement)
+    def rows(self, asked: Sequence[Asked]) -> AsyncIterator[tuple[Asked, Sequence[Any]]]:
+        self.asked.extend(way(own) for way, own in asked)
+        return OnDatabase.rows(self, asked)

@@ -1,6 +1,6 @@
 """Whoever counts one person's rows looks for them by an index: reading a whole fact for each would never be quick."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from server.scoring.family import parts_of
 from server.scoring.part import read_part
 from server.store import counting
 from server.store.counted_facts import shapes
-from server.store.counting_executor import OnDatabase
+from server.store.counting_executor import Asked, OnDatabase
 from server.store.database import Database
 from server.store.fact_tables import _COUNTED
 from tests.server.services.test_counting import COUNTED, WHEN
@@ -26,9 +26,10 @@ class Noting(OnDatabase):
 
     statements: list[Select[Any]] = field(default_factory=list)
 
-    async def rows(self, statement: Select[Any]) -> Sequence[Any]:
-        self.statements.append(statement)
-        return []
+    async def rows(self, asked: Sequence[Asked]) -> AsyncIterator[tuple[Asked, Sequence[Any]]]:
+        for way, own in asked:
+            self.statements.append(way(own))
+            yield (way, own), []
 
 
 async def plans(db: Database, fact: str) -> list[str]:
