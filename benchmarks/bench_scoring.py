@@ -125,9 +125,9 @@ async def _refresh(db: Database, fact: str, person: str) -> float:
     mine = (table.c.employee == person, table.c[EVENTS[fact]] == newest)
     async with db.writing() as connection:
         await connection.execute(update(table).where(*mine).values({EVENTS[fact]: table.c[EVENTS[fact]] - 60_000}))
-        await score_queries.touch_scores(connection, [(person, PERIOD)], [fact])
+        await score_queries.touch_scores(connection, [(person, PERIOD)], [fact], own=True)
     start = time.perf_counter()
-    await score_touched(db, NOW_MS)
+    await score_touched(db, NOW_MS, everybody=False)
     return 1000 * (time.perf_counter() - start)
 
 

@@ -208,3 +208,8 @@ RESOLVED: dict[str, type[Resolved]] = {
     "survey_response": SurveyResponseResolved,
 }
 """By fact; the others have none."""
+
+OWNERS = frozenset(
+    {"owner", "touched_by", "parcel_courier", "order_courier", "designer", "recruiter", "trainer", "subject"}
+)
+"""Attributes that name the person whose row it is, beside ``employee``."""

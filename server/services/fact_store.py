@@ -18,6 +18,7 @@ from server.facts.codes import Fault
 from server.facts.fields import Fact
 from server.facts.resolve.rules import key_columns
 from server.services.fact_departments import departments
+from server.services.own_rows import touch_owners
 from server.services.sealing import (
     MASK,
     NO_KEYS,
@@ -210,9 +211,11 @@ async def _store(
     asked = [name for name in key_columns(arrival.fact) if name in columns]
     pick = itemgetter(*(columns.index(name) for name in asked)) if asked else None
     as_they_are = [dict(zip(asked, pick(values), strict=True)) for values in wanted.values()] if pick else []
-    await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
+    changed = await attribute_writes.settle(connection, {arrival.fact: [*as_they_were, *as_they_are]})
     if wanted:
+        changed[arrival.fact] |= {(arrival.source, key) for key in wanted}
         await fact_marks.move(connection, [arrival.fact])
+        await touch_owners(connection, changed, arrival.at_ms)
     return conflicts
 
 

@@ -44,11 +44,14 @@ async def observe_people(
     indicators: Collection[Indicator],
     when: When,
     executor: Executor | None = None,
+    *,
+    standing: Collection[str] = (),
 ) -> dict[tuple[str, str], Seen]:
     """By person and indicator; nothing found anywhere above a person is an observation of nothing, their own.
 
     A rate of a unit above stands for whoever has none. A sum does not: against one person's target it would be
-    everybody's work. ``executor`` counts, without one the database.
+    everybody's work. ``executor`` counts, without one the database. Of indicators in ``standing`` only a person's own
+    rows are looked at, and whoever has none is left out.
     """
     executor = executor or OnDatabase(connection)
     found: dict[tuple[str, str], Seen] = {}
@@ -66,7 +69,7 @@ async def observe_people(
                 if seen is not None and seen.observed.denominator:
                     found[person, indicator.id] = seen
                     break
-        open_ = [(person, one) for person, one in open_ if (person, one.id) not in found]
+        open_ = [(who, one) for who, one in open_ if (who, one.id) not in found and one.id not in standing]
     for person, indicator in open_:
         found[person, indicator.id] = Seen(Observed(), "no_denominator", "person", person)
     return found

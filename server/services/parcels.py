@@ -37,7 +37,10 @@ async def merge_scans(connection: AsyncConnection, scan_ids: Sequence[int], now_
     if parcels:
         await parcel_queries.note_milestones(connection, parcels)
         due = await parcel_queries.due_parcels(connection, sorted(parcels))
-        await score_queries.touch_scores(connection, cards_of(due, now_ms), fact_marks.following({"shipment"}))
+        # All at once and before any score is touched: whoever stores rows takes both in this order.
+        await fact_marks.move(connection, ["shipment", "shipment_event", "damage_report"])
+        facts = fact_marks.following({"shipment"})
+        await score_queries.touch_scores(connection, cards_of(due, now_ms), facts, own=True)
     await store_scans(connection, rows, now_ms)
 
 

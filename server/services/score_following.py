@@ -20,6 +20,7 @@ from server.store import fact_marks, parcel_queries, period_queries, post_querie
 from server.store.company_zone import company_zone
 from server.store.database import Database
 from server.store.fact_marks import Marks
+from server.store.moment_queries import moment
 from server.store.score_queries import Card
 from shared.clock import WallMs, from_ms
 
@@ -33,10 +34,11 @@ RESTATED_MS = 400 * 86_400_000
 """So long after it was closed a period is compared."""
 
 
-async def follow(db: Database, now_ms: WallMs) -> tuple[Marks, Mapping[str, NoScore]]:
-    """Touch the scores that something happened to; how far data has come, and facts that nothing is scored by."""
+async def follow(db: Database, now_ms: WallMs) -> None:
+    """Touch the scores that something happened to."""
     async with db.reading() as connection:
-        marks, unusable = await fact_marks.marks(connection), await unusable_facts(connection, now_ms)
+        at = await moment(connection)
+        marks, unusable = at.marks, await unusable_facts(connection, now_ms, at)
         since_ms = marks.swept_until(SWEEP)
         known = since_ms is not None and since_ms < now_ms
         due = await parcel_queries.parcels_due_between(connection, since_ms or 0, now_ms) if known else []
@@ -46,7 +48,6 @@ async def follow(db: Database, now_ms: WallMs) -> tuple[Marks, Mapping[str, NoSc
             await sweep_queries.set_swept(connection, SWEEP, now_ms)
     await _follow_facts(db, marks, unusable, now_ms)
     await _follow_late(db, marks, now_ms)
-    return marks, unusable
 
 
 async def _follow_facts(db: Database, marks: Marks, unusable: Mapping[str, NoScore], now_ms: WallMs) -> None:

@@ -1,20 +1,20 @@
 """Touched scorecards are computed again from the rows of their period."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.family import facts_needed, facts_read
+from server.people.person import Post as PostOnRecord
+from server.scoring.family import facts_needed
 from server.scoring.indicator import Indicator
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.plain import When
 from server.scoring.rules import Rules
 from server.scoring.scheme import PeriodWeights
 from server.scoring.scorecard import (
-    SOURCE_REASONS,
     IndicatorScore,
     NoScore,
     Total,
@@ -26,6 +26,7 @@ from server.scoring.scorecard import (
 from server.scoring.segment import Segment, period_mean
 from server.scoring.target import Targets
 from server.scoring.window import Days, days_of
+from server.services.held_scores import Held, held
 from server.services.observing import Seen, observe_people
 from server.services.scheme_rules import rules_in_force
 from server.services.score_following import follow
@@ -34,14 +35,14 @@ from server.services.sources import unusable_facts
 from server.services.stays import Stay, begun, stays_of
 from server.store import (
     change_queries,
-    fact_marks,
     period_queries,
     score_queries,
     segment_queries,
 )
 from server.store.counting_executor import Executor
 from server.store.database import Database
-from server.store.fact_marks import Marks
+from server.store.moment_queries import moment
+from server.store.remembered import remembered
 from server.store.score_queries import Card, NewCard, Post, ScoreRow, TouchedCard
 from server.store.segment_queries import SegmentRow
 from server.store.setting_queries import setting
@@ -52,24 +53,25 @@ BATCH = 500
 BATCHES = 20
 
 
-async def score_touched(db: Database, now_ms: WallMs) -> int:
-    """Compute waiting scorecards; how many were stored. Those of facts that changed are touched first.
+async def score_touched(db: Database, now_ms: WallMs, *, everybody: bool = True) -> int:
+    """Compute waiting scorecards; how many were stored.
 
-    Several processes may run it at once, as ``compute_touched``.
+    Those of facts that changed are touched first, unless ``everybody`` is false: then only who was asked for, by own
+    rows or decisions. Several processes may run it at once, as ``compute_touched``.
     """
-    marks, unusable = await follow(db, now_ms)
+    if everybody:
+        await follow(db, now_ms)
     done = 0
     for _ in range(BATCHES):
         async with db.reading() as connection:
             waiting = await score_queries.touched(connection, BATCH)
+            if not waiting:
+                break
+            known = await _known(connection, now_ms)
             still_open = [one for one in waiting if not one.closed]
-            computed: Mapping[Card, Computed] = {}
-            if still_open:
-                computed = await _compute(connection, still_open, await _known(connection, marks, unusable), now_ms)
+            computed = await _compute(connection, still_open, known, now_ms) if still_open else {}
             closed = {(one.employee, one.period) for one in waiting if one.closed}
-            late = await restated(connection, closed, unusable, now_ms)
-        if not waiting:
-            break
+            late = await restated(connection, closed, known.unusable, now_ms)
         done += await _store(db, waiting, computed, late, now_ms)
         if len(waiting) < BATCH:
             break
@@ -92,9 +94,8 @@ async def compute_anew(
     connection: AsyncConnection, cards: Iterable[Card], now_ms: WallMs, executor: Executor | None = None
 ) -> dict[Card, Computed]:
     """Scorecards as a full run gives them, counted by ``executor`` or in the database; nothing is stored."""
-    marks, unusable = await fact_marks.marks(connection), await unusable_facts(connection, now_ms)
     waiting = [TouchedCard(*card, mark=0) for card in cards]
-    return await _compute(connection, waiting, await _known(connection, marks, unusable), now_ms, executor)
+    return await _compute(connection, waiting, await _known(connection, now_ms), now_ms, executor)
 
 
 async def _compute(
@@ -106,12 +107,12 @@ async def _compute(
 ) -> dict[Card, Computed]:
     rules, zone = known.rules, known.zone
     people = {card.employee for card in waiting}
-    posts, record = await score_queries.posts(connection, people, known.above)
-    partly = {(one.employee, one.period): one.facts for one in waiting if one.facts is not None}
+    await _posts(connection, known, people)
+    partly = {(one.employee, one.period): one for one in waiting if one.facts is not None}
     stored = await score_queries.stored_scores(connection, partly) if partly else {}
     periods: dict[str, list[str]] = {}
     for one in waiting:
-        if one.employee in posts:
+        if one.employee in known.people:
             periods.setdefault(one.period, []).append(one.employee)
     segments: dict[Card, list[SegmentRow]] = {}
     kept: dict[Card, frozenset[str]] = {}
@@ -122,24 +123,27 @@ async def _compute(
             stay
             for person in employees
             for stay in begun(
-                stays_of(person, posts[person], record.get(person, ()), known.above, days),
+                stays_of(person, *known.people[person], known.above, days),
                 from_ms(cut).astimezone(zone).date(),
             )
         ]
         for names, counted, group in _alike(stays, rules):
             definitions = [found for name in names if (found := rules.definition(name, counted.last)) is not None]
             when = When(counted, zone, min(cut, _midnight(counted.last + timedelta(days=1), zone)))
-            held = {
-                person: _held(stored[person, period], partly[person, period], definitions, when, known)
+            reasons = {one.id: known.reason(one) for one in definitions}
+            may_stay = {
+                person: held(stored[person, period], partly[person, period], definitions, when, reasons)
                 if (person, period) in stored
-                else {}
+                else Held()
                 for person in (stay.employee for stay in group)
             }
             seen: dict[tuple[str, str], Seen] = {}
-            for lacking, doing in _alike_lacking(group, definitions, held):
-                seen |= await observe_people(connection, doing, lacking, when, executor)
+            for lacking, standing, doing in _alike_lacking(group, definitions, may_stay):
+                seen |= await observe_people(connection, doing, lacking, when, executor, standing=standing)
             for stay in group:
-                card, rows = (stay.employee, period), held[stay.employee]
+                card, stays_as = (stay.employee, period), may_stay[stay.employee]
+                rows = {name: row for name, row in stays_as.standing.items() if (stay.employee, name) not in seen}
+                rows |= stays_as.rows
                 own = {which: seen[stay.employee, which.id] for which in definitions if which.id not in rows}
                 segment = _segment(period, stay, when, own, kept=rows.values(), known=known, now_ms=now_ms)
                 segments.setdefault(card, []).append(segment)
@@ -148,44 +152,17 @@ async def _compute(
 
 
 def _alike_lacking(
-    group: Iterable[Stay], definitions: Sequence[Indicator], held: Mapping[str, Collection[str]]
-) -> Iterator[tuple[tuple[Indicator, ...], Mapping[str, Post]]]:
-    """Indicators that have to be counted, with the people who lack just these."""
-    groups: dict[tuple[str, ...], dict[str, Post]] = {}
+    group: Iterable[Stay], definitions: Sequence[Indicator], may_stay: Mapping[str, Held]
+) -> Iterator[tuple[tuple[Indicator, ...], frozenset[str], Mapping[str, Post]]]:
+    """Indicators that have to be counted, which of them stand, and the people of whom just that is so."""
+    groups: dict[tuple[tuple[str, ...], frozenset[str]], dict[str, Post]] = {}
     for stay in group:
-        names = tuple(one.id for one in definitions if one.id not in held[stay.employee])
-        groups.setdefault(names, {})[stay.employee] = stay.post
-    for names, posts in groups.items():
+        own = may_stay[stay.employee]
+        names = tuple(one.id for one in definitions if one.id not in own.rows)
+        groups.setdefault((names, frozenset(own.standing)), {})[stay.employee] = stay.post
+    for (names, standing), posts in groups.items():
         if names:
-            yield tuple(one for one in definitions if one.id in names), posts
-
-
-def _held(
-    stored: Mapping[str, ScoreRow],
-    facts: Collection[str],
-    definitions: Collection[Indicator],
-    when: When,
-    known: "_Known",
-) -> dict[str, ScoreRow]:
-    """Stored scores that counting again would give again: nothing that they read has changed, nor has the day.
-
-    A count is good for its day: rows of days to come wait for theirs. None is held of a card that had other
-    indicators.
-    """
-    if stored.keys() != {one.id for one in definitions}:
-        return {}
-    return {one.id: stored[one.id] for one in definitions if _holds(stored[one.id], one, facts, when, known)}
-
-
-def _holds(row: ScoreRow, indicator: Indicator, facts: Collection[str], when: When, known: "_Known") -> bool:
-    lineage = row.lineage
-    return (
-        facts_read(indicator).isdisjoint(facts)
-        and lineage.rule_version == indicator.rule_version
-        and (lineage.query.first, lineage.query.last) == (when.days.first, when.days.last)
-        and replace(when, cut_ms=lineage.query.cut_ms).cut_day == when.cut_day
-        and known.reason(indicator) == (row.no_score if row.no_score in SOURCE_REASONS else None)
-    )
+            yield tuple(one for one in definitions if one.id in names), standing, posts
 
 
 def whole_of(rows: Sequence[ScoreRow]) -> Computed:
@@ -215,6 +192,8 @@ class _Known:
     unusable: Mapping[str, NoScore]
     """Facts that nothing can be scored by, each with the reason."""
     targets: Targets
+    people: dict[str, tuple[Post, tuple[PostOnRecord, ...]]]
+    """Posts of those who were asked for since anything was changed."""
 
     def reason(self, indicator: Indicator) -> NoScore | None:
         """Why there can be no score, whatever was counted."""
@@ -227,9 +206,24 @@ class _Known:
         return {name: at for name, at in self.marks.items() if not name.startswith("fact:") or name in own}
 
 
-async def _known(connection: AsyncConnection, marks: Marks, unusable: Mapping[str, NoScore]) -> _Known:
-    rules, now = await rules_in_force(connection), await setting(connection)
-    return _Known(rules, now.zone, now.above, marks.watermarks(), unusable, now.targets)
+async def _known(connection: AsyncConnection, now_ms: WallMs) -> _Known:
+    at = await moment(connection)
+    rules, now = await remembered(connection, at.log, rules_in_force), await remembered(connection, at.log, setting)
+    unusable = await unusable_facts(connection, now_ms, at)
+    people = await remembered(connection, at.log, _nobody)
+    return _Known(rules, now.zone, now.above, at.marks.watermarks(), unusable, now.targets, people)
+
+
+async def _nobody(connection: AsyncConnection) -> dict[str, tuple[Post, tuple[PostOnRecord, ...]]]:  # noqa: ARG001
+    return {}
+
+
+async def _posts(connection: AsyncConnection, known: _Known, people: Set[str]) -> None:
+    """Know the posts of these people too."""
+    lacking = people - known.people.keys()
+    if lacking:
+        now, record = await score_queries.posts(connection, lacking, known.above)
+        known.people.update({person: (post, record.get(person, ())) for person, post in now.items()})
 
 
 def _alike(stays: Iterable[Stay], rules: Rules) -> Iterator[tuple[tuple[str, ...], Days, list[Stay]]]:
@@ -305,9 +299,10 @@ async def _store(
 ) -> int:
     """Scorecards of open periods are replaced; closed ones stay, with adjustments beside them (KS-12)."""
     async with db.writing() as connection:
-        await period_queries.hold_closed(connection)
-        claimed = await score_queries.claim(connection, computed)
-        closed = await period_queries.closed_among(connection, claimed)
+        await period_queries.hold_closed_to_score(connection)
+        touches = await score_queries.claim(connection, computed)
+        claimed = set(touches)
+        closed = {card for card, done in touches.items() if done}
         await post_adjustments(connection, {card: late[card] for card in closed if card in late})
         await score_queries.touch_scores(connection, closed - late.keys())  # closed a moment ago
         found = {card: new for card, new in found.items() if card in claimed - closed}

@@ -12,9 +12,11 @@ from server.connectors.source_file import Source, Stream, read_source
 from server.facts.catalogue import FACTS, SEALED
 from server.scoring.scorecard import NoScore
 from server.services.sealing import NO_KEYS, sealer_of
-from server.store import log_queries, parcel_queries, source_queries
+from server.store import log_queries, source_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
+from server.store.moment_queries import Moment, moment
+from server.store.remembered import remembered
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
 from shared.errors import ConfigError
@@ -39,8 +41,11 @@ class StreamState:
 
     def stale(self, now_ms: WallMs) -> bool:
         """Whether nothing may be scored by it: a figure of a source that is away is no figure, never 0 (KS-16)."""
-        lag_ms = self.lag_ms(now_ms)
-        return lag_ms is None or lag_ms > seconds(self.stream.stale_after) * 1000
+        return _stale(self.stream, self.row.last_ok_ms, now_ms)
+
+
+def _stale(stream: Stream, last_ok_ms: WallMs | None, now_ms: WallMs) -> bool:
+    return last_ok_ms is None or now_ms - last_ok_ms > seconds(stream.stale_after) * 1000
 
 
 Standing: TypeAlias = Literal[
@@ -118,33 +123,32 @@ async def _states(connection: AsyncConnection, newest: dict[tuple[str, str], Run
     return [_state(row, streams.get(row.id, []), newest) for row in rows]
 
 
-async def stale_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, list[str]]:
-    """Facts that nothing may be scored by at the moment, each with the sources to blame."""
-    return _stale(await _states(connection, {}), now_ms)
-
-
-def _stale(found: list[SourceState], now_ms: WallMs) -> dict[str, list[str]]:
-    blamed: dict[str, list[str]] = {}
-    for state in found:
-        for stream in state.streams:
-            if not state.row.disabled and stream.stale(now_ms):
-                blamed.setdefault(stream.row.fact, []).append(state.row.id)
-    return blamed
-
-
-async def unusable_facts(connection: AsyncConnection, now_ms: WallMs) -> dict[str, NoScore]:
+async def unusable_facts(connection: AsyncConnection, now_ms: WallMs, at: Moment | None = None) -> dict[str, NoScore]:
     """Facts that nothing may be scored by: no source tells of them, or one that does is away.
 
-    Parcels that scanners saw need no source, as long as no business system tells of parcels too.
+    Parcels that scanners saw need no source, as long as no business system tells of parcels too. ``at`` was asked for
+    in this transaction; without, it is asked for here.
     """
-    found = await _states(connection, {})
-    late = _stale(found, now_ms)
-    told = {stream.row.fact for state in found for stream in state.streams}
-    if not told >= SEEN_BY_SCANNERS and await parcel_queries.any_seen(connection):
+    at = at or await moment(connection)
+    told: set[str] = set()
+    late: set[str] = set()
+    for source, disabled in await remembered(connection, at.log, _set_up):
+        for stream in source.streams:
+            known = (source.source, stream.id)
+            if known in at.heard:
+                told.add(stream.fact)
+                if not disabled and _stale(stream, at.heard[known], now_ms):
+                    late.add(stream.fact)
+    if not told >= SEEN_BY_SCANNERS and at.parcels_seen:
         told |= SEEN_BY_SCANNERS
     return {
         fact: "source_late" if fact in late else "source_missing" for fact in FACTS if fact in late or fact not in told
     }
+
+
+async def _set_up(connection: AsyncConnection) -> list[tuple[Source, bool]]:
+    """Sources, and whether each is disabled."""
+    return [(_read(row.file, row.id), row.disabled) for row in await source_queries.sources(connection)]
 
 
 async def lookback_days(connection: AsyncConnection) -> dict[str, int]:

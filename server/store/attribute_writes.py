@@ -31,15 +31,16 @@ async def key_rows(connection: AsyncConnection, fact: str, source: str, keys: Se
     return [row async for row in _rows(connection, FACT_TABLES[fact], OWN_KEY, wanted, columns)]
 
 
-async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row]]) -> None:
-    """Work out again what follows from rows that were added, changed or deleted.
+async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row]]) -> dict[str, set[Key]]:
+    """Work out again what follows from rows that were added, changed or deleted; sources and keys of what changed.
 
     ``touched`` has their ``key_columns`` by fact, as they were and as they are. The outcome depends on the rows that
     are stored, never on the order in which they came.
     """
+    followed: dict[str, set[Key]] = defaultdict(set)
     queue = {fact: list(rows) for fact, rows in touched.items() if rows and key_columns(fact)}
     if not queue:
-        return
+        return followed
     if connection.dialect.name == "postgresql":
         # Of a table that has only just grown it would read all rows, for a handful of keys.
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
@@ -55,8 +56,11 @@ async def settle(connection: AsyncConnection, touched: Mapping[str, Sequence[Row
                 changed[rule.fact] += await _apply(connection, rule, queue, zone)
         queue = {fact: rows for fact, rows in changed.items() if rows}
         orders += queue.get("sales_order", ())
+        for fact, rows in queue.items():
+            followed[fact] |= {_key(row, OWN_KEY) for row in rows}
     if orders:
         await first_orders.settle(connection, orders)
+    return followed
 
 
 async def _apply(

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ARRAY, BigInteger, Insert, Text, bindparam, delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.store.ready import run
 from server.store.tables import changes
 from shared.clock import WallMs
 
@@ -26,11 +27,21 @@ class Change:
 
 async def note_changes(connection: AsyncConnection, topics: Iterable[str], at_ms: WallMs) -> None:
     """Tell followers of these topics; as the last write of a transaction, as it takes the feed lock."""
-    rows = [{"topic": topic, "at_ms": at_ms} for topic in sorted(set(topics))]
-    if not rows:
+    wanted = sorted(set(topics))
+    if not wanted:
         return
-    await lock_feed(connection)
-    await connection.execute(changes.insert(), rows)
+    if connection.dialect.name == "postgresql":
+        await run(connection, _locked_insert, topics=wanted, at_ms=at_ms)
+    else:
+        await connection.execute(changes.insert(), [{"topic": topic, "at_ms": at_ms} for topic in wanted])
+
+
+def _locked_insert() -> Insert:
+    """The lock is taken before the first row is made, and with it an id."""
+    held = select(func.pg_advisory_xact_lock(FEED_LOCK)).offset(0).subquery("held")
+    told = func.unnest(bindparam("topics", None, ARRAY(Text))).table_valued("topic", name="told").render_derived()
+    rows = select(told.c.topic, bindparam("at_ms", None, BigInteger)).select_from(held.join(told, true()))
+    return changes.insert().from_select(["topic", "at_ms"], rows)
 
 
 async def changes_after(connection: AsyncConnection, change: int, limit: int) -> list[Change]:
@@ -52,9 +63,3 @@ async def forget_changes(connection: AsyncConnection, before_ms: WallMs) -> int:
     newest = select(func.max(changes.c.id)).scalar_subquery()
     gone = await connection.execute(delete(changes).where(changes.c.at_ms < before_ms, changes.c.id < newest))
     return gone.rowcount
-
-
-async def lock_feed(connection: AsyncConnection) -> None:
-    """Hold the feed lock until this transaction ends; on SQLite the one writer holds it anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(select(func.pg_advisory_xact_lock(FEED_LOCK)))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.facts.resolve.rules import RULES
@@ -41,12 +41,6 @@ class Marks:
     def watermarks(self) -> dict[str, int]:
         """How far each follower of the feed has come, and how often each fact has changed."""
         return {name: at for name, at in self.at.items() if not name.startswith(SWEEP)}
-
-
-async def marks(connection: AsyncConnection) -> Marks:
-    """All of them, by one statement: whoever scores needs most."""
-    rows = await connection.execute(select(followers.c.name, followers.c.feed_id))
-    return Marks({row.name: row.feed_id for row in rows})
 
 
 def following(facts: Collection[str]) -> set[str]:

@@ -99,11 +99,6 @@ async def parcels_due_between(connection: AsyncConnection, after_ms: WallMs, up_
     return [DueParcel(*row) for row in await connection.execute(_due_parcels().where(*due))]
 
 
-async def any_seen(connection: AsyncConnection) -> bool:
-    """Whether there are parcels of our own."""
-    return bool(await connection.scalar(select(select(shipments.c.tracking_no).exists())))
-
-
 def _due_parcels() -> Select[Any]:
     joined = shipments.join(employees, employees.c.id == shipments.c.courier).join(
         sites, sites.c.id == employees.c.site

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
@@ -20,6 +20,7 @@ from server.store.period_tables import (
     score_settings,
     score_vetoes,
 )
+from server.store.ready import run
 from server.store.scope_filter import ALL, Narrow, narrowed
 from server.store.score_queries import ROWS, Card, Post, ScoreRow
 from server.store.tables import employees, scorecards, scores, touched_scores
@@ -225,7 +226,24 @@ async def put_setting(connection: AsyncConnection, name: str, value: Any, *, act
 async def hold_closed(connection: AsyncConnection) -> None:
     """No period is closed before this transaction ends; for whoever stores scorecards."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(select(func.pg_advisory_xact_lock_shared(CARD_LOCK)))
+        await run(connection, _hold)
+
+
+def _hold() -> Select[Any]:
+    return select(func.pg_advisory_xact_lock_shared(CARD_LOCK))
+
+
+async def hold_closed_to_score(connection: AsyncConnection) -> None:
+    """The same for whoever computes scorecards: PostgreSQL does not wait for the disk before it says that it is done.
+
+    What is lost with the power is computed again, as the touch that asked for it is there again too.
+    """
+    if connection.dialect.name == "postgresql":
+        await run(connection, _hold_to_score)
+
+
+def _hold_to_score() -> Select[Any]:
+    return select(func.pg_advisory_xact_lock_shared(CARD_LOCK), func.set_config("synchronous_commit", "off", true()))
 
 
 async def hold_closing(connection: AsyncConnection) -> None:

@@ -10,14 +10,30 @@ from datetime import date
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, and_, case, delete, func, null, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    null,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningDelete
 
 from server.access.scope import Scope
 from server.people.person import Post as PostOnRecord
 from server.scoring.lineage import Lineage
 from server.store.people_tables import posts as posts_table
 from server.store.period_tables import closed_cards
+from server.store.ready import run, upsert
 from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
@@ -25,6 +41,9 @@ from shared.clock import WallMs
 
 ROWS = 5_000
 """Rows of one statement: PostgreSQL takes at most 32,767 values."""
+
+_OWN = ":own"
+"""After the name of a fact of which only the person's own rows changed."""
 
 UnitNames: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]
 """Chinese and English name by level and id."""
@@ -41,6 +60,8 @@ class TouchedCard:
     mark: int
     facts: frozenset[str] | None = None
     """What changed; None when it may be anything."""
+    own: frozenset[str] = frozenset()
+    """Facts of which the person's own rows changed; what their units have of them is counted less often."""
     closed: bool = False
 
 
@@ -90,15 +111,16 @@ class ScorecardRow:
 
 
 async def touch_scores(
-    connection: AsyncConnection, pairs: Iterable[Card], facts: Collection[str] | None = None
+    connection: AsyncConnection, pairs: Iterable[Card], facts: Collection[str] | None = None, *, own: bool = False
 ) -> None:
     """Ask for the scores of these (employee, YYYY-MM) to be computed again: those that read ``facts``, or all.
 
-    Comes after ``touch_days`` and before ``note_changes``; row order and marks are as there.
+    With ``own`` rows of these people changed and only those are counted again: somebody else has to ask for what
+    their units have. Comes after ``touch_days`` and before ``note_changes``; row order and marks are as there.
     """
     wanted = sorted(set(pairs))
     mark = secrets.randbits(62)
-    told = None if facts is None else " ".join(sorted(facts))
+    told = None if facts is None else " ".join(f"{fact}{_OWN}" if own else fact for fact in sorted(facts))
     for start in range(0, len(wanted), ROWS):
         rows = [{"employee": e, "period": p, "mark": mark, "facts": told} for e, p in wanted[start : start + ROWS]]
         statement = insert_into(connection, touched_scores).values(rows)
@@ -116,36 +138,61 @@ def _with_those_before(told: str | None) -> ColumnElement[Any]:
 
 
 async def touched(connection: AsyncConnection, limit: int) -> list[TouchedCard]:
-    """Scorecards that wait, by period and employee."""
-    table, done = touched_scores.c, closed_cards.c
-    same = and_(done.employee == table.employee, done.period == table.period, done.newest)
-    first = select(table.employee, table.period, table.mark, table.facts, done.newest)
-    first = first.select_from(touched_scores.outerjoin(closed_cards, same))
-    rows = await connection.execute(first.order_by(table.period, table.employee).limit(limit))
+    """Scorecards that wait, by period and employee; first those that somebody waits for, whose own rows changed."""
     return [
-        TouchedCard(
-            row.employee,
-            row.period,
-            row.mark,
-            None if row.facts is None else frozenset(row.facts.split()),
-            bool(row.newest),
-        )
-        for row in rows
+        TouchedCard(row.employee, row.period, row.mark, *_facts_told(row.facts), closed=bool(row.newest))
+        for row in await run(connection, _touched, limit=limit)
     ]
 
 
-async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) -> set[Card]:
-    """Those cards whose touch is still the one that was computed: they wait no more. Others are not to be stored."""
+def _touched() -> Select[Any]:
+    table, done = touched_scores.c, closed_cards.c
+    same = and_(done.employee == table.employee, done.period == table.period, done.newest)
+    first = select(table.employee, table.period, table.mark, table.facts, done.newest)
+    own = case((table.facts.like(f"%{_OWN}"), 0), else_=1)
+    first = first.select_from(touched_scores.outerjoin(closed_cards, same)).order_by(own, table.period, table.employee)
+    return first.limit(bindparam("limit", None, Integer))
+
+
+def _facts_told(told: str | None) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Facts that changed anywhere, and those of which only rows of the person did."""
+    if told is None:
+        return None, frozenset()
+    words = frozenset(told.split())
+    own = frozenset(word.removesuffix(_OWN) for word in words if word.endswith(_OWN))
+    facts = frozenset(word for word in words if not word.endswith(_OWN))
+    return facts, own - facts
+
+
+async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) -> dict[Card, bool]:
+    """Those cards whose touch is still the one that was computed, and whether each is closed: they wait no more.
+
+    Others are not to be stored.
+    """
+    if len(computed) == 1:
+        [one] = computed
+        gone = await run(connection, _claim, employee=one.employee, period=one.period, mark=one.mark)
+        return {(row.employee, row.period): bool(row.closed) for row in gone}
     key = tuple_(touched_scores.c.employee, touched_scores.c.period, touched_scores.c.mark)
     same = key.in_([(row.employee, row.period, row.mark) for row in computed])
-    if len(computed) == 1:
-        gone = delete(touched_scores).where(same).returning(touched_scores.c.employee, touched_scores.c.period)
-        return {(row.employee, row.period) for row in await connection.execute(gone)}
-    in_order = select(touched_scores.c.employee, touched_scores.c.period).where(same)
-    in_order = in_order.order_by(touched_scores.c.employee, touched_scores.c.period).with_for_update()
-    cards = {(row.employee, row.period) for row in await connection.execute(in_order)}
+    in_order = select(*_claimed()).where(same).order_by(touched_scores.c.employee, touched_scores.c.period)
+    rows = await connection.execute(in_order.with_for_update(of=touched_scores))
+    cards = {(row.employee, row.period): bool(row.closed) for row in rows}
     await connection.execute(delete(touched_scores).where(same))
     return cards
+
+
+def _claim() -> ReturningDelete[Any, Any]:
+    table = touched_scores.c
+    same = (column == bindparam(column.name, None) for column in (table.employee, table.period, table.mark))
+    return delete(touched_scores).where(*same).returning(*_claimed())
+
+
+def _claimed() -> list[ColumnElement[Any]]:
+    table, done = touched_scores.c, closed_cards.c
+    same = (done.employee == table.employee, done.period == table.period, done.newest)
+    closed = select(done.period).where(*same).correlate(touched_scores).exists()
+    return [table.employee, table.period, closed.label("closed")]
 
 
 # --- what is counted ------------------------------------------------------------------------------------------------
@@ -158,18 +205,34 @@ async def posts(
 
     ``above`` has the department above each.
     """
-    names = ("from_on", "department", "site", "position")
-    on_record = [posts_table.c[name].label(f"had_{name}") for name in names]
-    joined = employees.outerjoin(posts_table, posts_table.c.employee == employees.c.id)
-    which = select(*_post_columns(), *on_record).select_from(joined).where(employees.c.id.in_(sorted(people)))
+    rows: Iterable[Row[Any]]
+    if len(people) == 1:
+        rows = await run(connection, _posts_of_one, person=next(iter(people)))
+    else:
+        rows = await connection.execute(_posts().where(employees.c.id.in_(sorted(people))))
     now: dict[str, Post] = {}
     had: dict[str, tuple[PostOnRecord, ...]] = {}
-    for row in await connection.execute(which.order_by(employees.c.id, posts_table.c.from_on)):
+    for row in rows:
         now[row.id] = _post(row, above)
         if row.had_from_on is not None:
-            one = PostOnRecord(row.had_from_on, row.had_department, row.had_site, row.had_position)
+            one = PostOnRecord(_day(row.had_from_on), row.had_department, row.had_site, row.had_position)
             had[row.id] = (*had.get(row.id, ()), one)
     return now, had
+
+
+def _day(value: date | str) -> date:
+    """SQLite's driver gives a text."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _posts() -> Select[Any]:
+    on_record = [posts_table.c[name].label(f"had_{name}") for name in ("from_on", "department", "site", "position")]
+    joined = employees.outerjoin(posts_table, posts_table.c.employee == employees.c.id)
+    return select(*_post_columns(), *on_record).select_from(joined).order_by(employees.c.id, posts_table.c.from_on)
+
+
+def _posts_of_one() -> Select[Any]:
+    return _posts().where(employees.c.id == bindparam("person", None))
 
 
 async def everybody(connection: AsyncConnection) -> dict[str, Post]:
@@ -188,7 +251,8 @@ def _post_columns() -> list[ColumnElement[Any]]:
 
 
 def _post(row: Row[Any], above: Mapping[str, str | None]) -> Post:
-    return Post(row.position, row.joined_on, row.left_on, row.site, tuple(upwards(row.department, above)))
+    left_on = None if row.left_on is None else _day(row.left_on)
+    return Post(row.position, _day(row.joined_on), left_on, row.site, tuple(upwards(row.department, above)))
 
 
 def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator[str]:
@@ -200,11 +264,19 @@ def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator
 
 async def stored_scores(connection: AsyncConnection, cards: Collection[Card]) -> dict[Card, dict[str, ScoreRow]]:
     """Scores of these cards as they are stored, by indicator."""
-    key = tuple_(scores.c.employee, scores.c.period)
     found: dict[Card, dict[str, ScoreRow]] = {}
+    if len(cards) == 1:
+        [(employee, period)] = cards
+        rows = await run(connection, _stored, employee=employee, period=period)
+        return {(employee, period): scored} if (scored := {row.indicator: _score(row) for row in rows}) else {}
+    key = tuple_(scores.c.employee, scores.c.period)
     for row in await connection.execute(select(scores).where(key.in_(sorted(cards)))):
         found.setdefault((row.employee, row.period), {})[row.indicator] = _score(row)
     return found
+
+
+def _stored() -> Select[Any]:
+    return select(scores).where(*(scores.c[name] == bindparam(name, None) for name in ("employee", "period")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +295,12 @@ async def put_cards(connection: AsyncConnection, cards: Mapping[Card, NewCard], 
     """Store these cards in place of the former ones."""
     await _delete(connection, scores, [card for card, new in cards.items() if not new.others_stay])
     values = [_values(card, row) for card, new in sorted(cards.items()) for row in new.rows]
-    await _put(connection, scores, ("employee", "period", "indicator"), values)
+    await upsert(connection, scores, ("employee", "period", "indicator"), values)
     heads = []
     for (employee, period), new in sorted(cards.items()):
         head: dict[str, Any] = {"employee": employee, "period": period, "status": new.status, "total_centi": new.total}
         heads.append(head | {"coverage_num": new.coverage[0], "coverage_den": new.coverage[1], "computed_ms": at_ms})
-    await _put(connection, scorecards, ("employee", "period"), heads)
+    await upsert(connection, scorecards, ("employee", "period"), heads)
 
 
 async def remove_cards(connection: AsyncConnection, cards: Collection[Card]) -> None:
@@ -240,15 +312,6 @@ async def remove_cards(connection: AsyncConnection, cards: Collection[Card]) -> 
 async def _delete(connection: AsyncConnection, table: Table, cards: Collection[Card]) -> None:
     if cards:
         await connection.execute(delete(table).where(tuple_(table.c.employee, table.c.period).in_(sorted(cards))))
-
-
-async def _put(
-    connection: AsyncConnection, table: Table, key: Sequence[str], values: Sequence[Mapping[str, Any]]
-) -> None:
-    if values:
-        statement = insert_into(connection, table)
-        changed = {name: statement.excluded[name] for name in values[0] if name not in key}
-        await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), values)
 
 
 async def cards_since(connection: AsyncConnection, period: str) -> list[Card]:
@@ -393,11 +456,12 @@ def _values(card: Card, row: ScoreRow) -> dict[str, Any]:
         "sample": row.sample,
         "score_micro": row.points,
         "no_score": row.no_score,
-        "lineage": msgspec.to_builtins(row.lineage),
+        "lineage": msgspec.json.encode(row.lineage).decode(),
         "computed_ms": row.computed_ms,
     }
 
 
 def _score(row: Row[Any]) -> ScoreRow:
-    lineage = msgspec.convert(row.lineage, Lineage)
+    told = row.lineage
+    lineage = msgspec.json.decode(told, type=Lineage) if isinstance(told, str) else msgspec.convert(told, Lineage)
     return ScoreRow(row.indicator, row.sample, row.score_micro, row.no_score, lineage, row.computed_ms)

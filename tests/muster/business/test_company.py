@@ -38,9 +38,9 @@ from server.scoring.cycle import cycle_of
 from server.scoring.family import parts_of
 from server.services.keys import open_database
 from server.services.sources import unusable_facts
-from server.store import fact_marks
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
+from server.store.moment_queries import moment
 from server.store.period_tables import closed_cards
 from server.store.source_tables import fact_quarantine, source_streams
 from server.store.tables import scorecards, scores, touched_scores
@@ -250,7 +250,7 @@ async def _settled(db: Database) -> bool:
     async with db.reading() as connection:
         unread = select(func.count()).where(source_streams.c.last_ok_ms.is_(None))
         waiting = select(func.count()).select_from(touched_scores)
-        marks = await fact_marks.marks(connection)
+        marks = (await moment(connection)).marks
         if await connection.scalar(unread) or marks.changed():
             return False
         # A source that was just read whole can be scored by, and scores that were computed before do not know it yet.

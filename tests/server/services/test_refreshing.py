@@ -1,5 +1,6 @@
 """After an event only what reads it is counted again, and comes to what counting all of it would (REL-27)."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 
 from server.access.scope import Scope
+from server.facts.resolved import OWNERS
+from server.scoring.catalogue import default_catalogue
+from server.scoring.family import parts_of
 from server.services import fact_people, scoring
+from server.services import own_rows as own_row_limit
 from server.services.scoring import score_touched
 from server.services.verifying import verify
-from server.store import score_queries
+from server.store import link_queries, score_queries
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.link_queries import LinkRow
@@ -24,13 +29,14 @@ from tests.server.services import scheme_world as world
 from tests.server.services.test_attributes import at as moment
 from tests.server.services.test_attributes import day
 from tests.server.services.test_attributes import put as put_facts
-from tests.server.services.world import at
+from tests.server.services.world import at, load
 
 NOW = at(world.NOW)
 PERIOD = "2026-05"
 HOUR_MS = 3_600_000
 PEOPLE = ("e1", "s1", "s2")
 ON_TIME, DAMAGE, COMPLAINTS = "log_on_time_delivery_rate", "log_damage_rate", "log_complaint_rate"
+COST = "log_unit_delivery_cost"
 
 
 async def touch(db: Database, *people: str, facts: tuple[str, ...] | None = None) -> None:
@@ -47,10 +53,11 @@ async def counted_at(db: Database, person: str) -> dict[str, int]:
         return {row.indicator: row.computed_ms - NOW for row in await connection.execute(which)}
 
 
-async def parcel(db: Database, number: int, hour: int) -> None:
+async def parcel(db: Database, number: int, hour: int, of: str = "e1") -> None:
     row: dict[str, Any] = {"source_key": f"p{number}", "tracking_no": f"p{number}", "status": "delivered"}
     row |= {
-        "employee_key": "e1",
+        "employee_key": of,
+        "site_key": "d1",
         "promised_at": moment("2026-05-04 18:00"),
         "delivered_at": moment(f"2026-05-04 {hour:02}:00"),
     }
@@ -149,8 +156,119 @@ async def test_a_score_whose_source_went_away_is_not_kept(courier: Database) -> 
     assert {one.indicator: one.no_score for one in found.scores}[COMPLAINTS] == "source_late"
 
 
+async def site_cost(db: Database, minor: int) -> None:
+    """What the site spends on delivery: nobody's own rows."""
+    row = {"source_key": "cost", "posted_on": day("2026-05-02"), "cost_class": "delivery_carrier", "org_key": "d1"}
+    await put_facts(db, "ledger_entry", row | {"debit_minor": minor}, source="system")
+
+
+async def values(db: Database, person: str) -> dict[str, tuple[int, int]]:
+    """Numerator and denominator by indicator."""
+    async with db.reading() as connection:
+        card = await score_queries.scorecard(connection, Scope.system(), person, PERIOD)
+    assert card is not None
+    return {one.indicator: (one.lineage.numerator, one.lineage.denominator) for one in card.scores}
+
+
+async def own_touches(db: Database) -> dict[tuple[str, str], str]:
+    """Which scorecards wait for own rows, and for which facts."""
+    which = select(touched_scores).where(touched_scores.c.facts.like("%:own"))
+    async with db.reading() as connection:
+        return {(row.employee, row.period): row.facts for row in await connection.execute(which)}
+
+
+async def own_rows(db: Database, person: str, *facts: str) -> None:
+    """Somebody's own rows of these facts changed, and they are computed before everybody else is."""
+    async with db.writing() as connection:
+        await score_queries.touch_scores(connection, [(person, PERIOD)], facts, own=True)
+    await score_touched(db, NOW + HOUR_MS, everybody=False)
+
+
+async def test_after_own_rows_changed_what_units_have_is_counted_with_everybody(courier: Database) -> None:
+    """One more late parcel: the own score follows at once, the cost of the site when everybody is followed."""
+    await site_cost(courier, 1_200)
+    await score_touched(courier, NOW)
+    before = await values(courier, "e1")
+    await parcel(courier, 3, 19)
+    await own_rows(courier, "e1", "shipment")
+    soon = await values(courier, "e1")
+    await score_touched(courier, NOW + HOUR_MS)
+    later = await values(courier, "e1")
+    assert (before[ON_TIME], soon[ON_TIME], later[ON_TIME]) == ((2, 2), (2, 3), (2, 3))
+    assert (before[COST], soon[COST], later[COST]) == ((1_200, 2), (1_200, 2), (1_200, 3))
+
+
+async def test_a_persons_first_own_row_takes_the_place_of_what_the_unit_has(courier: Database) -> None:
+    """e3 has no parcels and is scored by those of the site, until the first of their own."""
+    e3 = {"id": "e3", "name": "e3", "department": "logistics", "site": "d1", "position": "dispatcher"}
+    await load(courier, json.dumps({"employees": [{**e3, "joined_on": "2026-01-01"}]}).encode())
+    async with courier.writing() as connection:
+        await link_queries.put_link(connection, LinkRow("system", "courier-3", day("2026-01-01"), None, "e3"))
+    await touch(courier, "e3")
+    await score_touched(courier, NOW)
+    before = await values(courier, "e3")
+    await own_rows(courier, "e3", "shipment")
+    nothing_own = await values(courier, "e3")
+    await parcel(courier, 9, 19, of="courier-3")
+    await own_rows(courier, "e3", "shipment")
+    assert (before[ON_TIME], nothing_own[ON_TIME]) == ((2, 2), (2, 2))
+    assert (await values(courier, "e3"))[ON_TIME] == (0, 1)
+
+
+async def test_a_row_that_comes_asks_for_the_score_of_whose_it_is(courier: Database) -> None:
+    """A report of damage names a parcel, and so whoever carried it."""
+    report: dict[str, Any] = {
+        "source_key": "d9",
+        "tracking_no": "p1",
+        "point": "transit",
+        "responsibility": "logistics",
+    }
+    report |= {"occurred_on": day("2026-05-04"), "confirmed_on": day("2026-05-04")}
+    await put_facts(courier, "damage_report", report, source="system")
+    touched = await own_touches(courier)
+    assert touched.keys() == {("e1", PERIOD)}
+    assert "shipment:own" in touched["e1", PERIOD].split()
+
+
+async def test_a_table_that_is_read_asks_for_nobody_by_name(courier: Database) -> None:
+    await parcels_of_e1(courier, own_row_limit.MOST)
+    assert (await own_touches(courier)).keys() == {("e1", PERIOD)}
+    await score_touched(courier, NOW)
+    await parcels_of_e1(courier, own_row_limit.MOST + 1)
+    assert await own_touches(courier) == {}
+
+
+async def parcels_of_e1(db: Database, number: int) -> None:
+    """So many that nobody has seen, delivered now."""
+    rows = [
+        {"source_key": f"{number}-{n}", "tracking_no": f"{number}-{n}", "status": "delivered", "employee_key": "e1"}
+        for n in range(number)
+    ]
+    await put_facts(db, "shipment", *rows, source="system")
+
+
+def test_everybody_whom_a_row_may_be_of_is_named_by_an_attribute() -> None:
+    """Else whose own rows changed would wait until everybody is followed."""
+    people = {part.person for one in default_catalogue().indicators for part in parts_of(one)}
+    names = {name for person in people for name in person.split(" else ")}
+    assert {"employee", *names} == {"employee", *OWNERS}
+
+
 WHAT = st.sampled_from(
-    ("order", "refund", "parcel", "complaint", "complaint", "compute", "compute", "damage", "later", "away", "heard")
+    (
+        "order",
+        "refund",
+        "parcel",
+        "complaint",
+        "complaint",
+        "compute",
+        "compute",
+        "damage",
+        "later",
+        "away",
+        "heard",
+        "own",
+    )
 )
 STEPS = st.lists(st.tuples(WHAT, st.integers(0, 4), st.integers(1, 6), st.sampled_from(("s1", "s2"))), max_size=20)
 
@@ -211,6 +329,8 @@ async def test_rel27_a_running_month(db: Database, tmp_path: Path, steps: list[t
             await heard(db, now - 60 * 24 * HOUR_MS)
         elif what == "heard":
             await heard(db, now)
+        elif what == "own":
+            await score_touched(db, now, everybody=False)
         elif what == "compute":
             await agrees(db, now, None)
         else:

@@ -38,10 +38,8 @@ async def settle(db: Database, now: str) -> None:
     await score_touched(db, at(now))
 
 
-async def card(
-    db: Database, employee: str = "e1", scope: Scope = ALL, period: str | None = None
-) -> ScorecardRow | None:
-    """A scorecard as stored."""
+async def card(db: Database, employee: str = "e1", scope: Scope = ALL, period: str = "2026-03") -> ScorecardRow | None:
+    """A scorecard of March, or of another month, as stored."""
     async with db.reading() as connection:
         return await score_queries.scorecard(connection, scope, employee, period)
 
@@ -304,8 +302,10 @@ async def test_a_touch_while_scoring_is_not_lost(db: Database) -> None:
     async with db.writing() as connection:
         old = await score_queries.touched(connection, 10)
         await score_queries.touch_scores(connection, pair)
-        assert await score_queries.claim(connection, old) == set()
-        assert await score_queries.claim(connection, await score_queries.touched(connection, 10)) == set(pair)
+        assert await score_queries.claim(connection, old) == {}
+        assert await score_queries.claim(connection, await score_queries.touched(connection, 10)) == dict.fromkeys(
+            pair, False
+        )
 
 
 async def test_scores_are_replaced_not_added(db: Database) -> None:
@@ -314,4 +314,5 @@ async def test_scores_are_replaced_not_added(db: Database) -> None:
     await settle(db, APRIL)
     assert await counted(db, PUNCTUAL) == (2, 2)
     async with db.reading() as connection:
-        assert len((await connection.execute(select(scorecards))).all()) == 2, "one of e1 and one of e2"
+        march = select(scorecards).where(scorecards.c.period == "2026-03")
+        assert len((await connection.execute(march)).all()) == 2, "one of e1 and one of e2"

@@ -420,9 +420,9 @@ async def test_six_failures_end_a_run_and_five_runs_a_source(world: World) -> No
         assert await world.state() == ("down" if number == 5 else "late", number)
     async with world.db.reading() as connection:
         [stream] = await source_queries.streams_of(connection, ["shop"])
-        facts = await sources.stale_facts(connection, NOW_MS)
+        facts = await sources.unusable_facts(connection, NOW_MS)
     assert stream.next_ms - world.now_ms == 15 * 60_000
-    assert facts == {"sales_order": ["shop"]}, "nothing is scored by a source that never came through"
+    assert facts["sales_order"] == "source_late", "nothing is scored by a source that never came through"
     world.shop.fail = lambda _call: None
     assert (await world.run()).state == "ok"
     assert await world.state() == ("ok", 0)
@@ -436,12 +436,12 @@ async def test_a_source_that_is_away_for_a_week_is_stale_and_loses_nothing(world
     world.now_ms += 7 * 86_400_000
     await world.run()
     async with world.db.reading() as connection:
-        assert await sources.stale_facts(connection, world.now_ms) == {"sales_order": ["shop"]}
+        assert (await sources.unusable_facts(connection, world.now_ms))["sales_order"] == "source_late"
     assert await world.stored() == before
     world.shop.fail = lambda _call: None
     await world.run()
     async with world.db.reading() as connection:
-        assert await sources.stale_facts(connection, world.now_ms) == {}
+        assert "sales_order" not in await sources.unusable_facts(connection, world.now_ms)
 
 
 async def test_too_many_bad_rows_stop_the_page_and_keep_the_cursor(world: World) -> None:
