@@ -199,7 +199,7 @@ async def test_after_own_rows_changed_what_units_have_is_counted_with_everybody(
 
 
 async def test_a_persons_first_own_row_takes_the_place_of_what_the_unit_has(courier: Database) -> None:
-    """e3 has no parcels and is scored by those of the site, until the first of their own."""
+    """e3 has no parcels and is scored by those of the site as they were told last, until the first of their own."""
     e3 = {"id": "e3", "name": "e3", "department": "logistics", "site": "d1", "position": "dispatcher"}
     await load(courier, json.dumps({"employees": [{**e3, "joined_on": "2026-01-01"}]}).encode())
     async with courier.writing() as connection:
@@ -207,6 +207,7 @@ async def test_a_persons_first_own_row_takes_the_place_of_what_the_unit_has(cour
     await touch(courier, "e3")
     await score_touched(courier, NOW)
     before = await values(courier, "e3")
+    await parcel(courier, 3, 19)
     await own_rows(courier, "e3", "shipment")
     nothing_own = await values(courier, "e3")
     await parcel(courier, 9, 19, of="courier-3")
