@@ -169,7 +169,7 @@ async def claim(connection: AsyncConnection, computed: Sequence[TouchedCard]) ->
 
     Others are not to be stored.
     """
-    if len(computed) == 1:
+    if len(computed) == 1 and connection.dialect.name == "postgresql":  # RETURNING names no tables on SQLite
         [one] = computed
         gone = await run(connection, _claim, employee=one.employee, period=one.period, mark=one.mark)
         return {(row.employee, row.period): bool(row.closed) for row in gone}
