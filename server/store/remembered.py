@@ -16,20 +16,15 @@ async def remembered(
 ) -> Value:
     """What ``read`` found when entry ``log`` was the newest of the operation log, or finds now.
 
-    ``log`` was asked for in this transaction. Entries are numbered in the order of their commits.
+    ``log`` was asked for in this transaction, before it adds an entry of its own, which may be undone. Entries are
+    numbered in the order of their commits.
     """
-    known = kept(connection, log)
+    engine = connection.sync_engine
+    since, known = _KNOWN.get(engine, (None, {}))
+    if since != log:
+        known = {}
+        _KNOWN[engine] = log, known
     if read not in known:
         known[read] = await read(connection)
     value: Value = known[read]
     return value
-
-
-def kept(connection: AsyncConnection, log: int) -> dict[Hashable, Any]:
-    """All that is remembered of a database since that entry, to be added to."""
-    engine = connection.sync_engine
-    known = _KNOWN.get(engine)
-    if known is None or known[0] != log:
-        known = log, {}
-        _KNOWN[engine] = known
-    return known[1]
