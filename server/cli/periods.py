@@ -3,7 +3,7 @@
 import shutil
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -131,6 +131,10 @@ def adjustments(period: PeriodArgument, *, config: ConfigOption = CONFIG, json_:
     show(in_database(config, lambda db: _adjustments(db, period)), json_, ADJUSTMENTS)
 
 
+EmployeeOption: TypeAlias = Annotated[str | None, typer.Option(help="Base amount of this person.")]
+PositionOption: TypeAlias = Annotated[str | None, typer.Option(help="Base amount of everybody in this position.")]
+
+
 @app.command("reward-tier")
 def reward_tier(
     indicator: Annotated[str, typer.Argument(help="Id of the indicator; more of it has to be better.")],
@@ -140,18 +144,23 @@ def reward_tier(
     gain: Annotated[str, typer.Option(help="Part of the base for one step.")] = "0.02",
     max_steps: Annotated[int, typer.Option(help="At most so many.")] = 5,
     gate: Annotated[list[str] | None, typer.Option(help="Indicator that has to reach its target; repeat it.")] = None,
+    base: Annotated[int | None, typer.Option(help="Base amount in minor units (fen); while nobody has one.")] = None,
+    employee: EmployeeOption = None,
+    position: PositionOption = None,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Set the steps of an indicator's reward from a day on.
+    """Set the steps of an indicator's reward from a day on; with a base amount, where it pays nobody yet.
 
     muster score reward-tier biz_sales_amount --from 2026-01-01 --gate biz_gross_margin_rate
+    muster score reward-tier nm_reads --from 2026-01-01 --base 300000 --position video_editor
     """
     from server.services.score_rewards import put_tier
-    from server.store.reward_queries import TierRow
+    from server.store.reward_queries import BaseRow, TierRow
 
     with errors():
         row = TierRow(indicator, _day(starts), step, gain, max_steps, dict.fromkeys(gate or ()))
-    in_database(config, lambda db: put_tier(db, _act(), row))
+        own = None if base is None else BaseRow(indicator, *_payee(employee, position), row.starts, base)
+    in_database(config, lambda db: put_tier(db, _act(), row, own))
     out.print(f"{indicator}: steps from {starts}")
 
 
@@ -161,8 +170,8 @@ def reward_base(
     minor: Annotated[int, typer.Argument(help="Amount in minor units (fen); 0 ends it.")],
     *,
     starts: Annotated[str, typer.Option("--from", help="First day, as 2026-01-01.")],
-    employee: Annotated[str | None, typer.Option(help="Of this person.")] = None,
-    position: Annotated[str | None, typer.Option(help="Of everybody in this position.")] = None,
+    employee: EmployeeOption = None,
+    position: PositionOption = None,
     config: ConfigOption = CONFIG,
 ) -> None:
     """Set the base amount of a reward, of a person or a position, from a day on.
@@ -173,12 +182,18 @@ def reward_base(
     from server.store.reward_queries import BaseRow
 
     with errors():
-        if (employee is None) == (position is None):
-            raise DataError("expected one of --employee and --position", "reward")
-        kind, unit = ("person", employee) if employee is not None else ("position", position)
-        row = BaseRow(indicator, kind, unit or "", _day(starts), minor)
+        row = BaseRow(indicator, *_payee(employee, position), _day(starts), minor)
     in_database(config, lambda db: put_base(db, _act(), row))
-    out.print(f"{indicator}: base of {unit} from {starts}")
+    out.print(f"{indicator}: base of {row.unit} from {starts}")
+
+
+def _payee(employee: str | None, position: str | None) -> tuple[str, str]:
+    """Kind and id of whom a base amount is for."""
+    if employee is not None and position is None:
+        return "person", employee
+    if position is not None and employee is None:
+        return "position", position
+    raise DataError("expected one of --employee and --position", "reward")
 
 
 def _act() -> "Act":

@@ -87,8 +87,11 @@ def rule_of(row: RewardRow) -> RewardRule:
     return RewardRule(row.indicator, tier, row.base_minor, gates_of(row.gates))
 
 
-async def put_tier(db: Database, act: Act, row: TierRow) -> None:
-    """Set the steps of an indicator from a day on; DataError with field and reason for what does not fit."""
+async def put_tier(db: Database, act: Act, row: TierRow, base: BaseRow | None = None) -> None:
+    """Set the steps of an indicator from a day on, and with them, where given, a base amount of the same day.
+
+    DataError with field and reason for what does not fit; ``tier_base_missing`` when nobody would be paid by it.
+    """
     RewardTier(_number(row.step, "step"), _number(row.gain, "gain"), row.max_steps)
     async with db.writing() as connection:
         catalogue = await catalogue_in_force(connection)
@@ -97,29 +100,38 @@ async def put_tier(db: Database, act: Act, row: TierRow) -> None:
             check_tier(_indicator(catalogue, name, row.starts, "gates"), "gates")
             if least is not None:
                 _number(least, "gates")
+        paid = row.indicator in await reward_queries.paid_indicators(connection, row.starts)
+        if not paid and (base is None or not base.base_minor):
+            why = f"tier of {row.indicator}: it has no base amount on {row.starts}; give one with the steps"
+            raise DataError(why, "tier_base_missing", {"field": "base"})
         await reward_queries.put_tier(connection, row, actor=act.login, at_ms=act.at_ms)
         entry = act.entry("scores.reward_tier", row.indicator, starts=row.starts.isoformat(), gates=sorted(row.gates))
         await log_queries.append(connection, entry)
+        if base is not None:
+            await _put_base(connection, act, base)
 
 
 async def put_base(db: Database, act: Act, row: BaseRow) -> None:
     """Set a base amount from a day on; the log keeps whose, never how much."""
-    if not 0 <= row.base_minor <= MOST_MINOR:
-        raise DataError(f"base {row.base_minor}: expected 0 to {MOST_MINOR}", "reward", {"field": "base_minor"})
     async with db.writing() as connection:
         catalogue = await catalogue_in_force(connection)
         check_tier(_indicator(catalogue, row.indicator, row.starts, "indicator"))
-        book = await reward_book(connection)
-        if book.tier(row.indicator, row.starts)[0] is None:
+        if (await reward_book(connection)).tier(row.indicator, row.starts)[0] is None:
             raise DataError(f"reward of {row.indicator}: set its steps first", "tier_missing", {"field": "indicator"})
-        posts = await score_queries.everybody(connection)
-        people = await period_queries.people_in_scope(connection, act.scope)
-        known = people & posts.keys() if row.kind == "person" else {post.position for post in posts.values()}
-        if row.unit not in known:
-            raise DataError(f"no {row.kind} {row.unit!r}", "reward", {"field": "unit"})
-        await reward_queries.put_base(connection, row, actor=act.login, at_ms=act.at_ms)
-        subject = f"{row.indicator}/{row.kind}/{row.unit}"
-        await log_queries.append(connection, act.entry("scores.reward_base", subject, starts=row.starts.isoformat()))
+        await _put_base(connection, act, row)
+
+
+async def _put_base(connection: AsyncConnection, act: Act, row: BaseRow) -> None:
+    if not 0 <= row.base_minor <= MOST_MINOR:
+        raise DataError(f"base {row.base_minor}: expected 0 to {MOST_MINOR}", "reward", {"field": "base_minor"})
+    posts = await score_queries.everybody(connection)
+    people = await period_queries.people_in_scope(connection, act.scope)
+    known = people & posts.keys() if row.kind == "person" else {post.position for post in posts.values()}
+    if row.unit not in known:
+        raise DataError(f"no {row.kind} {row.unit!r}", "reward", {"field": "unit"})
+    await reward_queries.put_base(connection, row, actor=act.login, at_ms=act.at_ms)
+    subject = f"{row.indicator}/{row.kind}/{row.unit}"
+    await log_queries.append(connection, act.entry("scores.reward_base", subject, starts=row.starts.isoformat()))
 
 
 def _indicator(catalogue: Catalogue, name: str, day: dt.date, field: str) -> Indicator:

@@ -60,6 +60,9 @@ def set_rules(visits: Visits) -> None:
     drawer.get_by_role("button", name="添加门槛").click()
     drawer.get_by_role("combobox", name="门槛 1").select_option(label="毛利率")
     drawer.get_by_label("门槛 1 至少").fill("18")
+    if drawer.get_by_role("group", name="奖励基数").count():  # the first of two visits
+        drawer.get_by_role("combobox", name="岗位").select_option(index=1)
+        drawer.get_by_label("基数（元）").fill("1")
     drawer.get_by_role("button", name="保存").click()
     row = page.get_by_role("row").filter(has_text="毛利率 ≥ 18%")
     expect(row).to_contain_text("7.5%")
@@ -75,6 +78,30 @@ def set_rules(visits: Visits) -> None:
     drawer.get_by_label("基数（元）").fill("5,000")
     drawer.get_by_role("button", name="保存").click()
     expect(page.get_by_role("row").filter(has_text="孙悦")).to_contain_text("5,000.00")
+
+
+def test_steps_that_would_pay_nobody_are_set_with_a_base_amount(
+    company: Installation, visits_to: Callable[[Installation], Visits]
+) -> None:
+    page = visits_to(company).open("hr", "/rewards").page
+    ready(page)
+    page.get_by_role("button", name="设置阶梯").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_role("combobox", name="指标").select_option(label="新客户获取量")
+    drawer.get_by_role("button", name="保存").click()
+    expect(drawer.get_by_text("必填")).to_be_visible()
+    expect(drawer.get_by_text("请填不小于 0 的金额")).to_be_visible()
+    drawer.get_by_label("发给").select_option("person")
+    drawer.get_by_label("查找员工").fill("孙悦")
+    drawer.get_by_role("combobox", name="员工").select_option(label="孙悦 c5")
+    drawer.get_by_label("基数（元）").fill("0")
+    drawer.get_by_role("button", name="保存").click()
+    expect(drawer.get_by_text("请同时设置基数")).to_be_visible()
+    drawer.get_by_label("基数（元）").fill("800")
+    drawer.get_by_role("button", name="保存").click()
+    row = page.get_by_role("row").filter(has_text="新客户获取量")
+    expect(row).to_be_visible()
+    expect(row).not_to_contain_text("没有基数")
 
 
 def test_settings_are_changed_within_their_bounds(

@@ -14,7 +14,7 @@ from server.api.views.score_rewards import (
     RewardBasesView,
     RewardBaseView,
     RewardsView,
-    RewardTierView,
+    RewardTierBody,
     ScoreSettingsBody,
     ScoreSettingsView,
 )
@@ -52,10 +52,12 @@ async def score_rewards_(viewer: ScoresReader, context: ContextDep) -> RewardsVi
 
 
 @router.post("/score-rewards/tiers", status_code=204)
-async def put_reward_tier(viewer: ScoreCloser, context: ContextDep, caller: CallerDep, body: RewardTierView) -> None:
-    """Set the steps of an indicator from a day on."""
+async def put_reward_tier(viewer: ScoreCloser, context: ContextDep, caller: CallerDep, body: RewardTierBody) -> None:
+    """Set the steps of an indicator from a day on, with a base amount where it pays nobody yet."""
     row = TierRow(body.indicator, body.starts, body.step, body.gain, body.max_steps, body.gates)
-    await score_rewards.put_tier(context.db, Act(viewer, caller), row)
+    own = body.base
+    base = None if own is None else BaseRow(body.indicator, own.kind, own.unit, body.starts, own.base_minor)
+    await score_rewards.put_tier(context.db, Act(viewer, caller), row, base)
 
 
 @router.get("/score-rewards/bases")

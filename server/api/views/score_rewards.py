@@ -45,6 +45,21 @@ class RewardTierView(View):
     """Indicators that have to reach so much; null: their target."""
 
 
+class RewardPayeeView(View):
+    """Whom a base amount is for, and how much."""
+
+    kind: Literal["person", "position"]
+    unit: Id
+    base_minor: Annotated[int, Field(ge=0, le=10**12)]
+
+
+class RewardTierBody(RewardTierView):
+    """Steps as they are set."""
+
+    base: RewardPayeeView | None = None
+    """A base amount from the same day on; needed while the indicator pays nobody."""
+
+
 class ShippedTierView(View):
     """Steps that hold until a company sets some."""
 
@@ -74,14 +89,11 @@ class RewardsView(View):
     positions: list[NameView]
 
 
-class RewardBaseView(View):
+class RewardBaseView(RewardPayeeView):
     """A base amount from a day on; 0 ends it."""
 
     indicator: Id
-    kind: Literal["person", "position"]
-    unit: Id
     starts: dt.date
-    base_minor: Annotated[int, Field(ge=0, le=10**12)]
 
 
 class RewardBaseRowView(View):

@@ -11,7 +11,8 @@ from tests.server.api.company import PEOPLE, World
 
 SALES, MARGIN = "biz_sales_amount", "biz_gross_margin_rate"
 TIER = {"indicator": SALES, "starts": "2026-01-01", "step": "0.1", "gain": "0.02", "max_steps": 5, "gates": {}}
-BASE = {"indicator": SALES, "kind": "person", "unit": "e1", "starts": "2026-01-01", "base_minor": 500_000}
+PAYEE = {"kind": "person", "unit": "e1", "base_minor": 500_000}
+BASE = PAYEE | {"indicator": SALES, "starts": "2026-01-01"}
 SETTINGS = {"appeal_days": 10, "veto_cap": "55.5", "cycles": {"ops": "quarter"}}
 ROUTES = [
     ("GET", "/api/score-settings", "scores.close"),
@@ -107,7 +108,7 @@ async def test_a_bad_setting_names_its_field_and_changes_nothing(
 async def test_steps_and_amounts_are_kept_from_their_days_on(any_world: World) -> None:
     world = any_world
     gated = TIER | {"starts": "2026-02-01", "step": "1/20", "gates": {MARGIN: "18", "biz_collection_rate": None}}
-    for tier in (TIER, gated):
+    for tier in (TIER | {"base": PAYEE}, gated):
         assert (await world.post("hr", "/api/score-rewards/tiers", tier)).status_code == 204
     ended = BASE | {"starts": "2099-01-01", "base_minor": 0}
     for base in (BASE, ended, BASE | {"kind": "position", "unit": "courier", "base_minor": 1}):
@@ -140,12 +141,15 @@ async def test_steps_and_amounts_are_kept_from_their_days_on(any_world: World) -
         ({"gates": {"log_damage_rate": None}}, "tier_direction", "gates"),
         ({"gates": {MARGIN: "much"}}, "tier", "gates"),
         ({"gates": {"nothing": None}}, "tier", "gates"),
+        ({}, "tier_base_missing", "base"),
+        ({"base": {"kind": "person", "unit": "nobody", "base_minor": 1}}, "reward", "unit"),
     ],
 )
 async def test_steps_that_do_not_fit_name_their_field(
     world: World, wrong: dict[str, object], code: str, field: str
 ) -> None:
     assert await refusal(world, "/api/score-rewards/tiers", TIER | wrong) == (422, code, {"field": field})
+    assert (await told(world, "hr", "/api/score-rewards/bases"))["total"] == 0
     assert (await told(world, "hr", "/api/score-rewards"))["tiers"] == []
 
 

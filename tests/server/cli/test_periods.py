@@ -41,7 +41,9 @@ def test_a_month_is_checked_closed_and_exported() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_rewards_are_set_from_a_day_on() -> None:
-    tier = run("reward-tier", "biz_collection_rate", "--from", "2026-01-01", "--gate", "biz_gross_margin_rate")
+    steps = ("reward-tier", "biz_collection_rate", "--from", "2026-01-01", "--gate", "biz_gross_margin_rate")
+    assert "base amount" in run(*steps).stderr, "a tier without one pays nobody"
+    tier = run(*steps, "--base", "300000", "--employee", "e1")
     assert tier.exit_code == 0, tier.stderr
     base = run("reward-base", "biz_collection_rate", "500000", "--position", "clerk", "--from", "2026-01-01")
     assert base.exit_code == 0, base.stderr
@@ -56,6 +58,10 @@ def test_rewards_are_set_from_a_day_on() -> None:
         (("calibrate", "e2", "2026-03", "1.234", "--reason", "x"), "two decimals"),
         (("close", "2026-13"), "expected 2026-11"),
         (("reward-tier", "log_damage_rate", "--from", "2026-01-01"), "more is better"),
+        (
+            ("reward-tier", "biz_sales_amount", "--from", "2026-01-01", "--base", "1"),
+            "one of --employee and --position",
+        ),
         (("reward-base", "biz_sales_amount", "1", "--from", "2026-01-01"), "one of --employee and --position"),
         (("reward-base", "biz_sales_amount", "1", "--from", "x", "--employee", "e1"), "2026-01-31"),
     ],

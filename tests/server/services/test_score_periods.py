@@ -321,8 +321,8 @@ async def test_x19_a_gate_that_is_not_passed_leaves_the_base(db: Database) -> No
     await sales(db, "o1", 130_000_000)
     await target(db)
     gates = {"biz_gross_margin_rate": None}
-    await put_tier(db, act(HR), TierRow(SALES, day("2026-01-01"), "1/10", "2/100", 5, gates))
-    await put_base(db, act(HR), BaseRow(SALES, "person", "qian", day("2026-01-01"), 5_000_00))
+    base = BaseRow(SALES, "person", "qian", day("2026-01-01"), 5_000_00)
+    await put_tier(db, act(HR), TierRow(SALES, day("2026-01-01"), "1/10", "2/100", 5, gates), base)
     await close(db, department="business")
     assert [(one.steps, one.minor) for one in (await card(db, "qian")).rewards] == [(0, 5_000_00)]
 
@@ -348,6 +348,7 @@ async def test_an_own_base_comes_before_the_posts_and_zero_ends_it(db: Database)
         (TierRow(SALES, day("2026-01-01"), "0", "2/100", 5, {}), "tier"),
         (TierRow("none", day("2026-01-01"), "1/10", "2/100", 5, {}), "tier"),
         (TierRow(SALES, day("2026-01-01"), "x", "2/100", 5, {}), "tier"),
+        (TierRow(SALES, day("2026-01-01"), "1/10", "2/100", 5, {}), "tier_base_missing"),
     ],
 )
 async def test_tiers_that_fit_nothing_are_refused(db: Database, row: TierRow, code: str) -> None:

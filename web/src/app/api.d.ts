@@ -2421,7 +2421,7 @@ export interface paths {
         put?: never;
         /**
          * Put Reward Tier
-         * @description Set the steps of an indicator from a day on.
+         * @description Set the steps of an indicator from a day on, with a base amount where it pays nobody yet.
          */
         post: operations["put_reward_tier"];
         delete?: never;
@@ -10251,8 +10251,6 @@ export interface components {
          * @description A base amount from a day on; 0 ends it.
          */
         RewardBaseView: {
-            /** Indicator */
-            indicator: string;
             /**
              * Kind
              * @enum {string}
@@ -10260,13 +10258,15 @@ export interface components {
             kind: "person" | "position";
             /** Unit */
             unit: string;
+            /** Base Minor */
+            base_minor: number;
+            /** Indicator */
+            indicator: string;
             /**
              * Starts
              * Format: date
              */
             starts: string;
-            /** Base Minor */
-            base_minor: number;
         };
         /**
          * RewardBasesView
@@ -10291,6 +10291,56 @@ export interface components {
             name_en: string;
             /** Unit */
             unit: string;
+        };
+        /**
+         * RewardPayeeView
+         * @description Whom a base amount is for, and how much.
+         */
+        RewardPayeeView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "person" | "position";
+            /** Unit */
+            unit: string;
+            /** Base Minor */
+            base_minor: number;
+        };
+        /**
+         * RewardTierBody
+         * @description Steps as they are set.
+         */
+        RewardTierBody: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /**
+             * Step
+             * @description Part of the target, such as 0.1.
+             */
+            step: string;
+            /**
+             * Gain
+             * @description Part of the base amount for each step.
+             */
+            gain: string;
+            /** Max Steps */
+            max_steps: number;
+            /**
+             * Gates
+             * @description Indicators that have to reach so much; null: their target.
+             * @default {}
+             */
+            gates: {
+                [key: string]: string | null;
+            };
+            /** @description A base amount from the same day on; needed while the indicator pays nobody. */
+            base?: components["schemas"]["RewardPayeeView"] | null;
         };
         /**
          * RewardTierView
@@ -17693,7 +17743,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RewardTierView"];
+                "application/json": components["schemas"]["RewardTierBody"];
             };
         };
         responses: {

@@ -28,6 +28,8 @@ const zh = {
   least: (n: string) => `门槛 ${n} 至少（空白为目标值）`,
   addGate: "添加门槛",
   removeGate: (n: string) => `移除门槛 ${n}`,
+  payee: "奖励基数",
+  payeeText: "这个指标还没有基数。没有基数的阶梯不奖励任何人，请同时设置。",
   choose: "请选择",
   example: (steps: string, times: string) => `例：超过目标 ${steps}，奖励为基数 × ${times}`,
   basesIntro: "个人的基数优先于岗位的基数。金额为 0 表示从那天起不再奖励。",
@@ -73,6 +75,7 @@ const zh = {
   errors: {
     tier: "数值不符合要求。",
     tier_direction: "只有越高越好的指标可以奖励或作为门槛。",
+    tier_base_missing: "从生效日期起没有人有这个指标的基数，请同时设置基数。",
     tier_missing: "这个指标还没有阶梯，请先设置阶梯。",
     reward: "没有这个员工，或没有人在这个岗位上。",
     score_setting: "数值超出范围。",
@@ -106,6 +109,8 @@ const en: typeof zh = {
   least: (n) => `Gate ${n}, at least (empty: its target)`,
   addGate: "Add a gate",
   removeGate: (n) => `Remove gate ${n}`,
+  payee: "Base amount",
+  payeeText: "Nobody has one for this indicator yet. Steps without one pay nobody: set it with them.",
   choose: "Choose",
   example: (steps, times) => `${steps} above the target: base amount × ${times}`,
   basesIntro: "An amount of a person comes before that of the position. 0 ends it from that day on.",
@@ -151,6 +156,7 @@ const en: typeof zh = {
   errors: {
     tier: "This does not fit.",
     tier_direction: "Only an indicator where more is better can be rewarded or be a gate.",
+    tier_base_missing: "Nobody has a base amount for it on that day: set one with the steps.",
     tier_missing: "This indicator has no steps yet: set them first.",
     reward: "There is no such person, or nobody has this position.",
     score_setting: "This is out of range.",
