@@ -36,6 +36,7 @@ def is_flow(indicator: Indicator) -> bool:
     return indicator.family in ("sum", "count", "distinct") and not indicator.denominator
 
 
+@lru_cache(maxsize=1024)
 def parts_of(indicator: Indicator) -> tuple[Part, ...]:
     """Everything that has to be counted for an indicator and what is beside it, each once."""
     terms = (term for one in (indicator, *besides(indicator).values()) for term in _terms(one))
@@ -64,11 +65,13 @@ def listed_parts(indicator: Indicator) -> tuple[Part, ...]:
     return tuple(dict.fromkeys(part for term in terms or indicator.numerator for part in together(term)))
 
 
+@lru_cache(maxsize=1024)
 def facts_needed(indicator: Indicator) -> frozenset[str]:
     """Facts that some source has to tell of, and none of them be late, for a score (KS-3)."""
     return frozenset(indicator.needs or (part.fact for part in parts_of(indicator)))
 
 
+@lru_cache(maxsize=1024)
 def facts_read(indicator: Indicator) -> frozenset[str]:
     """Facts that are counted or needed: a change of any may change the score."""
     return facts_needed(indicator) | {part.fact for part in parts_of(indicator)}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -141,12 +142,17 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def line_to(self, target: str | None) -> Curve:
         """The curve with somebody's own target."""
-        points = tuple((Fraction(x), Fraction(y)) for x, y in self.curve.points)
-        return Curve(self.curve.kind, points, None if target is None else Fraction(target), Fraction(self.curve.cap))
+        return _line(self.curve, target)
 
     def value(self, numerator: int, denominator: int) -> Fraction:
         """The observed value in the indicator's unit: a share is written as 97, not 0.97."""
         return Fraction(numerator, denominator) * Fraction(self.scale)
+
+
+@lru_cache(maxsize=1024)
+def _line(curve: CurveData, target: str | None) -> Curve:
+    points = tuple((Fraction(x), Fraction(y)) for x, y in curve.points)
+    return Curve(curve.kind, points, None if target is None else Fraction(target), Fraction(curve.cap))
 
 
 def in_force(versions: Iterable[Indicator], indicator: str, day: date) -> Indicator | None:
