@@ -33,8 +33,8 @@ create table muster_employment (id integer primary key, employee, joined_on, lef
     probation_passed, requisition, department, updated_at);
 create table muster_contract (contract_id integer primary key, person, starts_on, ends_on, kind, position, duties,
     pay_grade, pay_min, pay_max, pay);
-create table muster_campaign_event (id integer primary key, campaign, user_key, kind, happened_at, owner, department,
-    updated_at);
+create table muster_campaign_event (id integer primary key, campaign, user_key, kind, happened_at, ends_on, owner,
+    department, updated_at);
 """
 _CHANGED = "2024-01-01 00:00:00"
 
@@ -193,5 +193,5 @@ def _campaigns(books: sqlite3.Connection, steps: Sequence[CampaignStep]) -> None
     rows = []
     for step in steps:
         moment = step.at.strftime("%Y-%m-%d %H:%M:%S")
-        rows.append((None, step.campaign, step.user, step.kind, moment, step.owner, "operations", moment))
+        rows.append((None, step.campaign, step.user, step.kind, moment, step.ends, step.owner, "operations", moment))
     _put(books, "muster_campaign_event", rows)

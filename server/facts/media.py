@@ -45,6 +45,8 @@ class CampaignEvent(Fact):
     user_key: Key
     kind: Literal["invited", "joined", "completed"]
     occurred_at: Instant
+    ends_on: Day | None = None
+    """Last day of the campaign: until then its figures are provisional."""
 
 
 class ContentPost(Fact):

@@ -77,13 +77,14 @@ def facts_read(indicator: Indicator) -> frozenset[str]:
     return facts_needed(indicator) | {part.fact for part in parts_of(indicator)}
 
 
-def final_on(indicator: Indicator, last: date, lookback: Mapping[str, int]) -> date:
+def final_on(indicator: Indicator, last: date, lookback: Mapping[str, int], end: date | None = None) -> date:
     """First day on which no late row of a period to ``last`` is expected.
 
-    That is after the indicator's own window, or after ``lookback``, days by fact, where that is longer.
+    That is after the indicator's own window, after ``lookback``, days by fact, or after ``end``, the last day of
+    ``provisional_to`` in the period's rows; whichever is latest.
     """
     window = max([indicator.provisional_days, *(lookback.get(fact, 0) for fact in facts_read(indicator))])
-    return last + timedelta(days=window + 1)
+    return max(last + timedelta(days=window), end or last) + timedelta(days=1)
 
 
 def observe(indicator: Indicator, counted: Mapping[Part, Counted]) -> tuple[Observed, NoScore | None]:
@@ -114,6 +115,11 @@ def check_parts(indicator: Indicator, shapes: Shapes) -> None:
         raise DataError(f"indicator {indicator.id}: good and also need one denominator alone", "indicator_family")
     if any(bool(one.good) == bool(one.percentile) for one in indicator.beside):
         raise DataError(f"indicator {indicator.id}: beside needs good or percentile", "indicator_beside")
+    if indicator.provisional_to is not None:
+        facts = [part.fact for part in indicator.denominator]
+        if not facts or any(shapes.get(fact, {}).get(indicator.provisional_to) != "day" for fact in facts):
+            message = f"provisional_to {indicator.provisional_to!r} is no day of the denominator's rows"
+            raise DataError(f"indicator {indicator.id}: {message}", "indicator_provisional_to")
     for part in parts_of(indicator):
         try:
             read_part(part, shapes)

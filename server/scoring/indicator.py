@@ -115,6 +115,8 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Decimals that are shown."""
     provisional_days: Annotated[int, msgspec.Meta(ge=0, le=400)] = 0
     """Days after the period's end in which late rows are expected."""
+    provisional_to: Text | None = None
+    """Day in the rows of the denominator, such as the end of a campaign: late rows are expected up to the last one."""
     target: Number | None = None
     target_needed: bool = False
     """Whether each person, account or kind of page has a target of their own: without one there is no score."""

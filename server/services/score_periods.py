@@ -17,6 +17,7 @@ from server.scoring.family import facts_read, final_on
 from server.scoring.indicator import Indicator
 from server.scoring.window import Days, days_of
 from server.services.act import Act
+from server.services.endings import endings
 from server.services.scheme_rules import catalogue_in_force
 from server.services.score_publishing import judged, rewarded, standing_of
 from server.services.score_rewards import reward_book
@@ -119,7 +120,7 @@ async def _checked(
     vetoes = await period_queries.vetoes(connection, Scope.system(), period)
     today = from_ms(now_ms).astimezone(zone).date()
     read = _definitions(await catalogue_in_force(connection), cards.values())
-    not_final = await _not_final(connection, read, days, today)
+    not_final = await _not_final(connection, read, days, today, zone)
     away = await _away(connection, read, now_ms)
     reading = frozenset(one.id for one in read if facts_read(one) & away.keys())
     counts: dict[Code, int] = {
@@ -136,11 +137,11 @@ async def _checked(
 
 
 async def _not_final(
-    connection: AsyncConnection, read: Sequence[Indicator], days: Days, today: dt.date
+    connection: AsyncConnection, read: Sequence[Indicator], days: Days, today: dt.date, zone: ZoneInfo
 ) -> list[NotFinal]:
-    """Indicators of these cards whose windows are not over: their own, or the lookback of the facts they read."""
-    lookback = await lookback_days(connection)
-    days_final = [(one.id, final_on(one, days.last, lookback)) for one in read]
+    """Indicators of these cards whose windows are not over: their own, the lookback of their facts, or a campaign."""
+    lookback, ends = await lookback_days(connection), await endings(connection, read, days, zone)
+    days_final = [(one.id, final_on(one, days.last, lookback, ends.get(one.id))) for one in read]
     return [NotFinal(name, day) for name, day in days_final if today < day]
 
 

@@ -7,7 +7,7 @@ The same statements run on SQLite and PostgreSQL and over the lake, and give the
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, and_, case, literal
+from sqlalchemy import BigInteger, Select, and_, case, func, literal
 
 from server.scoring.indicator import Level
 from server.scoring.part import ReadPart
@@ -102,6 +102,13 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
     further = [own.fact.fields[name].label(name) for name in fields]
     rows = own.rows(*keys, at.label("at"), good.label("counts"), *further)
     return rows.order_by("at", "source", "source_key")
+
+
+def latest(part: ReadPart, day: str, when: When) -> Select[Any]:
+    """The latest value of a day among the rows that a part looks at, of anybody; one row or none."""
+    fact = counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
+    own = Pass(part, "company", None, (when,), fact)
+    return own.rows(func.max(own.fact.days[day]).label("latest")).group_by("unit")
 
 
 def _is_plain(part: ReadPart, executor: Executor) -> bool:

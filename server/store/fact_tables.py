@@ -58,6 +58,8 @@ def _table(kind: FactKind) -> Table:
         for field, info in kind.row.model_fields.items()
         if field not in Fact.model_fields and field not in sealed
     ]
+    added = [column for column in own if (kind.name, column.name) in _ADDED]
+    own = [column for column in own if (kind.name, column.name) not in _ADDED]
     resolved = RESOLVED.get(kind.name, Resolved)
     settled = [Column(_name(resolved, name), _COLUMNS[_kind_of(resolved, name)]) for name in resolved.model_fields]
     required = {name for name, info in kind.row.model_fields.items() if info.is_required()}
@@ -79,6 +81,7 @@ def _table(kind: FactKind) -> Table:
         Column("run", BigInteger, nullable=False),
         Column("deleted", Boolean, nullable=False),
         *settled,
+        *added,
         PrimaryKeyConstraint("source", "source_key"),
         Index(f"ix_fact_{kind.name}_occurred", "occurred_at_ms"),
         Index(f"ix_fact_{kind.name}_person", "source", "employee_key"),
@@ -86,6 +89,10 @@ def _table(kind: FactKind) -> Table:
         *_FURTHER.get(kind.name, ()),
         *(_counted(kind.name, label, terms) for label, terms in _COUNTED.get(kind.name, {}).items()),
     )
+
+
+_ADDED = {("campaign_event", "ends_on")}
+"""Columns that tables of an older version got at their end."""
 
 
 def _joined(fact: str, key: tuple[str, ...]) -> Index:

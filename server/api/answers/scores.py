@@ -32,10 +32,12 @@ from server.scoring.progress import progress, rating_text
 from server.scoring.scorecard import grade
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
+from server.services.endings import endings
 from server.services.scheme_rules import catalogue_in_force
 from server.services.sources import lookback_days
 from server.store import change_queries, page_queries, period_queries, score_queries, segment_queries
 from server.store.calendar_queries import calendars_of_sites
+from server.store.company_zone import company_zone
 from server.store.page_queries import PersonRow
 from server.store.score_queries import ScorecardRow, ScoreRow, UnitNames
 from server.store.segment_queries import SegmentRow
@@ -97,6 +99,8 @@ class _About:
     catalogue: Catalogue
     lookback: Mapping[str, int]
     """Days by fact, as ``lookback_days`` gives them."""
+    ends: Mapping[str, date]
+    """By indicator, as ``endings`` gives them."""
     position: PositionNames
 
 
@@ -104,12 +108,14 @@ async def _about(connection: AsyncConnection, context: Context, period: str) -> 
     calendars, days = await calendars_of_sites(connection), days_of(period)
     calendar = calendars[min(calendars)] if calendars else PLAIN
     all_days = (days.first + timedelta(days=number) for number in range(days.number))
+    catalogue, zone = await catalogue_in_force(connection), await company_zone(connection)
     return _About(
         await score_queries.unit_names(connection),
         [day for day in all_days if calendar.type_of(day) == "workday"],
         from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date(),
-        await catalogue_in_force(connection),
+        catalogue,
         await lookback_days(connection),
+        await endings(connection, catalogue.indicators, days, zone),
         await position_names(connection),
     )
 
@@ -175,7 +181,9 @@ def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> Indicator
     weight, whole = lineage.weight
     name_zh, name_en = about.names.get((lineage.query.level, lineage.query.unit), (None, None))
     last = lineage.query.last
-    settled_on = None if about.today <= last else final_on(definition, last, about.lookback)
+    settled_on = (
+        None if about.today <= last else final_on(definition, last, about.lookback, about.ends.get(row.indicator))
+    )
     return IndicatorScoreView(
         id=row.indicator,
         name_zh=definition.name_zh,

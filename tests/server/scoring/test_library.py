@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.scoring.catalogue import default_catalogue
-from server.scoring.family import observe, parts_of
+from server.scoring.family import check_parts, final_on, observe, parts_of
 from server.scoring.indicator import Indicator
 from server.scoring.numbers import decimal_text
 from server.scoring.part import Counted, read_part
@@ -21,6 +22,7 @@ from server.scoring.plain import Row, Value, When, count
 from server.scoring.scorecard import NoScore, Observed, score_indicator
 from server.scoring.window import days_of
 from server.store.counted_facts import shapes
+from shared.errors import DataError
 
 PAGE = Path(__file__).parents[4] / "shared/domain/indicators.md"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -103,6 +105,35 @@ def test_provisional_days_are_those_of_the_page() -> None:
         "log_complaint_rate": 7,
     }
     assert {name: one.provisional_days for name, one in LIBRARY.items() if one.provisional_days} == expected
+
+
+def test_campaigns_are_provisional_to_their_end() -> None:
+    assert {name: one.provisional_to for name, one in LIBRARY.items() if one.provisional_to} == {
+        "ops_campaign_participation_rate": "ends_on"
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "lookback", "expected"),
+    [
+        (None, {}, date(2026, 2, 1)),
+        (date(2026, 1, 20), {}, date(2026, 2, 1)),
+        (date(2026, 2, 14), {}, date(2026, 2, 15)),
+        (date(2026, 2, 14), {"campaign_event": 20}, date(2026, 2, 21)),
+    ],
+)
+def test_a_figure_is_final_after_the_last_of_its_campaigns(
+    end: date | None, lookback: dict[str, int], expected: date
+) -> None:
+    assert final_on(LIBRARY["ops_campaign_participation_rate"], date(2026, 1, 31), lookback, end) == expected
+
+
+@pytest.mark.parametrize("field", ["occurred_at", "nothing"])
+def test_what_is_no_day_of_the_rows_is_no_end(field: str) -> None:
+    wrong = msgspec.structs.replace(LIBRARY["ops_campaign_participation_rate"], provisional_to=field)
+    with pytest.raises(DataError) as refused:
+        check_parts(wrong, shapes())
+    assert refused.value.code == "indicator_provisional_to"
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
