@@ -33,8 +33,9 @@ LONGEST_RETRY_S = 60.0
 LOOK_S = 0.1
 """Between two looks at an empty feed; part of the 250 ms from a live punch to its row."""
 SWEEP_MS = 1000
-REST = 9
-"""Scores of everybody whom a changed fact concerns take a tenth of the time at most: own rows come first."""
+REST, LONGEST_REST_MS = 9, 5_000
+"""Scores of everybody whom a changed fact concerns rest so many times as long as they took, and not longer than that:
+own rows come first, and nobody is kept waiting by a history that is being read."""
 REVOCATION_S = 1.0
 HTTP_GRACE_S = 3
 STOP_S = 9.0
@@ -162,7 +163,7 @@ def _worker(config: ServerConfig, db: Database, clocks: Clocks) -> Part:
                 results += await score_touched(db, clocks.wall_ms(), everybody=all_now)
                 swept = clocks.mono_ms()
                 if all_now:
-                    everybody = swept + REST * (swept - start)
+                    everybody = swept + min(REST * (swept - start), LONGEST_REST_MS)
             await chores.run_due()
             if not events and not results:
                 await asyncio.sleep(LOOK_S)
