@@ -4,10 +4,12 @@ Means of people who have a score on both sides, with how many they are and the r
 scores moved with the change, not that it moved them (KS-18).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,10 +19,11 @@ from server.scoring.indicator import Indicator, in_force
 from server.scoring.numbers import CENTI, MICRO
 from server.scoring.plain import When
 from server.scoring.rules import Rules, rules_of
-from server.scoring.scorecard import IndicatorScore, published, score_indicator, weighted_mean
+from server.scoring.scheme import PeriodWeights
+from server.scoring.scorecard import IndicatorScore, NoScore, published, score_indicator, weighted_mean
 from server.scoring.window import Days, days_of
 from server.services import schemes
-from server.services.observing import observe_people
+from server.services.observing import Seen, observe_people
 from server.services.scheme_rules import rules_in_force
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, stays_of
@@ -28,6 +31,7 @@ from server.store import post_queries, score_queries, target_queries
 from server.store.company_zone import company_zone
 from server.store.result_queries import people_in
 from server.store.scope_filter import ALL
+from server.store.score_queries import Ranked, ScoreRow
 from shared.clock import WallMs, from_ms, to_ms
 from shared.errors import DataError
 
@@ -80,8 +84,12 @@ class _Point:
     sample: int
 
 
-_Points = Mapping[str, Mapping[str, _Point]]
+_Points: TypeAlias = Mapping[str, Mapping[str, _Point]]
 """By person, then by indicator."""
+_Weighed: TypeAlias = tuple[Stay, PeriodWeights]
+_SeenBy: TypeAlias = Mapping[tuple[str, str], Seen]
+"""By person and indicator."""
+_Missing: TypeAlias = Mapping[str, NoScore | None]
 
 
 async def compare_periods(
@@ -94,8 +102,9 @@ async def compare_periods(
     both = sides[0].keys() & sides[1].keys()
     zone = await company_zone(connection)
     today = from_ms(now_ms).astimezone(zone).date()
-    rows = _compared({one: sides[0][one] for one in both}, {one: sides[1][one] for one in both}, rules, days[1].last)
-    return Comparison(days[0], days[1], days[1].last < today, len(both), tuple(rows))
+    ours = [{one: side[one] for one in both} for side in sides]
+    rows = await asyncio.to_thread(_compared, ours[0], ours[1], rules, days[1].last)
+    return Comparison(days[0], days[1], days[1].last < today, len(both), rows)
 
 
 async def effect_of(connection: AsyncConnection, scope: Scope, version: int, now_ms: WallMs) -> Comparison:
@@ -119,13 +128,17 @@ async def effect_of(connection: AsyncConnection, scope: Scope, version: int, now
     record = await post_queries.posts_on_record(connection)
     above = await score_queries.departments_above(connection)
     whole = Days(windows[0].first, windows[1].last)
-    found = (stays_of(person, post, record.get(person, ()), above, whole) for person, post in posts.items())
-    stays = [own[0] for own in found if len(own) == 1 and _changes(own[0], old, new, first)]
+
+    def concerned() -> list[Stay]:
+        found = (stays_of(person, post, record.get(person, ()), above, whole) for person, post in posts.items())
+        return [own[0] for own in found if len(own) == 1 and _changes(own[0], old, new, first)]
+
+    stays = await asyncio.to_thread(concerned)
     sides = [
         await _observed(connection, stays, rules, days, now_ms) for rules, days in zip((old, new), windows, strict=True)
     ]
-    rows = _compared(sides[0], sides[1], new, windows[1].last)
-    return Comparison(windows[0], windows[1], windows[1].last < today, len(stays), tuple(rows))
+    rows = await asyncio.to_thread(_compared, sides[0], sides[1], new, windows[1].last)
+    return Comparison(windows[0], windows[1], windows[1].last < today, len(stays), rows)
 
 
 def _changes(stay: Stay, old: Rules, new: Rules, day: date) -> bool:
@@ -137,9 +150,13 @@ def _changes(stay: Stay, old: Rules, new: Rules, day: date) -> bool:
 
 
 async def _stored(connection: AsyncConnection, scope: Scope, period: str) -> dict[str, dict[str, _Point]]:
-    found: dict[str, dict[str, _Point]] = {}
     rows = await score_queries.score_rows(connection, scope, period)
-    for card in await score_queries.ranking(connection, scope, period, ALL):
+    return await asyncio.to_thread(_points_of, await score_queries.ranking(connection, scope, period, ALL), rows)
+
+
+def _points_of(cards: Iterable[Ranked], rows: Mapping[str, Sequence[ScoreRow]]) -> dict[str, dict[str, _Point]]:
+    found: dict[str, dict[str, _Point]] = {}
+    for card in cards:
         own = found[card.employee] = {}
         if card.total is not None:
             own[TOTAL] = _Point(None, Fraction(card.total, CENTI), 1)
@@ -158,26 +175,45 @@ async def _observed(
     when = When(days, zone, min(now_ms, end))
     unusable = await unusable_facts(connection, now_ms)
     targets = await target_queries.targets(connection)
-    weights = {stay.employee: rules.weights(stay.employee, stay.place, days.first, days.last) for stay in stays}
-    groups: dict[tuple[str, ...], list[Stay]] = {}
-    for stay in stays:
-        groups.setdefault(tuple(sorted(weights[stay.employee].weights)), []).append(stay)
+    groups = await asyncio.to_thread(_alike, stays, rules, days)
     found: dict[str, dict[str, _Point]] = {}
     for names, group in groups.items():
         definitions = [one for name in names if (one := in_force(rules.catalogue.indicators, name, days.last))]
-        seen = await observe_people(connection, {one.employee: one.post for one in group}, definitions, when)
-        for stay in group:
-            scores = []
-            for one in definitions:
-                missing = next((unusable[fact] for fact in sorted(facts_needed(one)) if fact in unusable), None)
-                own = seen[stay.employee, one.id]
-                target = targets.of(one.id, stay.units, days.last) or one.target
-                scores.append(score_indicator(one, own.observed, missing or own.reason, target))
-            found[stay.employee] = _points(scores)
-            mean = weighted_mean(weights[stay.employee], {score.indicator.id: score.points for score in scores})
-            total = published(mean)
-            if total.centi is not None:
-                found[stay.employee][TOTAL] = _Point(None, Fraction(total.centi, CENTI), 1)
+        missing = {one.id: _missing(one, unusable) for one in definitions}
+        seen = await observe_people(connection, {one.employee: one.post for one, _ in group}, definitions, when)
+
+        def score(stay: Stay, one: Indicator, seen: _SeenBy = seen, missing: _Missing = missing) -> IndicatorScore:
+            own = seen[stay.employee, one.id]
+            target = targets.of(one.id, stay.units, days.last) or one.target
+            return score_indicator(one, own.observed, missing[one.id] or own.reason, target)
+
+        found |= await asyncio.to_thread(_scored, group, definitions, score)
+    return found
+
+
+def _alike(stays: Iterable[Stay], rules: Rules, days: Days) -> dict[tuple[str, ...], list[_Weighed]]:
+    """People with their weights, by the indicators that they are scored by."""
+    groups: dict[tuple[str, ...], list[_Weighed]] = {}
+    for stay in stays:
+        weights = rules.weights(stay.employee, stay.place, days.first, days.last)
+        groups.setdefault(tuple(sorted(weights.weights)), []).append((stay, weights))
+    return groups
+
+
+def _missing(indicator: Indicator, unusable: Mapping[str, NoScore]) -> NoScore | None:
+    return next((unusable[fact] for fact in sorted(facts_needed(indicator)) if fact in unusable), None)
+
+
+def _scored(
+    group: Iterable[_Weighed], definitions: Sequence[Indicator], score: Callable[[Stay, Indicator], IndicatorScore]
+) -> dict[str, dict[str, _Point]]:
+    found: dict[str, dict[str, _Point]] = {}
+    for stay, weights in group:
+        scores = [score(stay, one) for one in definitions]
+        own = found[stay.employee] = _points(scores)
+        total = published(weighted_mean(weights, {one.indicator.id: one.points for one in scores}))
+        if total.centi is not None:
+            own[TOTAL] = _Point(None, Fraction(total.centi, CENTI), 1)
     return found
 
 
@@ -189,14 +225,16 @@ def _points(scores: Iterable[IndicatorScore]) -> dict[str, _Point]:
     }
 
 
-def _compared(before: _Points, after: _Points, rules: Rules, day: date) -> Iterable[Compared]:
+def _compared(before: _Points, after: _Points, rules: Rules, day: date) -> tuple[Compared, ...]:
+    found = []
     names = {TOTAL, *(name for side in (before, after) for own in side.values() for name in own)}
     for name in sorted(names, key=lambda one: (one != TOTAL, one)):
         both = sorted(one for one in before.keys() & after.keys() if name in before[one] and name in after[one])
         sides = [_side([side[one][name] for one in both]) for side in (before, after)]
         definition = None if name == TOTAL else in_force(rules.catalogue.indicators, name, day)
         if name == TOTAL or definition is not None:
-            yield Compared(definition, len(both), sides[0], sides[1])
+            found.append(Compared(definition, len(both), sides[0], sides[1]))
+    return tuple(found)
 
 
 def _side(points: Sequence[_Point]) -> Side:

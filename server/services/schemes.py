@@ -4,6 +4,7 @@ What is in force is what ships, overlaid with all versions. Publishing asks for 
 indicators it changes to be computed again, from the first day that it changes on, and for nothing else.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -226,12 +227,17 @@ async def affected_cards(connection: AsyncConnection, before: Rules, after: Rule
     posts = await score_queries.everybody(connection)
     record = await post_queries.posts_on_record(connection)
     above = await score_queries.departments_above(connection)
-    found: set[Card] = set()
-    for person, period in cards:
-        if person in posts:
-            stays = stays_of(person, posts[person], record.get(person, ()), above, days_of(period))
-            if any(differs(stay, before, after) for stay in stays):
-                found.add((person, period))
+
+    def concerned() -> set[Card]:
+        found = set[Card]()
+        for person, period in cards:
+            if person in posts:
+                stays = stays_of(person, posts[person], record.get(person, ()), above, days_of(period))
+                if any(differs(stay, before, after) for stay in stays):
+                    found.add((person, period))
+        return found
+
+    found = await asyncio.to_thread(concerned)  # meanwhile people's pages are answered
     return found - await period_queries.closed_among(connection, found)
 
 

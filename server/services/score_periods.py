@@ -1,5 +1,6 @@
 """Closing a period of scores: what stands between, what is published, by which cycle (KS-9, KS-10, KS-12, KS-13)."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -235,11 +236,16 @@ async def _publish(connection: AsyncConnection, closing: PeriodClosing, people: 
     above = await score_queries.departments_above(connection)
     calibrations = await period_queries.calibrations(connection, Scope.system(), period)
     vetoes = await period_queries.vetoes(connection, Scope.system(), period)
-    rows = []
-    for person, card in sorted((await period_queries.computed(connection, left, period)).items()):
-        parts = _parts(people[person], card, days, segments.get(person, ()), above)
-        row = judged(_first_version(person, card, closing, parts), *standing_of(person, calibrations, vetoes))
-        rows.append(rewarded(row, book.rules(person, people[person], days.last), catalogue))
+    cards = await period_queries.computed(connection, left, period)
+
+    def closed_row(person: str) -> ClosedRow:
+        parts = _parts(people[person], cards[person], days, segments.get(person, ()), above)
+        row = _first_version(person, cards[person], closing, parts)
+        row = judged(row, *standing_of(person, calibrations, vetoes))
+        return rewarded(row, book.rules(person, people[person], days.last), catalogue)
+
+    # Meanwhile people's pages are answered.
+    rows = await asyncio.to_thread(lambda: [closed_row(person) for person in sorted(cards)])
     await period_queries.add_cards(connection, rows)
 
 

@@ -1,7 +1,7 @@
 """What scores would be by other rules: computed on what is stored, without writing anything (KS-15)."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal, TypeAlias
@@ -23,7 +23,7 @@ from server.scoring.scorecard import IndicatorScore, NoScore, Observed, score_in
 from server.scoring.target import Targets
 from server.scoring.whatif import Change, Inputs, what_if
 from server.scoring.window import Days, days_of
-from server.services.observing import observe_people
+from server.services.observing import Seen, observe_people
 from server.services.score_rewards import RewardBook, reward_book
 from server.services.sources import unusable_facts
 from server.services.stays import Stay, begun, stays_of
@@ -170,13 +170,18 @@ def _compared(basis: _Basis, cards: Mapping[str, Ranked], chosen: _Stays, day: d
 async def _stays(
     connection: AsyncConnection, people: Collection[str], days: Days, until: date
 ) -> dict[str, list[Stay]]:
-    posts = {one: post for one, post in (await score_queries.everybody(connection)).items() if one in people}
+    everybody = await score_queries.everybody(connection)
     record = await post_queries.posts_on_record(connection)
     above = await score_queries.departments_above(connection)
-    return {
-        person: begun(stays_of(person, post, record.get(person, ()), above, days), until)
-        for person, post in posts.items()
-    }
+
+    def found() -> dict[str, list[Stay]]:
+        return {
+            person: begun(stays_of(person, post, record.get(person, ()), above, days), until)
+            for person, post in everybody.items()
+            if person in people
+        }
+
+    return await asyncio.to_thread(found)
 
 
 def _weights(stay: Stay, rules: Rules, day: date) -> PeriodWeights:
@@ -212,7 +217,17 @@ def _reuse(basis: _Basis, stay: Stay, rows: Sequence[ScoreRow]) -> None:
 
 
 async def _count_missing(connection: AsyncConnection, basis: _Basis, stays: Sequence[Stay], day: date) -> None:
-    """Observe what no scorecard has: indicators that get weight, and definitions that count other rows."""
+    """Observe what no scorecard has."""
+    wanted = await asyncio.to_thread(_missing, basis, stays, day)
+    for (definition, counted), group in wanted.items():
+        end = to_ms(datetime.combine(counted.last + timedelta(days=1), time(), basis.zone))
+        when = When(counted, basis.zone, min(basis.cut_ms, end))
+        seen = await observe_people(connection, {one.employee: one.post for one in group}, [definition], when)
+        await asyncio.to_thread(_score_anew, basis, definition, group, seen)
+
+
+def _missing(basis: _Basis, stays: Sequence[Stay], day: date) -> dict[tuple[Indicator, Days], list[Stay]]:
+    """What no scorecard has: indicators that get weight, and definitions that count other rows."""
     period = days_of(basis.period)
     wanted: dict[tuple[Indicator, Days], list[Stay]] = {}
     for stay in stays:
@@ -221,16 +236,18 @@ async def _count_missing(connection: AsyncConnection, basis: _Basis, stays: Sequ
             stored = basis.anew.get((stay.employee, stay.counted, name))
             if definition is not None and (stored is None or not _counts_alike(stored.indicator, definition)):
                 wanted.setdefault((definition, stay.counted), []).append(stay)
-    for (definition, counted), group in wanted.items():
-        end = to_ms(datetime.combine(counted.last + timedelta(days=1), time(), basis.zone))
-        when = When(counted, basis.zone, min(basis.cut_ms, end))
-        seen = await observe_people(connection, {one.employee: one.post for one in group}, [definition], when)
-        missing = next((basis.unusable[one] for one in sorted(facts_needed(definition)) if one in basis.unusable), None)
-        for stay in group:
-            found = seen[stay.employee, definition.id]
-            target = basis.targets.of(definition.id, stay.units, counted.last) or definition.target
-            score = score_indicator(definition, found.observed, missing or found.reason, target)
-            basis.anew[stay.employee, counted, f"{definition.id}!"] = score
+    return wanted
+
+
+def _score_anew(
+    basis: _Basis, definition: Indicator, group: Iterable[Stay], seen: Mapping[tuple[str, str], Seen]
+) -> None:
+    missing = next((basis.unusable[one] for one in sorted(facts_needed(definition)) if one in basis.unusable), None)
+    for stay in group:
+        found = seen[stay.employee, definition.id]
+        target = basis.targets.of(definition.id, stay.units, stay.counted.last) or definition.target
+        score = score_indicator(definition, found.observed, missing or found.reason, target)
+        basis.anew[stay.employee, stay.counted, f"{definition.id}!"] = score
 
 
 def _counts_alike(one: Indicator, other: Indicator) -> bool:

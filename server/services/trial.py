@@ -1,9 +1,11 @@
 """A definition tried on real data before anybody publishes it: what it would observe, and whose that is."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +57,9 @@ class Trial:
     """Those with most rows."""
 
 
+_Scored: TypeAlias = dict[str, tuple[IndicatorScore, Level]]
+
+
 def check_definition(indicator: Indicator) -> None:
     """DataError with what is wrong: a curve that can not be drawn, a family that lacks a part, an unknown field."""
     check_indicators([indicator])
@@ -77,12 +82,17 @@ async def try_out(
     unusable = await unusable_facts(connection, now_ms)
     missing = next((unusable[fact] for fact in sorted(facts_needed(indicator)) if fact in unusable), None)
     targets = await target_queries.targets(connection)
-    found: dict[str, tuple[IndicatorScore, Level]] = {}
-    for person, post in posts.items():
-        one = seen[person, indicator.id]
-        units = (person, *post.departments, EVERYBODY)
-        target = targets.of(indicator.id, units, days.last) or indicator.target
-        found[person] = score_indicator(indicator, one.observed, missing or one.reason, target), one.level
+
+    def scored() -> _Scored:
+        found: _Scored = {}
+        for person, post in posts.items():
+            one = seen[person, indicator.id]
+            units = (person, *post.departments, EVERYBODY)
+            target = targets.of(indicator.id, units, days.last) or indicator.target
+            found[person] = score_indicator(indicator, one.observed, missing or one.reason, target), one.level
+        return found
+
+    found = await asyncio.to_thread(scored)  # meanwhile people's pages are answered
     samples = sorted(found, key=lambda person: (-found[person][0].observed.sample, person))[:SAMPLES]
     names = {person: await page_queries.person(connection, scope, person) for person in samples}
     own = [score for score, level in found.values() if level == indicator.level and score.observed.denominator]

@@ -1,5 +1,6 @@
 """Closed periods of scores: published cards, and what people and late facts have to say about them."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
-from server.scoring.lineage import Lineage
+from server.store.json_text import columns_as_text
 from server.store.period_tables import (
     closed_cards,
     score_adjustments,
@@ -22,7 +23,7 @@ from server.store.period_tables import (
 )
 from server.store.ready import run
 from server.store.scope_filter import ALL, Narrow, narrowed
-from server.store.score_queries import ROWS, Card, Post, ScoreRow
+from server.store.score_queries import ROWS, Card, Post, ScoreRow, scores_by_person
 from server.store.tables import employees, scorecards, scores, touched_scores
 from server.store.upsert import insert_into
 from shared.clock import WallMs
@@ -324,21 +325,20 @@ async def published(
     wanted = _cards(scope, narrow).where(closed_cards.c.newest, closed_cards.c.period == period)
     if people is not None:
         wanted = wanted.where(closed_cards.c.employee.in_(sorted(people)))
-    rows = await connection.execute(wanted.order_by(employees.c.name, employees.c.id))
-    return [_card(row) for row in rows]
+    return await _read(connection, wanted.order_by(employees.c.name, employees.c.id))
 
 
 async def versions(connection: AsyncConnection, scope: Scope, employee: str, period: str) -> list[ClosedRow]:
     """All versions of a person's card of a period, newest first; none when it is open or out of scope."""
     wanted = _cards(scope, ALL).where(closed_cards.c.employee == employee, closed_cards.c.period == period)
-    return [_card(row) for row in await connection.execute(wanted.order_by(closed_cards.c.version.desc()))]
+    return await _read(connection, wanted.order_by(closed_cards.c.version.desc()))
 
 
 async def newest(connection: AsyncConnection, cards: Collection[Card]) -> list[ClosedRow]:
     """Newest versions of these cards; for engines."""
     key = tuple_(closed_cards.c.employee, closed_cards.c.period)
     wanted = _cards(Scope.system(), ALL).where(closed_cards.c.newest, key.in_(sorted(cards)))
-    return [_card(row) for row in await connection.execute(wanted)]
+    return await _read(connection, wanted)
 
 
 async def closed_counts(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
@@ -354,17 +354,19 @@ async def computed(connection: AsyncConnection, people: Collection[str], period:
     wanted, found = sorted(people), dict[str, ComputedCard]()
     for start in range(0, len(wanted), ROWS):
         some = wanted[start : start + ROWS]
-        rows: dict[str, list[ScoreRow]] = {}
-        mine = select(scores).where(scores.c.period == period, scores.c.employee.in_(some))
-        for row in await connection.execute(mine):
-            lineage = msgspec.convert(row.lineage, Lineage)
-            kept = ScoreRow(row.indicator, row.sample, row.score_micro, row.no_score, lineage, row.computed_ms)
-            rows.setdefault(row.employee, []).append(kept)
+        mine = select(*columns_as_text(scores)).where(scores.c.period == period, scores.c.employee.in_(some))
         heads = select(scorecards).where(scorecards.c.period == period, scorecards.c.employee.in_(some))
-        for row in await connection.execute(heads):
-            own = sorted(rows.get(row.employee, ()), key=lambda one: (-one.lineage.weight[0], one.indicator))
-            coverage = (row.coverage_num, row.coverage_den)
-            found[row.employee] = ComputedCard(row.status, row.total_centi, coverage, tuple(own))
+        rows, cards = (await connection.execute(mine)).all(), (await connection.execute(heads)).all()
+        found |= await asyncio.to_thread(_computed, cards, rows)  # meanwhile people's pages are answered
+    return found
+
+
+def _computed(cards: Iterable[Row[Any]], rows: Iterable[Row[Any]]) -> dict[str, ComputedCard]:
+    scored, found = scores_by_person(rows), dict[str, ComputedCard]()
+    for row in cards:
+        own = sorted(scored.get(row.employee, ()), key=lambda one: (-one.lineage.weight[0], one.indicator))
+        coverage = (row.coverage_num, row.coverage_den)
+        found[row.employee] = ComputedCard(row.status, row.total_centi, coverage, tuple(own))
     return found
 
 
@@ -383,10 +385,19 @@ async def waiting(connection: AsyncConnection, cards: Collection[Card]) -> int:
     return found
 
 
-def _cards(scope: Scope, narrow: Narrow) -> Any:
+def _cards(scope: Scope, narrow: Narrow) -> Select[Any]:
     person = (employees.c.name, employees.c.department.label("in_department"), employees.c.position)
     joined = closed_cards.join(employees, employees.c.id == closed_cards.c.employee)
-    return select(closed_cards, *person).select_from(joined).where(*narrowed(scope, narrow))
+    return select(*columns_as_text(closed_cards), *person).select_from(joined).where(*narrowed(scope, narrow))
+
+
+async def _read(connection: AsyncConnection, wanted: Select[Any]) -> list[ClosedRow]:
+    rows = (await connection.execute(wanted)).all()
+    return await asyncio.to_thread(_read_cards, rows)  # meanwhile people's pages are answered
+
+
+def _read_cards(rows: Iterable[Row[Any]]) -> list[ClosedRow]:
+    return [_card(row) for row in rows]
 
 
 def _card(row: Row[Any]) -> ClosedRow:
@@ -401,14 +412,14 @@ def _card(row: Row[Any]) -> ClosedRow:
         coverage=(row.coverage_num, row.coverage_den),
         calibration=row.calibration,
         adjustment=row.adjustment_centi,
-        vetoes=tuple(row.vetoes),
+        vetoes=msgspec.json.decode(row.vetoes, type=tuple[int, ...]),
         veto_cap=row.veto_cap_centi,
         final=row.final_centi,
         grade=row.grade,
-        provisional=tuple(row.provisional),
+        provisional=msgspec.json.decode(row.provisional, type=tuple[str, ...]),
         reward_minor=row.reward_minor,
-        rewards=msgspec.convert(row.rewards, tuple[RewardRow, ...]),
-        parts=msgspec.convert(row.parts, tuple[PartRow, ...]),
+        rewards=msgspec.json.decode(row.rewards, type=tuple[RewardRow, ...]),
+        parts=msgspec.json.decode(row.parts, type=tuple[PartRow, ...]),
         published_ms=row.published_ms,
         name=row.name,
         department=row.in_department,

@@ -3,6 +3,7 @@
 A number and the list of rows behind it come from one statement, so that they can not disagree.
 """
 
+import asyncio
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from sqlalchemy.sql.dml import ReturningDelete
 from server.access.scope import Scope
 from server.people.person import Post as PostOnRecord
 from server.scoring.lineage import Lineage
+from server.store.json_text import columns_as_text
 from server.store.people_tables import posts as posts_table
 from server.store.period_tables import closed_cards
 from server.store.ready import run, upsert
@@ -359,13 +361,19 @@ async def score_rows(
 ) -> dict[str, tuple[ScoreRow, ...]]:
     """Scores of a period by person, of everybody in scope or of some of them."""
     joined = scores.join(employees, employees.c.id == scores.c.employee)
-    wanted = select(scores).select_from(joined).where(scores.c.period == period, visible(scope))
+    wanted = select(*columns_as_text(scores)).select_from(joined).where(scores.c.period == period, visible(scope))
     if people is not None:
         wanted = wanted.where(scores.c.employee.in_(sorted(people)))
+    rows = await connection.execute(wanted.order_by(scores.c.employee, scores.c.indicator))
+    return await asyncio.to_thread(scores_by_person, rows.all())  # meanwhile people's pages are answered
+
+
+def scores_by_person(rows: Iterable[Row[Any]]) -> dict[str, tuple[ScoreRow, ...]]:
+    """Stored scores, by person in the order of the rows."""
     found: dict[str, list[ScoreRow]] = {}
-    for row in await connection.execute(wanted.order_by(scores.c.employee, scores.c.indicator)):
+    for row in rows:
         found.setdefault(row.employee, []).append(_score(row))
-    return {employee: tuple(rows) for employee, rows in found.items()}
+    return {employee: tuple(own) for employee, own in found.items()}
 
 
 async def unit_names(connection: AsyncConnection) -> UnitNames:

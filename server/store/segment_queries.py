@@ -1,6 +1,7 @@
 """Scores of people with several posts in a period, one for each (KS-7)."""
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.scope import Scope
 from server.scoring.scorecard import Mean
+from server.store.json_text import columns_as_text
 from server.store.scheme_tables import score_segments
 from server.store.scope_filter import visible
 from server.store.score_queries import Card, ScoreRow
@@ -49,11 +51,17 @@ async def segments_of(
 ) -> dict[str, tuple[SegmentRow, ...]]:
     """Segments of a period by person, of everybody in scope or of some of them."""
     joined = score_segments.join(employees, employees.c.id == score_segments.c.employee)
-    wanted = select(score_segments).select_from(joined).where(score_segments.c.period == period, visible(scope))
+    wanted = select(*columns_as_text(score_segments)).select_from(joined)
+    wanted = wanted.where(score_segments.c.period == period, visible(scope))
     if people is not None:
         wanted = wanted.where(score_segments.c.employee.in_(sorted(people)))
+    rows = await connection.execute(wanted.order_by(score_segments.c.employee, score_segments.c.number))
+    return await asyncio.to_thread(_by_person, rows.all())  # meanwhile people's pages are answered
+
+
+def _by_person(rows: Iterable[Row[Any]]) -> dict[str, tuple[SegmentRow, ...]]:
     found: dict[str, tuple[SegmentRow, ...]] = {}
-    for row in await connection.execute(wanted.order_by(score_segments.c.employee, score_segments.c.number)):
+    for row in rows:
         found[row.employee] = (*found.get(row.employee, ()), _segment(row))
     return found
 
@@ -76,7 +84,7 @@ def _values(card: Card, number: int, one: SegmentRow) -> dict[str, Any]:
 
 def _segment(row: Row[Any]) -> SegmentRow:
     mean = Mean(None if row.points is None else Fraction(row.points), Fraction(row.coverage))
-    scores = msgspec.convert(row.scores, tuple[ScoreRow, ...])
+    scores = msgspec.json.decode(row.scores, type=tuple[ScoreRow, ...])
     return SegmentRow(row.from_on, row.to_on, row.department, row.position, mean, scores)
 
 

@@ -1,5 +1,6 @@
 """KS-15: what scores would be is computed on what is stored, and nothing is written; and what became of them after."""
 
+import threading
 from datetime import date
 from fractions import Fraction
 
@@ -8,15 +9,18 @@ import pytest
 from sqlalchemy import func, select
 
 from server.access.scope import Scope
+from server.people.person import Post
 from server.scoring.indicator import in_force
+from server.scoring.lineage import Lineage
 from server.scoring.rules import Change, IndicatorItem, changed, put, rules_of
 from server.services import comparing
 from server.services.scoring import score_touched
 from server.services.simulating import Preview, preview
-from server.store import reward_queries, scheme_queries, score_queries
+from server.store import post_queries, reward_queries, scheme_queries, score_queries
 from server.store.database import Database
 from server.store.reward_queries import BaseRow, TierRow
 from server.store.schema import metadata
+from server.store.score_queries import ScoreRow
 from shared.errors import DataError
 from tests.server.services.scheme_world import (
     NOW,
@@ -31,6 +35,7 @@ from tests.server.services.scheme_world import (
     weight_set,
 )
 from tests.server.services.world import at
+from tests.support.reading_threads import reading_threads
 
 ALL = Scope.system()
 MARGIN = {"biz_gross_margin_rate": 100}
@@ -120,6 +125,27 @@ async def test_ranks_follow_a_change_for_one_person(company: Database) -> None:
     damage = weight_set("logistics", "dispatcher", "2026-06-01", log_damage_rate=100)
     found = await simulated(company, damage)
     assert [(one.before, one.after, one.rank_before, one.rank_after) for one in found.moved] == [(100_00, 40_00, 1, 3)]
+
+
+async def test_the_thread_that_answers_requests_reads_no_stored_scores_for_a_preview(company: Database) -> None:
+    with reading_threads(Lineage) as of_cards:
+        assert (await simulated(company, season("packaging_fix", "2026-06-01", "2026-06-30"))).moved
+    assert of_cards
+    assert threading.get_ident() not in of_cards
+
+
+async def test_the_thread_that_answers_requests_reads_no_segments_for_a_preview(company: Database) -> None:
+    posts = (
+        Post(date(2026, 1, 1), "logistics", "d1", "clerk"),
+        Post(date(2026, 3, 16), "logistics", "d1", "dispatcher"),
+    )
+    async with company.writing() as connection:
+        await post_queries.put_posts(connection, {"e2": posts})
+    await card(company, "e2", "2026-03")
+    with reading_threads(tuple[ScoreRow, ...]) as of_segments:
+        assert (await simulated(company, season("packaging_fix", "2026-06-01", "2026-06-30"))).moved
+    assert of_segments
+    assert threading.get_ident() not in of_segments
 
 
 async def test_a_preview_shows_a_manager_only_their_own(company: Database) -> None:
