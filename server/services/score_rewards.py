@@ -1,7 +1,7 @@
 """Rewards in steps: who has which base amount for which indicator, and from what day on (KS-8)."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from server.scoring.rewards import GateRule, Reward, RewardRule
 from server.scoring.tier import DEFAULT_TIERS, RewardTier, check_tier
 from server.services.act import Act
 from server.services.scheme_rules import catalogue_in_force
-from server.store import log_queries, period_queries, reward_queries, score_queries
+from server.store import log_queries, period_queries, reward_queries, score_queries, target_queries
 from server.store.database import Database
 from server.store.period_queries import RewardRow
 from server.store.reward_queries import BaseRow, TierRow
@@ -90,16 +90,16 @@ def rule_of(row: RewardRow) -> RewardRule:
 async def put_tier(db: Database, act: Act, row: TierRow, base: BaseRow | None = None) -> None:
     """Set the steps of an indicator from a day on, and with them, where given, a base amount of the same day.
 
-    DataError with field and reason for what does not fit; ``tier_base_missing`` when nobody would be paid by it.
+    DataError with field and reason for what does not fit; ``tier_base_missing`` when nobody would be paid by it,
+    ``gate_target_missing`` with the gate that waits for a target nobody has.
     """
     RewardTier(_number(row.step, "step"), _number(row.gain, "gain"), row.max_steps)
     async with db.writing() as connection:
         catalogue = await catalogue_in_force(connection)
         check_tier(_indicator(catalogue, row.indicator, row.starts, "indicator"))
+        targeted = await target_queries.targeted(connection, row.starts)
         for name, least in row.gates.items():
-            check_tier(_indicator(catalogue, name, row.starts, "gates"), "gates")
-            if least is not None:
-                _number(least, "gates")
+            _check_gate(_indicator(catalogue, name, row.starts, "gates"), least, targeted, row.starts)
         paid = row.indicator in await reward_queries.paid_indicators(connection, row.starts)
         if not paid and (base is None or not base.base_minor):
             why = f"tier of {row.indicator}: it has no base amount on {row.starts}; give one with the steps"
@@ -141,6 +141,15 @@ def _indicator(catalogue: Catalogue, name: str, day: dt.date, field: str) -> Ind
     if found is None:
         raise DataError(f"no indicator {name!r}", "tier", {"field": field})
     return found
+
+
+def _check_gate(indicator: Indicator, least: str | None, targeted: Collection[str], day: dt.date) -> None:
+    check_tier(indicator, "gates")
+    if least is not None:
+        _number(least, "gates")
+    elif indicator.target is None and indicator.id not in targeted:
+        why = f"gate {indicator.id}: it has no target on {day}; set one first (muster score targets) or a least value"
+        raise DataError(why, "gate_target_missing", {"field": "gates", "indicator": indicator.id})
 
 
 def _number(text: str, field: str) -> Fraction:

@@ -1,5 +1,6 @@
 """Targets of people and departments; the engine reads all, so none of these takes a scope."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -21,6 +22,12 @@ async def target_rows(connection: AsyncConnection) -> list[Target]:
     wanted = select(table.indicator, table.unit, table.starts, table.target)
     rows = await connection.execute(wanted.order_by(table.indicator, table.unit, table.starts))
     return [Target(*row) for row in rows]
+
+
+async def targeted(connection: AsyncConnection, day: dt.date) -> frozenset[str]:
+    """Indicators that anybody has a target of their own for on a day."""
+    table = indicator_targets.c
+    return frozenset(await connection.scalars(select(table.indicator).where(table.starts <= day).distinct()))
 
 
 async def put_targets(connection: AsyncConnection, rows: Sequence[Target], *, actor: str, at_ms: int) -> None:

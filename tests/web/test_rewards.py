@@ -1,5 +1,6 @@
 """Rewards in steps on pages: set by HR, read without amounts by a manager, not there for employees."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -102,6 +103,34 @@ def test_steps_that_would_pay_nobody_are_set_with_a_base_amount(
     row = page.get_by_role("row").filter(has_text="新客户获取量")
     expect(row).to_be_visible()
     expect(row).not_to_contain_text("没有基数")
+
+
+@in_both_languages
+def test_a_gate_without_a_target_is_told_of_beside_it(
+    language: Language, company: Installation, visits_to: Callable[[Installation], Visits]
+) -> None:
+    """New customers have a target of nobody; the margin ships with one."""
+    zh = language == "zh-CN"
+    visit = visits_to(company).open("hr", "/rewards", language=language)
+    page = visit.page
+    ready(page)
+    page.get_by_role("button", name="设置阶梯" if zh else "Set steps").click()
+    drawer = page.get_by_role("dialog")
+    for number, name in ((1, "毛利率" if zh else "Gross margin"), (2, "新客户获取量" if zh else "New customers")):
+        drawer.get_by_role("button", name="添加门槛" if zh else "Add a gate").click()
+        drawer.get_by_role("combobox", name=f"门槛 {number}" if zh else f"Gate {number}").select_option(label=name)
+    if drawer.get_by_role("group", name="奖励基数" if zh else "Base amount").count():
+        drawer.get_by_role("combobox", name="岗位" if zh else "Position").select_option(index=1)
+        drawer.get_by_label("基数（元）" if zh else "Base amount (CNY)").fill("1")
+    drawer.get_by_role("button", name="保存" if zh else "Save").click()
+    gate = drawer.get_by_label("门槛 2 至少" if zh else "Gate 2, at least")
+    expect(gate).to_have_accessible_description(re.compile("请先设置目标" if zh else "Set a target first"))
+    expect(drawer.get_by_label("门槛 1 至少" if zh else "Gate 1, at least")).not_to_have_attribute(
+        "aria-invalid", "true"
+    )
+    assert all("422" in one for one in visit.errors), "the refusal alone"
+    visit.errors.clear()
+    assert_whole(visit, "rewards-gate", language)
 
 
 def test_settings_are_changed_within_their_bounds(

@@ -1,15 +1,19 @@
 """Rewards in steps and settings of periods over HTTP: who may, what is refused and why, what the log keeps."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from server.access.roles import permissions_of
+from server.scoring.target import Target
+from server.services.targets import set_targets
 from server.store import tables
+from server.store.log_queries import Entry
 from tests.server.api.company import PEOPLE, World
 
-SALES, MARGIN = "biz_sales_amount", "biz_gross_margin_rate"
+SALES, MARGIN, CUSTOMERS = "biz_sales_amount", "biz_gross_margin_rate", "biz_new_customers"
 TIER = {"indicator": SALES, "starts": "2026-01-01", "step": "0.1", "gain": "0.02", "max_steps": 5, "gates": {}}
 PAYEE = {"kind": "person", "unit": "e1", "base_minor": 500_000}
 BASE = PAYEE | {"indicator": SALES, "starts": "2026-01-01"}
@@ -151,6 +155,25 @@ async def test_steps_that_do_not_fit_name_their_field(
     assert await refusal(world, "/api/score-rewards/tiers", TIER | wrong) == (422, code, {"field": field})
     assert (await told(world, "hr", "/api/score-rewards/bases"))["total"] == 0
     assert (await told(world, "hr", "/api/score-rewards"))["tiers"] == []
+
+
+@pytest.mark.parametrize("unit", ["", "ops", "e1"])
+async def test_a_gate_waits_for_a_target_that_somebody_has_on_that_day(any_world: World, unit: str) -> None:
+    """New customers ship without a target: before one is set, and before its first day, the gate is refused."""
+    gated = TIER | {"base": PAYEE, "gates": {MARGIN: None, CUSTOMERS: None}}
+    named = (422, "gate_target_missing", {"field": "gates", "indicator": CUSTOMERS})
+    assert await refusal(any_world, "/api/score-rewards/tiers", gated) == named
+    target = Target(CUSTOMERS, unit, dt.date(2026, 1, 2), "30")
+    await set_targets(any_world.db, [target], Entry(0, "test", "scores.targets", ""))
+    assert await refusal(any_world, "/api/score-rewards/tiers", gated) == named
+    assert (await told(any_world, "hr", "/api/score-rewards"))["tiers"] == []
+    from_then = gated | {"starts": "2026-01-02", "base": PAYEE}
+    assert (await any_world.post("hr", "/api/score-rewards/tiers", from_then)).status_code == 204
+
+
+async def test_a_gate_with_a_value_of_its_own_needs_no_target(world: World) -> None:
+    gated = TIER | {"base": PAYEE, "gates": {CUSTOMERS: "30"}}
+    assert (await world.post("hr", "/api/score-rewards/tiers", gated)).status_code == 204
 
 
 @pytest.mark.parametrize(

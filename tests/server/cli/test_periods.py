@@ -59,6 +59,10 @@ def test_rewards_are_set_from_a_day_on() -> None:
         (("close", "2026-13"), "expected 2026-11"),
         (("reward-tier", "log_damage_rate", "--from", "2026-01-01"), "more is better"),
         (
+            ("reward-tier", "biz_sales_amount", "--from", "2026-01-01", "--gate", "biz_new_customers"),
+            "gate biz_new_customers: it has no target on 2026-01-01; set one first (muster score targets)",
+        ),
+        (
             ("reward-tier", "biz_sales_amount", "--from", "2026-01-01", "--base", "1"),
             "one of --employee and --position",
         ),

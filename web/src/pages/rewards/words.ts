@@ -76,6 +76,7 @@ const zh = {
     tier: "数值不符合要求。",
     tier_direction: "只有越高越好的指标可以奖励或作为门槛。",
     tier_base_missing: "从生效日期起没有人有这个指标的基数，请同时设置基数。",
+    gate_target_missing: "从生效日期起没有人有这个指标的目标值，无法判断是否达到。请先设置目标（muster score targets），或在此填写下限值。",
     tier_missing: "这个指标还没有阶梯，请先设置阶梯。",
     reward: "没有这个员工，或没有人在这个岗位上。",
     score_setting: "数值超出范围。",
@@ -157,6 +158,7 @@ const en: typeof zh = {
     tier: "This does not fit.",
     tier_direction: "Only an indicator where more is better can be rewarded or be a gate.",
     tier_base_missing: "Nobody has a base amount for it on that day: set one with the steps.",
+    gate_target_missing: "Nobody has a target for it on that day, so it could never be met. Set a target first (muster score targets), or enter at least how much.",
     tier_missing: "This indicator has no steps yet: set them first.",
     reward: "There is no such person, or nobody has this position.",
     score_setting: "This is out of range.",
@@ -166,9 +168,10 @@ const en: typeof zh = {
 
 export const words = () => i18n.pick({ "zh-CN": zh, en });
 
-/** Why something was refused, in words, and the field that it is about. */
+/** Why something was refused, in words, and the field that it is about: of a gate that of its indicator. */
 export function refusal(error: unknown): { field: string; text: string } {
   if (!(error instanceof Failure)) throw error;
   const w = words();
-  return { field: error.parameters["field"] ?? "", text: w.errors[error.code] ?? i18n.t.errors[error.code] ?? w.failed(error.code) };
+  const { field = "", indicator } = error.parameters;
+  return { field: indicator ? `${field}/${indicator}` : field, text: w.errors[error.code] ?? i18n.t.errors[error.code] ?? w.failed(error.code) };
 }
