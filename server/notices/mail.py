@@ -7,13 +7,15 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, getaddresses, make_msgid
 
 from server.config import MailConfig
 from server.notices.outgoing import NotSentError
 from shared.errors import ConfigError, DataError
 
 TIMEOUT_S = 20
+SOME = "mail_some"
+"""Code of a message that others have: it is not tried again, or they would get it twice."""
 _ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}")
 _XLSX = ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 
@@ -43,12 +45,15 @@ def compose(
     *,
     attachment: Attachment | None,
     at_s: float,
+    apart: bool = False,
 ) -> EmailMessage:
-    """A message in plain text, with a workbook if there is one."""
+    """A message in plain text, with a workbook if there is one; ``apart``: no recipient reads who else has it."""
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = config.from_
-    message["To"] = ", ".join(recipients)
+    if apart:
+        message["To"] = "undisclosed-recipients:;"
+    message["Bcc" if apart else "To"] = ", ".join(recipients)
     message["Date"] = formatdate(at_s)
     message["Message-ID"] = make_msgid(domain=config.from_.rpartition("@")[2].rstrip(">") or "localhost")
     message["Auto-Submitted"] = "auto-generated"
@@ -60,7 +65,7 @@ def compose(
 
 
 async def send(config: MailConfig, message: EmailMessage) -> None:
-    """Hand a message to the server; NotSentError when it does not take it for everybody."""
+    """Hand a message to the server; NotSentError when it takes it for nobody, ``SOME`` when it does not for some."""
     await asyncio.to_thread(_send, config, message)
 
 
@@ -69,8 +74,9 @@ def _send(config: MailConfig, message: EmailMessage) -> None:
         with _connected(config) as smtp:
             if config.user:
                 smtp.login(config.user, _password(config))
-            if smtp.send_message(message):
-                raise NotSentError("mail_recipient")
+            to = [address for _, address in getaddresses([message["Bcc"] or message["To"]])]
+            if smtp.send_message(message, to_addrs=to):
+                raise NotSentError(SOME)
     except smtplib.SMTPAuthenticationError as error:
         raise NotSentError("mail_login") from error
     except smtplib.SMTPRecipientsRefused as error:

@@ -11,6 +11,8 @@ from shared.clock import WallMs, from_ms, to_ms
 from shared.errors import DataError
 
 Every: TypeAlias = Literal["day", "week", "month"]
+EVENT = "event"
+"""In place of these: each time it happens."""
 
 MOST_ATTEMPTS = 6
 LEASE_MS = 5 * 60_000

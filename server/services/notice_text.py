@@ -13,6 +13,7 @@ from server.notices.schedule import month_told
 from server.reports.columns import Language, ReportName
 from server.reports.words import label, title, word
 from server.services import contracts
+from server.services.appeal_notices import HAPPENINGS
 from server.services.report_files import Setting, workbook
 from server.services.reports import Question
 from server.store import closing_queries, page_queries, period_queries, report_queries
@@ -21,7 +22,7 @@ from server.store.report_queries import DaysAsked
 from server.store.scope_filter import Narrow
 from shared.clock import WallMs, from_ms
 
-SUBJECTS = ("today", "exceptions", "month", "contracts", "appeals")
+SUBJECTS = ("today", "exceptions", "month", "contracts", "appeals", *HAPPENINGS)
 DAY_MS = 86_400_000
 NEAR_MS = 3 * DAY_MS
 """So long before it a deadline is told of."""
@@ -38,7 +39,7 @@ class Told:
 
 
 async def message(db: Database, config: ServerConfig, told: Told) -> Message:
-    """Counts of the day, exceptions, the month, contracts that end or appeals of scores, with a link to the page."""
+    """Counts of the day, exceptions, the month, contracts that end or appeals, or that one is there; with a link."""
     match told.report:
         case "today":
             head, lines, path = await _today(db, config.zone, told)
@@ -48,6 +49,10 @@ async def message(db: Database, config: ServerConfig, told: Told) -> Message:
             head, lines, path = await _contracts(db, config.zone, told)
         case "appeals":
             head, lines, path = await _appeals(db, config.zone, told)
+        case "appeal_filed":
+            head, lines, path = _happened(told, "/periods?tab=appeals")
+        case "appeal_decided":
+            head, lines, path = _happened(told, "/me/score")
         case _:
             head, lines, path = await _month(db, config.zone, told)
     link = f"{config.http.address}{path}" if config.http.address else None
@@ -56,7 +61,7 @@ async def message(db: Database, config: ServerConfig, told: Told) -> Message:
 
 async def attachment(db: Database, config: ServerConfig, told: Told) -> Attachment | None:
     """The workbook that goes with an e-mail; none for counts of a day."""
-    if told.report in ("today", "contracts", "appeals"):
+    if told.report in ("today", "contracts", "appeals", *HAPPENINGS):
         return None
     report: ReportName = "exceptions" if told.report == "exceptions" else "month"
     month = month_told(told.due_ms, config.zone)
@@ -147,6 +152,11 @@ async def _appeals(db: Database, zone: ZoneInfo, told: Told) -> tuple[str, list[
         lines.append(f"{until} {period}: {last}")
     day = from_ms(told.due_ms).astimezone(zone).date()
     return f"{label('appeals', told.language)} {day}", lines, "/periods?tab=appeals"
+
+
+def _happened(told: Told, path: str) -> tuple[str, list[str], str]:
+    """That it happened and where to read it: mail leaves the house, so it says nothing about whom or what."""
+    return label(told.report, told.language), [label(f"{told.report}_text", told.language)], path
 
 
 def _hours(minutes: int) -> str:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.departments import with_those_below
 from server.access.errors import NotFoundError
+from server.access.scope import Scope
 from server.config import ServerConfig
 from server.notices import mail, outgoing, robots
 from server.notices.mail import Attachment, check_recipients
@@ -16,6 +19,7 @@ from server.notices.outgoing import NotSentError, check_address
 from server.notices.robots import LIMITS, ROBOTS, Message, Robot
 from server.notices.schedule import (
     CATCH_UP_MS,
+    EVENT,
     LEASE_MS,
     MOST_ATTEMPTS,
     Every,
@@ -27,13 +31,14 @@ from server.notices.schedule import (
 from server.notices.secrets_file import Secret, SecretsFile
 from server.reports.columns import Language
 from server.reports.words import label
-from server.services import notice_text
+from server.services import appeal_notices, notice_text
 from server.services.accounts import Caller
+from server.services.appeal_notices import HAPPENINGS, SETTLED_MS
 from server.services.notice_text import SUBJECTS, Told
-from server.store import fleet_queries, log_queries, notice_queries, user_queries
+from server.store import fleet_queries, log_queries, notice_queries, people_queries, user_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
-from server.store.notice_queries import ChannelRow, NoticeRow
+from server.store.notice_queries import ChannelRow, NoticeRow, ScheduleRow
 from server.store.scope_filter import ALL, Narrow
 from shared.clock import Clocks, WallMs
 from shared.errors import ConfigError, DataError, MusterError
@@ -43,7 +48,13 @@ LOOK_S = 5.0
 BATCH = 50
 MINUTE_MS = 60_000
 ALARM = "notice_failed"
+ACTOR = "muster"
+PEOPLE_NAME = "本人邮件 / Own mail"
+NOBODY = "no_address"
+"""Code of a notice for people none of whom has an e-mail address."""
 EMAIL = "email"
+PEOPLE = "people"
+"""Kind of a channel that mails those whom something is about, each at the own address."""
 
 log = structlog.get_logger("server.notices")
 
@@ -62,11 +73,11 @@ class ChannelEdit:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEdit:
-    """A schedule as it shall be; no departments are all."""
+    """A schedule as it shall be; no departments are all. No timing: each time it happens."""
 
     report: str
     channel: int
-    timing: Timing
+    timing: Timing | None
     language: Language = "zh-CN"
     departments: tuple[str, ...] = ()
     disabled: bool = False
@@ -84,9 +95,9 @@ async def put_channel(
     secrets = SecretsFile(config.data)
     if edit.kind == EMAIL:
         check_recipients(edit.recipients)
-    else:
+    elif edit.kind != PEOPLE:
         if edit.kind not in ROBOTS:
-            raise DataError(f"kind {edit.kind!r}: expected {EMAIL}, {', '.join(ROBOTS)}", "channel_kind")
+            raise DataError(f"kind {edit.kind!r}: expected {EMAIL}, {PEOPLE}, {', '.join(ROBOTS)}", "channel_kind")
         if edit.url is not None:
             check_address(edit.kind, edit.url, config.notices.allowed)
         elif channel is None:
@@ -97,12 +108,12 @@ async def put_channel(
             channel,
             kind=edit.kind,
             name=edit.name.strip(),
-            recipients=edit.recipients,
+            recipients=edit.recipients if edit.kind == EMAIL else (),
             disabled=edit.disabled,
         )
         if number is None:
             raise NotFoundError(f"channel {channel} is not there")
-        if edit.kind != EMAIL and (edit.url is not None or edit.key is not None):
+        if edit.kind in ROBOTS and (edit.url is not None or edit.key is not None):
             former = secrets.read().get(number)
             url = edit.url or (former.url if former else None)
             if url is None:
@@ -117,15 +128,18 @@ async def put_channel(
 
 async def put_schedule(db: Database, actor: str, schedule: int | None, edit: ScheduleEdit, *, caller: Caller) -> int:
     """Add or change a schedule; what would have been due before now is not sent."""
-    check_timing(edit.timing)
+    if edit.timing is not None:
+        check_timing(edit.timing)
     if edit.report not in SUBJECTS:
         raise DataError(f"report {edit.report!r}: expected one of {', '.join(SUBJECTS)}", "report")
     async with db.writing() as connection:
-        if edit.channel not in {row.id for row in await notice_queries.channel_rows(connection)}:
+        kind = {row.id: row.kind for row in await notice_queries.channel_rows(connection)}.get(edit.channel)
+        if kind is None:
             raise DataError(f"channel {edit.channel} is not there; add it first", "channel")
+        _check_happening(edit, kind)
         if unknown := set(edit.departments) - set(await user_queries.department_parents(connection)):
             raise DataError(f"department {', '.join(sorted(unknown))} does not exist", "department")
-        timing = {"every": edit.timing.every, "day": edit.timing.day, "at": edit.timing.at, "from_ms": caller.at_ms}
+        timing = _kept(edit.timing) | {"from_ms": caller.at_ms}
         values = {"report": edit.report, "channel": edit.channel, "language": edit.language, "actor": actor, **timing}
         number = await notice_queries.put_schedule(
             connection, schedule, {**values, "departments": list(edit.departments), "disabled": edit.disabled}
@@ -138,12 +152,39 @@ async def put_schedule(db: Database, actor: str, schedule: int | None, edit: Sch
     return number
 
 
+async def provide(db: Database, config: ServerConfig, now_ms: WallMs) -> None:
+    """Once mail can be sent: the channel to those concerned, and what it tells of. What HR turns off stays off."""
+    if config.mail is None:
+        return
+    async with db.writing() as connection:
+        await notice_queries.hold(connection)
+        if any(row.kind == PEOPLE for row in await notice_queries.channel_rows(connection)):
+            return
+        channel = await notice_queries.put_channel(
+            connection, None, kind=PEOPLE, name=PEOPLE_NAME, recipients=(), disabled=False
+        )
+        assert channel is not None  # noqa: S101  (a new one has a number)
+        about = {"channel": channel, "language": "zh-CN", "departments": [], "actor": ACTOR, "disabled": False}
+        for report in HAPPENINGS:
+            values = about | _kept(None) | {"report": report, "from_ms": now_ms}
+            await notice_queries.put_schedule(connection, None, values)
+        caller = Caller("", "", now_ms)
+        await log_queries.append(
+            connection, _entry(ACTOR, "notice.channel.add", str(channel), caller, {"kind": PEOPLE})
+        )
+
+
 async def send_test(
     db: Database, config: ServerConfig, actor: str, channel: int, language: Language, *, caller: Caller
 ) -> str | None:
     """Send a test now; the code of what went wrong, None when it went out."""
     async with db.reading() as connection:
         found = _channel(await notice_queries.channel_rows(connection), channel)
+        if found.kind == PEOPLE:
+            user = await user_queries.user_by_login(connection, actor)
+            own = {user.employee} if user is not None and user.employee is not None else set[str]()
+            addresses = await people_queries.mail_addresses(connection, Scope.system(), own)
+            found = replace(found, recipients=tuple(addresses))
     message = Message(
         label("test_title", language), label("test_text", language), config.http.address or None, "Muster"
     )
@@ -159,6 +200,7 @@ async def send_test(
 
 async def run(db: Database, config: ServerConfig, clocks: Clocks) -> None:
     """Send what is due for the life of the process, beside the work that must not wait for others' servers."""
+    await provide(db, config, clocks.wall_ms())
     while True:
         await send_due(db, config, clocks.wall_ms())
         await asyncio.sleep(LOOK_S)
@@ -192,17 +234,24 @@ async def _make_due(db: Database, config: ServerConfig, now_ms: WallMs) -> None:
     async with db.reading() as connection:
         schedules = await notice_queries.schedule_rows(connection)
         off = {row.id for row in await notice_queries.channel_rows(connection) if row.disabled}
-    due = [
-        (row.id, due_ms)
-        for row in schedules
-        if not row.disabled and row.channel not in off
-        for due_ms in [newest_due(Timing(cast(Every, row.every), row.day, row.at), now_ms, config.zone)]
-        if due_ms >= max(row.from_ms, now_ms - CATCH_UP_MS)
-    ]
+        due = [
+            (row.id, due_ms)
+            for row in schedules
+            if not row.disabled and row.channel not in off
+            for due_ms in await _instants(connection, row, now_ms, config.zone)
+        ]
     if due:
         async with db.writing() as connection:
             for schedule, due_ms in due:
                 await notice_queries.make_due(connection, schedule, due_ms, now_ms)
+
+
+async def _instants(connection: AsyncConnection, schedule: ScheduleRow, now_ms: WallMs, zone: ZoneInfo) -> list[WallMs]:
+    since_ms = max(schedule.from_ms, now_ms - CATCH_UP_MS)
+    if schedule.every == EVENT:
+        return await appeal_notices.instants(connection, schedule.report, since_ms, now_ms - SETTLED_MS)
+    due_ms = newest_due(Timing(cast(Every, schedule.every), schedule.day, schedule.at), now_ms, zone)
+    return [due_ms] if due_ms >= since_ms else []
 
 
 async def _try(
@@ -213,6 +262,10 @@ async def _try(
     if attempts is None:
         return False
     try:
+        if channel.kind == PEOPLE:
+            async with db.reading() as connection:
+                people = await appeal_notices.concerned(connection, told.report, told.due_ms)
+            channel = replace(channel, recipients=tuple(people))
         message = await notice_text.message(db, config, told)
         attached = await notice_text.attachment(db, config, told) if channel.kind == EMAIL else None
         error = await _deliver(config, channel, message, attached, now_ms)
@@ -227,16 +280,17 @@ async def _finish(
     db: Database, tried: tuple[NoticeRow, ChannelRow], attempts: int, error: str | None, now_ms: WallMs
 ) -> None:
     notice, channel = tried
+    taken = error in (None, mail.SOME)
+    given_up = not taken and (attempts >= MOST_ATTEMPTS or error == NOBODY)
+    state = "sent" if taken else "failed" if given_up else "open"
+    next_ms = now_ms if taken else now_ms + retry_delay_ms(attempts)
+    sent_ms = now_ms if taken else None
     async with db.writing() as connection:
+        await notice_queries.finish_notice(connection, notice.id, state, error, next_ms=next_ms, sent_ms=sent_ms)
         if error is None:
-            await notice_queries.finish_notice(connection, notice.id, "sent", None, next_ms=now_ms, sent_ms=now_ms)
             await fleet_queries.clear_alarms(connection, [ALARM], channel.name, now_ms)
             return
-        given_up = attempts >= MOST_ATTEMPTS
-        next_ms = now_ms + retry_delay_ms(attempts)
-        state = "failed" if given_up else "open"
-        await notice_queries.finish_notice(connection, notice.id, state, error, next_ms=next_ms, sent_ms=None)
-        if given_up:
+        if error == mail.SOME or (given_up and error != NOBODY):
             await fleet_queries.raise_alarm(connection, ALARM, channel.name, {"error": error}, now_ms)
     log.warning("notice_not_sent", notice=notice.id, channel=channel.id, error=error, attempts=attempts)
 
@@ -246,17 +300,8 @@ async def _deliver(
 ) -> str | None:
     """Code of what went wrong; None when it was taken."""
     try:
-        if channel.kind == EMAIL:
-            if config.mail is None:
-                return "mail_not_set"
-            text = f"{message.text}\n\n{message.link}\n" if message.link else f"{message.text}\n"
-            await mail.send(
-                config.mail,
-                mail.compose(
-                    config.mail, channel.recipients, message.title, text, attachment=attached, at_s=now_ms / 1000
-                ),
-            )
-            return None
+        if channel.kind in (EMAIL, PEOPLE):
+            return await _mail(config, channel, message, attached, now_ms)
         robot = cast(Robot, channel.kind)
         secret = SecretsFile(config.data).read().get(channel.id)
         if secret is None:
@@ -271,8 +316,41 @@ async def _deliver(
         return "setting"
 
 
+async def _mail(
+    config: ServerConfig, channel: ChannelRow, message: Message, attached: Attachment | None, now_ms: WallMs
+) -> str | None:
+    if config.mail is None:
+        return "mail_not_set"
+    if not channel.recipients:
+        return NOBODY
+    text = f"{message.text}\n\n{message.link}\n" if message.link else f"{message.text}\n"
+    apart, at_s = channel.kind == PEOPLE, now_ms / 1000
+    composed = mail.compose(
+        config.mail, channel.recipients, message.title, text, attachment=attached, at_s=at_s, apart=apart
+    )
+    await mail.send(config.mail, composed)
+    return None
+
+
 def _per_minute(channel: ChannelRow) -> int:
-    return BATCH if channel.kind == EMAIL else LIMITS[cast(Robot, channel.kind)].per_minute
+    return BATCH if channel.kind in (EMAIL, PEOPLE) else LIMITS[cast(Robot, channel.kind)].per_minute
+
+
+def _check_happening(edit: ScheduleEdit, kind: str) -> None:
+    """What happens goes to those concerned, each time and whoever they are; what is counted to groups, by the clock."""
+    if edit.report in HAPPENINGS:
+        if kind != PEOPLE or edit.timing is not None or edit.departments:
+            why = f"{edit.report}: expected a channel of kind {PEOPLE}, {EVENT} as its time, and no departments"
+            raise DataError(why, "happening", {"field": "report"})
+    elif kind == PEOPLE or edit.timing is None:
+        why = f"{edit.report}: expected a time, and a channel of another kind than {PEOPLE}"
+        raise DataError(why, "happening", {"field": "report"})
+
+
+def _kept(timing: Timing | None) -> dict[str, Any]:
+    if timing is None:
+        return {"every": EVENT, "day": None, "at": ""}
+    return {"every": timing.every, "day": timing.day, "at": timing.at}
 
 
 def _channel(rows: Sequence[ChannelRow], channel: int) -> ChannelRow:

@@ -11,6 +11,9 @@ from server.store.notice_tables import notice_channels, notice_schedules, notice
 from server.store.upsert import insert_into
 from shared.clock import WallMs
 
+SETUP_LOCK = 7_006
+"""Advisory lock on PostgreSQL of whoever sets up the channel that ships."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
@@ -54,6 +57,12 @@ class NoticeRow:
     next_ms: WallMs
     error: str | None
     sent_ms: WallMs | None
+
+
+async def hold(connection: AsyncConnection) -> None:
+    """No other process sets channels up before this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(SETUP_LOCK)))
 
 
 async def channel_rows(connection: AsyncConnection) -> list[ChannelRow]:

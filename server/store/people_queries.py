@@ -1,7 +1,7 @@
 """Employees, departments, sites, and the numbers that terminals know people by. Each question takes the scope."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,6 +243,18 @@ async def names_of_people(connection: AsyncConnection, scope: Scope) -> dict[str
     """Name by id of everybody in scope."""
     rows = await connection.execute(select(employees.c.id, employees.c.name).where(visible(scope)))
     return {row.id: row.name for row in rows}
+
+
+async def mail_addresses(connection: AsyncConnection, scope: Scope, people: Collection[str]) -> list[str]:
+    """E-mail addresses of these people in scope, each once and in order; who has none is left out."""
+    which = (
+        visible(scope),
+        employees.c.id.in_(sorted(people)),
+        employees.c.email.is_not(None),
+        employees.c.email != "",
+    )
+    wanted = select(employees.c.email).where(*which).distinct().order_by(employees.c.email)
+    return list(await connection.scalars(wanted))
 
 
 def _having(scope: Scope, part: str, narrow: Narrow) -> list[ColumnElement[bool]]:

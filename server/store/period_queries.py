@@ -486,6 +486,23 @@ async def appeals(
     return [AppealRow(*row) for row in await _rows(connection, score_appeals, scope, narrow, where)]
 
 
+async def appeals_filed(
+    connection: AsyncConnection, scope: Scope, since_ms: WallMs, before_ms: WallMs
+) -> list[AppealRow]:
+    """Of people in scope, filed at ``since_ms`` or later and before ``before_ms``, whatever became of them."""
+    where = [score_appeals.c.filed_ms >= since_ms, score_appeals.c.filed_ms < before_ms]
+    return [AppealRow(*row) for row in await _rows(connection, score_appeals, scope, ALL, where)]
+
+
+async def appeals_decided(
+    connection: AsyncConnection, scope: Scope, since_ms: WallMs, before_ms: WallMs
+) -> list[AppealRow]:
+    """Of people in scope, decided for good at ``since_ms`` or later and before ``before_ms``."""
+    when = [score_appeals.c.decided_ms >= since_ms, score_appeals.c.decided_ms < before_ms]
+    where = [*when, score_appeals.c.state.in_(("upheld", "changed", "refused"))]
+    return [AppealRow(*row) for row in await _rows(connection, score_appeals, scope, ALL, where)]
+
+
 async def calibrations_of(connection: AsyncConnection, employee: str, period: str) -> list[CalibrationRow]:
     """Of one card, newest first; for engines."""
     where = [score_calibrations.c.employee == employee, score_calibrations.c.period == period]

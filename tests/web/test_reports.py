@@ -111,6 +111,34 @@ def test_hr_sets_up_a_robot_and_a_schedule(visits: Visits) -> None:
     expect(page.get_by_role("button", name="启用: 今日考勤 17:30")).to_be_visible()
 
 
+@in_both_languages
+def test_hr_lets_those_concerned_be_told_of_appeals(language: Language, visits: Visits) -> None:
+    """A channel without recipients takes what happens, which asks for no time and no department."""
+    zh = language == "zh-CN"
+    visit = visits.open("hr", "/notices", language=language)
+    page = visit.page
+    ready(page)
+    page.get_by_role("button", name="新增渠道" if zh else "Add a channel").click()
+    page.get_by_label("类型" if zh else "Kind").select_option("people")
+    page.get_by_label("名称" if zh else "Name").fill(f"appeals {language}")
+    expect(page.get_by_role("dialog").get_by_text("没有姓名" if zh else "without names")).to_be_visible()
+    page.get_by_role("button", name="保存" if zh else "Save").click()
+    row = page.get_by_role("row").filter(has_text=f"appeals {language}")
+    expect(row).to_contain_text("处理人或当事人" if zh else "those concerned")
+    page.get_by_role("link", name="定时发送" if zh else "Schedules").click()
+    page.get_by_role("button", name="新增定时发送" if zh else "Add a schedule").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("内容" if zh else "What").select_option("appeal_filed")
+    expect(drawer.get_by_label("时间" if zh else "Time")).to_have_count(0)
+    expect(drawer.get_by_label("部门" if zh else "Department")).to_have_count(0)
+    drawer.get_by_role("combobox", name="渠道" if zh else "Channel").select_option(label=f"appeals {language}")
+    assert_whole(visit, "notices-happening", language)
+    drawer.get_by_role("button", name="保存" if zh else "Save").click()
+    told = page.get_by_role("row").filter(has_text=f"appeals {language}")
+    expect(told).to_contain_text("发生时" if zh else "when it happens")
+    assert_whole(visit, "notices-schedules", language)
+
+
 def test_hr_lets_a_program_in_sees_its_token_once_and_revokes_it(visits: Visits) -> None:
     page = visits.open("hr", "/notices?tab=clients").page
     ready(page)

@@ -19,7 +19,7 @@ from server.api.views.notices import (
     ScheduleView,
     TestView,
 )
-from server.notices.schedule import Every, Timing, next_due
+from server.notices.schedule import EVENT, Every, Timing, next_due
 from server.notices.secrets_file import Secret, SecretsFile
 from server.services import notices
 from server.services.notices import ChannelEdit, ScheduleEdit
@@ -98,7 +98,7 @@ def _channel_edit(body: ChannelBody) -> ChannelEdit:
 
 
 def _schedule_edit(body: ScheduleBody) -> ScheduleEdit:
-    timing = Timing(body.every, body.day, body.at)
+    timing = None if body.every == "event" else Timing(body.every, body.day, body.at)
     return ScheduleEdit(body.report, body.channel, timing, body.language, tuple(body.departments), body.disabled)
 
 
@@ -111,8 +111,10 @@ def _channel(row: ChannelRow, secret: Secret | None) -> ChannelView:
 
 
 def _schedule(row: ScheduleRow, context: Context) -> ScheduleView:
-    timing = Timing(cast(Every, row.every), row.day, row.at)
-    due_ms = None if row.disabled else next_due(timing, context.clocks.wall_ms(), context.config.zone)
+    due_ms = None
+    if not row.disabled and row.every != EVENT:
+        timing = Timing(cast(Every, row.every), row.day, row.at)
+        due_ms = next_due(timing, context.clocks.wall_ms(), context.config.zone)
     names_ = ("id", "report", "channel", "every", "day", "at", "language", "disabled")
     shown = {name: getattr(row, name) for name in names_}
     return ScheduleView.model_validate({**shown, "departments": list(row.departments), "next_ms": due_ms})

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from server.api.views.base import Id, NameView, View
 
-ChannelKind = Literal["email", "dingtalk", "wecom", "feishu"]
-Subject = Literal["today", "exceptions", "month", "contracts", "appeals"]
-Every = Literal["day", "week", "month"]
+ChannelKind = Literal["email", "people", "dingtalk", "wecom", "feishu"]
+Subject = Literal["today", "exceptions", "month", "contracts", "appeals", "appeal_filed", "appeal_decided"]
+Every = Literal["day", "week", "month", "event"]
 Language = Literal["zh-CN", "en"]
 
 
@@ -39,7 +39,7 @@ class ScheduleView(View):
     """None: all."""
     disabled: bool
     next_ms: int | None
-    """When it is due next; None while it is off."""
+    """When it is due next; None while it is off, and for what is told each time it happens."""
 
 
 class NoticeView(View):
@@ -88,7 +88,8 @@ class ScheduleBody(View):
     channel: int
     every: Every
     day: int | None = None
-    at: str = Field(max_length=5)
+    at: str = Field("", max_length=5)
+    """HH:MM; empty for ``event``."""
     language: Language = "zh-CN"
     departments: list[Id] = Field([], max_length=500)
     disabled: bool = False

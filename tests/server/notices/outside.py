@@ -89,7 +89,8 @@ class Post:
     """An SMTP server: who may log in, what it took."""
 
     taken: list[tuple[list[str], Message]] = field(default_factory=list)
-    refuse: bool = False
+    strangers: set[str] = field(default_factory=set)
+    """Addresses it takes nothing for."""
     port: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,8 +100,10 @@ class Post:
         while line := (await reader.readline()).decode().strip():
             verb = line.split(" ")[0].upper()
             if verb == "RCPT":
-                recipients.append(line.partition("<")[2].partition(">")[0])
-                writer.write(b"550 no such user\r\n" if self.refuse else b"250 ok\r\n")
+                recipient = line.partition("<")[2].partition(">")[0]
+                known = bool(recipient) and recipient not in self.strangers
+                recipients += [recipient] if known else []
+                writer.write(b"250 ok\r\n" if known else b"550 no such user\r\n")
             elif verb == "DATA":
                 writer.write(b"354 go on\r\n")
                 data = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")

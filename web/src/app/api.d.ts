@@ -5250,7 +5250,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "email" | "dingtalk" | "wecom" | "feishu";
+            kind: "email" | "people" | "dingtalk" | "wecom" | "feishu";
             /** Name */
             name: string;
             /**
@@ -5279,7 +5279,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "email" | "dingtalk" | "wecom" | "feishu";
+            kind: "email" | "people" | "dingtalk" | "wecom" | "feishu";
             /** Name */
             name: string;
             /** Recipients */
@@ -8409,7 +8409,7 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals" | "appeal_filed" | "appeal_decided";
             /** Due Ms */
             due_ms: number;
             /**
@@ -10757,17 +10757,21 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals" | "appeal_filed" | "appeal_decided";
             /** Channel */
             channel: number;
             /**
              * Every
              * @enum {string}
              */
-            every: "day" | "week" | "month";
+            every: "day" | "week" | "month" | "event";
             /** Day */
             day?: number | null;
-            /** At */
+            /**
+             * At
+             * @description HH:MM; empty for ``event``.
+             * @default
+             */
             at: string;
             /**
              * Language
@@ -10797,14 +10801,14 @@ export interface components {
              * Report
              * @enum {string}
              */
-            report: "today" | "exceptions" | "month" | "contracts" | "appeals";
+            report: "today" | "exceptions" | "month" | "contracts" | "appeals" | "appeal_filed" | "appeal_decided";
             /** Channel */
             channel: number;
             /**
              * Every
              * @enum {string}
              */
-            every: "day" | "week" | "month";
+            every: "day" | "week" | "month" | "event";
             /** Day */
             day: number | null;
             /** At */
@@ -10823,7 +10827,7 @@ export interface components {
             disabled: boolean;
             /**
              * Next Ms
-             * @description When it is due next; None while it is off.
+             * @description When it is due next; None while it is off, and for what is told each time it happens.
              */
             next_ms: number | null;
         };
