@@ -13,10 +13,10 @@ from server.scoring.numbers import CENTI, MICRO, CentiPoints, MicroPoints, half_
 from server.scoring.scheme import PeriodWeights
 
 NoScore: TypeAlias = Literal[
-    "no_denominator", "below_minimum_sample", "few_answers", "no_target", "source_missing", "source_late"
+    "no_denominator", "below_minimum_sample", "few_answers", "few_people", "no_target", "source_missing", "source_late"
 ]
-"""Why there are no points: nothing to count, too few rows or answers, no target of one's own, no source that has ever
-told of the fact, a source that is away."""
+"""Why there are no points: nothing to count, too few rows or answers, a figure that would tell of fewer than five
+people, no target of one's own, no source that has ever told of the fact, a source that is away."""
 SOURCE_REASONS: frozenset[NoScore] = frozenset({"source_missing", "source_late"})
 """Those that hold whatever was counted."""
 Grade: TypeAlias = Literal["S", "A", "B", "C", "D"]

@@ -9,6 +9,7 @@ from server.scoring.family import listed_parts
 from server.scoring.lineage import Lineage, SourceQuery
 from server.scoring.part import read_part
 from server.scoring.plain import When
+from server.scoring.small_groups import is_of_people
 from server.scoring.window import Days
 from server.services.scheme_rules import catalogue_in_force
 from server.store import behind_queries, score_queries, segment_queries
@@ -31,7 +32,8 @@ async def rows_behind(
     """How many rows a score was counted from, and a page of them; None without such a score in scope.
 
     Rows of other people, where the value is a unit's, are listed only for those who may see that unit. Rows with pay
-    are never listed. ``segment`` is one of several posts of the period, from 0.
+    are never listed, and answers about a unit for those alone who may see everyone. ``segment`` is one of several posts
+    of the period, from 0.
     """
     lineage = await _lineage(connection, scope, employee, period, indicator, segment)
     if lineage is None:
@@ -40,7 +42,7 @@ async def rows_behind(
     if definition is None:
         return None
     query = lineage.query
-    if not sees_rows(scope, query, employee):
+    if not sees_rows(scope, query, employee) or (is_of_people(definition) and not scope.everyone):
         return 0, []
     parts = [read_part(part, shapes()) for part in listed_parts(definition) if part.fact not in DERIVED]
     when = when_of(query, await company_zone(connection))

@@ -14,13 +14,15 @@ from server.scoring.indicator import Indicator, Level
 from server.scoring.part import Counted, Part, ReadPart, read_part
 from server.scoring.plain import When, count
 from server.scoring.scorecard import NoScore, Observed
+from server.scoring.small_groups import is_of_people, shown_groups
 from server.services.derived_rows import derived_rows
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
 from server.store.counted_pass import COMPANY
 from server.store.counted_rows import units_of
 from server.store.counting_executor import Executor, Found, OnDatabase
-from server.store.score_queries import Post
+from server.store.post_queries import site_rows
+from server.store.score_queries import Post, departments_above
 
 LEVELS: tuple[Level, ...] = ("person", "site", "department", "company")
 Unit: TypeAlias = tuple[Level, str]
@@ -66,7 +68,7 @@ async def observe_people(
         for person, indicator in here:
             for unit in _units(posts[person], person, level):
                 seen = values.get((indicator.id, unit))
-                if seen is not None and seen.observed.denominator:
+                if seen is not None and (seen.observed.denominator or seen.reason == "few_people"):
                     found[person, indicator.id] = seen
                     break
         open_ = [(who, one) for who, one in open_ if (who, one.id) not in found and one.id not in standing]
@@ -107,11 +109,48 @@ async def _observe(
     indicators = list(indicators)
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
     counted = (await _count_parts(connection, executor, parts, level, units=units, whens=[when]))[when]
+    shown = (await _shown(connection, executor, indicators, level, [when]))[when]
     return {
-        (indicator.id, unit): _seen(indicator, counted, level, unit)
+        (indicator.id, unit): _unless_few(_seen(indicator, counted, level, unit), shown.get(indicator.id))
         for indicator in indicators
         for unit in _with_rows(indicator, counted)
     }
+
+
+async def _shown(
+    connection: AsyncConnection,
+    executor: Executor,
+    indicators: Iterable[Indicator],
+    level: Level,
+    whens: Collection[When],
+) -> dict[When, dict[str, frozenset[str]]]:
+    """Units that may be told of, by indicator, of those that are about what people are paid or think."""
+    about = [one for one in indicators if level != "person" and is_of_people(one)]
+    if not about:
+        return {when: {} for when in whens}
+    above: dict[str, str | None] = {COMPANY: None}
+    if level == "department":
+        above |= {one: upper or COMPANY for one, upper in (await departments_above(connection)).items()}
+    elif level == "site":
+        above |= dict.fromkeys(await site_rows(connection), COMPANY)
+    parts = dict.fromkeys(part for one in about for part in parts_of(one))
+    whole = await _count_parts(connection, executor, parts, "company", units=[COMPANY], whens=whens)
+    groups = whole
+    if level != "company":
+        groups = await _count_parts(connection, executor, parts, level, units=above.keys(), whens=whens)
+
+    def sizes(one: Indicator, when: When) -> dict[str, int]:
+        found = {unit: _seen(one, groups[when], level, unit).observed.sample for unit in above}
+        return found | {COMPANY: _seen(one, whole[when], "company", COMPANY).observed.sample}
+
+    return {when: {one.id: shown_groups(sizes(one, when), above) for one in about} for when in whens}
+
+
+def _unless_few(seen: Seen, shown: Collection[str] | None) -> Seen:
+    """Nothing but the reason of a group with rows that may not be told of."""
+    if shown is None or seen.unit in shown or not seen.observed.denominator:
+        return seen
+    return Seen(Observed(), "few_people", seen.level, seen.unit)
 
 
 def _seen(indicator: Indicator, counted: Found, level: Level, unit: str) -> Seen:
@@ -131,8 +170,14 @@ async def observe_unit(
 ) -> dict[tuple[str, When], Seen]:
     """What one unit's own rows come to, by indicator and period; nobody's above stands in."""
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
-    counted = await _count_parts(connection, OnDatabase(connection), parts, level, units=[unit], whens=whens)
-    return {(one.id, when): _seen(one, counted[when], level, unit) for one in indicators for when in whens}
+    executor = OnDatabase(connection)
+    counted = await _count_parts(connection, executor, parts, level, units=[unit], whens=whens)
+    shown = await _shown(connection, executor, indicators, level, whens)
+    return {
+        (one.id, when): _unless_few(_seen(one, counted[when], level, unit), shown[when].get(one.id))
+        for one in indicators
+        for when in whens
+    }
 
 
 async def _count_parts(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import combinations
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +22,7 @@ from server.analytics.correlation import Pair, changes, correlate
 from server.analytics.extra import require_extra
 from server.analytics.forecast import STEPS, Ahead, NoForecast, forecast
 from server.analytics.grain import MOST, Grain, Span, after, spans_to
-from server.scoring.family import facts_needed, facts_read, final_on
+from server.scoring.family import facts_needed, final_on
 from server.scoring.indicator import Indicator, Level, in_force
 from server.scoring.plain import When
 from server.scoring.rules import Rules
@@ -45,13 +45,9 @@ MOST_CHOSEN = 8
 """Indicators of one question: their forecasts take about a quarter of a second each."""
 USUAL = 6
 """Of a department's own that are shown when none is named."""
-LEAST_PEOPLE = 5
-"""Pay structure and satisfaction of fewer are never shown, whatever a definition says."""
-OF_PEOPLE = frozenset({"labour_contract", "survey_response"})
 NOT_BY_ATTENDANCE = frozenset({"design"})
 """Departments to which attendance is not suggested: the definitions warn against it."""
 PER_CENT = 100
-NoValue: TypeAlias = NoScore | Literal["few_people"]
 
 _worker = ThreadPoolExecutor(1, thread_name_prefix="analytics")
 """One at a time, so that models leave a processor to everybody else."""
@@ -91,7 +87,7 @@ class Point:
     value: Fraction | None
     sample: int | None
     """Rows behind it; None where even that says too much."""
-    reason: NoValue | None
+    reason: NoScore | None
     """Why there is no value."""
     final: bool
     """Whether no late row is expected any more; others are shown and never computed with."""
@@ -329,18 +325,13 @@ async def _count(
 
 def _point(indicator: Indicator, span: Span, seen: Seen, basis: _Basis) -> Point:
     observed, final = seen.observed, final_on(indicator, span.last, basis.lookback) <= basis.today
+    if seen.reason == "few_people":
+        return Point(span, None, None, "few_people", final)
     if not observed.denominator:
         return Point(span, None, 0, "no_denominator", final)
-    if _of_people(indicator) and observed.sample < LEAST_PEOPLE:
-        return Point(span, None, None, "few_people", final)
     reason = seen.reason or ("below_minimum_sample" if observed.sample < indicator.min_sample else None)
     value = None if reason else indicator.value(observed.numerator, observed.denominator)
     return Point(span, value, observed.sample, reason, final)
-
-
-def _of_people(indicator: Indicator) -> bool:
-    """Whether it is about what the people of a unit are paid or think, and not about one person's work."""
-    return indicator.level != "person" and bool(facts_read(indicator) & OF_PEOPLE)
 
 
 def _forecast(series: Series, grain: Grain) -> Told:

@@ -1,10 +1,11 @@
 """Scorecards with everything that made each number, and the rows behind it. Numbers become text here, once rounded."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
@@ -30,6 +31,7 @@ from server.scoring.lineage import Lineage
 from server.scoring.numbers import CENTI, MICRO, decimal_text
 from server.scoring.progress import progress, rating_text
 from server.scoring.scorecard import grade
+from server.scoring.small_groups import is_of_people, tells_of_few
 from server.scoring.window import days_of
 from server.services.behind import rows_behind
 from server.services.endings import endings
@@ -173,7 +175,15 @@ def _indicators(rows: Sequence[ScoreRow], about: _About) -> Iterator[IndicatorSc
     for row in rows:
         definition = about.catalogue.version(row.indicator, row.lineage.rule_version)
         if definition is not None:
-            yield _indicator(row, definition, about)
+            yield _indicator(_unless_few(row, definition), definition, about)
+
+
+def _unless_few(row: ScoreRow, definition: Indicator) -> ScoreRow:
+    """Without the figures of a small group in a card that was closed before such groups were left out."""
+    if not (is_of_people(definition) and tells_of_few(row.sample)):
+        return row
+    bare = msgspec.structs.replace(row.lineage, numerator=0, denominator=0, value=None, beside={}, input_hash="")
+    return replace(row, sample=0, points=None, no_score="few_people", lineage=bare)
 
 
 def _indicator(row: ScoreRow, definition: Indicator, about: _About) -> IndicatorScoreView:

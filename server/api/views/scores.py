@@ -62,7 +62,7 @@ class IndicatorScoreView(View):
     rating: str | None
     """A mean of ratings out of five, with one decimal."""
     no_score: str | None
-    """no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late."""
+    """no_denominator | below_minimum_sample | few_answers | few_people | no_target | source_missing | source_late."""
     level: Literal["person", "site", "department", "company"]
     """Whose rows they are: the person's own, or those of the nearest unit above that has any."""
     unit_of: str

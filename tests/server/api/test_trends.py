@@ -196,24 +196,50 @@ async def test_without_the_libraries_lines_are_there_and_correlations_say_what_i
     assert (answer.status_code, answer.json()["code"]) == (501, "analytics_missing")
 
 
-async def test_satisfaction_of_fewer_than_five_is_not_shown_whatever_the_definition_says(desk: World) -> None:
+async def answers(world: World, month: int, **people: int) -> None:
+    """Everybody of a department, with ``_`` for ``-``, is content in a round of January or February."""
+    rounds, rows = [], []
+    for name, number in people.items():
+        department, survey = name.replace("_", "-"), f"{name}{month}"
+        days = {"opened_on": dt.date(2026, month, 10), "closed_on": dt.date(2026, month, 20)}
+        about = {"survey_key": survey, "purpose": "employee_satisfaction", "org_key": department}
+        rounds.append({"source_key": survey, "invited": number, **about, **days})
+        scale = {"question_key": "q", "value": 4.0, "scale_min": 1.0, "scale_max": 5.0}
+        at = dt.datetime(2026, month, 18, 12, tzinfo=ZONE)
+        rows += [
+            {"source_key": f"{survey}-{n}", "submitted_at": at, "respondent_key": f"{survey}-{n}", **about, **scale}
+            for n in range(number)
+        ]
+    await put(world.db, "survey_round", *rounds, source="desk")
+    await put(world.db, "survey_response", *rows, source="desk")
+
+
+SATISFACTION = "/api/trends?grain=month&steps=2&indicator=hr_employee_satisfaction"
+
+
+async def test_sec21_satisfaction_of_fewer_than_five_is_not_shown_whatever_the_definition_says(desk: World) -> None:
     """Four answers in January, five in February."""
-    rows = []
-    for month, number in ((1, 4), (2, 5)):
-        for place in range(number):
-            answer = {"survey_key": f"s{month}", "question_key": "q", "respondent_key": f"{place}", "org_key": "fin"}
-            scale = {"value": 4.0, "scale_min": 1.0, "scale_max": 5.0, "purpose": "employee_satisfaction"}
-            at = dt.datetime(2026, month, 18, 12, tzinfo=ZONE)
-            rows.append({"source_key": f"{month}-{place}", "submitted_at": at, **answer, **scale})
-    survey = {"purpose": "employee_satisfaction", "invited": 5, "org_key": "fin"}
-    days = {month: {"opened_on": dt.date(2026, month, 10), "closed_on": dt.date(2026, month, 20)} for month in (1, 2)}
-    rounds = [{"source_key": f"s{month}", "survey_key": f"s{month}", **survey, **days[month]} for month in (1, 2)]
-    await put(desk.db, "survey_round", *rounds, source="desk")
-    await put(desk.db, "survey_response", *rows, source="desk")
-    path = "/api/trends?unit=fin&grain=month&steps=2&indicator=hr_employee_satisfaction"
-    january, february = (await trend(desk, "hr", path)).series[0].points
+    await answers(desk, 1, fin=4)
+    await answers(desk, 2, fin=5)
+    january, february = (await trend(desk, "hr", SATISFACTION + "&unit=fin")).series[0].points
     assert (january.value, january.sample, january.reason) == (None, None, "few_people")
     assert february.sample == 5
+
+
+async def test_sec21_a_department_is_not_shown_where_it_would_tell_of_the_rest_of_another(desk: World) -> None:
+    """Two answers of ops itself in January, five in February; beside those of ops-north below it."""
+    await answers(desk, 1, ops=2, ops_north=6)
+    await answers(desk, 2, ops=5, ops_north=6)
+    whole, part, company = [
+        [(point.value, point.sample, point.reason) for point in (await trend(desk, "hr", path)).series[0].points]
+        for path in (
+            SATISFACTION + "&unit=ops",
+            SATISFACTION + "&unit=ops-north",
+            SATISFACTION + "&level=company&unit=company",
+        )
+    ]
+    assert whole == company == [("4.00", 8, None), ("4.00", 11, None)]
+    assert part == [(None, None, "few_people"), ("4.00", 6, None)]
 
 
 async def test_ks18_an_indicator_without_weight_that_moves_with_the_heaviest_is_suggested(world: World) -> None:
@@ -257,13 +283,6 @@ async def test_attendance_is_never_suggested_to_design(world: World, department:
         basis = await trends._basis(connection, Scope.system(), wanted, NOW_MS)
     candidates = {one.indicator.id for one in trends._candidates(basis, [], wanted)}
     assert ("att_punctuality_rate" in candidates) == offered
-
-
-async def test_an_edited_minimum_does_not_open_small_groups() -> None:
-    pay = next(one for one in default_catalogue().indicators if one.id == "hr_pay_structure_rationality")
-    assert trends._of_people(pay)
-    assert trends.LEAST_PEOPLE == 5
-    assert not trends._of_people(next(one for one in default_catalogue().indicators if one.id == SOLVED))
 
 
 def test_stocks_and_former_periods_are_by_the_month_and_rows_of_a_day_are_not() -> None:

@@ -7669,7 +7669,7 @@ export interface components {
             rating: string | null;
             /**
              * No Score
-             * @description no_denominator | below_minimum_sample | few_answers | no_target | source_missing | source_late.
+             * @description no_denominator | below_minimum_sample | few_answers | few_people | no_target | source_missing | source_late.
              */
             no_score: string | null;
             /**

@@ -355,6 +355,7 @@ export const en: Dictionary = {
       no_denominator: "Nothing to count in this period yet; left out of the total",
       below_minimum_sample: "The sample is still too small; left out of the total",
       few_answers: "Too few people have answered; left out of the total",
+      few_people: "Not shown: it, or what it leaves of another figure, would tell of fewer than 5 people; left out of the total",
       no_target: "No target of your own is set yet; left out of the total",
       source_missing: "No system is connected that tells of this; left out of the total",
       source_late: "The source has not reported for a while; left out of the total, and costs no points",

@@ -360,6 +360,7 @@ export const zh = {
       no_denominator: "本期还没有可计算的数据，不计入总分",
       below_minimum_sample: "样本还不够，暂不计分，不计入总分",
       few_answers: "回答人数还不够，不计入总分",
+      few_people: "不显示：人数不足 5 人，或与其他数字相减会得出不足 5 人的情况；不计入总分",
       no_target: "还没有设定本人的目标，不计入总分",
       source_missing: "还没有接入这项数据的系统，不计入总分",
       source_late: "数据来源暂时没有更新，不计入总分，也不会扣分",
