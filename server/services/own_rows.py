@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.services.score_settings import with_quarters
 from server.store import fact_marks, owner_queries, score_queries
 from server.store.company_zone import company_zone
 from shared.clock import WallMs, from_ms
@@ -17,7 +18,8 @@ async def touch_owners(
 ) -> None:
     """Ask for this month's scores of the people whose rows these are, by fact, source and key.
 
-    Comes after the marks of the facts, which say that everybody else has to follow too.
+    Scores of the quarter too where departments go by quarters. Comes after the marks of the facts, which say that
+    everybody else has to follow too.
     """
     if not 0 < sum(map(len, changed.values())) <= MOST:
         return
@@ -26,5 +28,6 @@ async def touch_owners(
         people |= await owner_queries.owners(connection, fact, keys)
     if people:
         month = f"{from_ms(now_ms).astimezone(await company_zone(connection)):%Y-%m}"
-        facts = fact_marks.following(set(changed))
-        await score_queries.touch_scores(connection, {(one, month) for one in people}, facts, own=True)
+        posts, _ = await score_queries.posts(connection, people, await score_queries.departments_above(connection))
+        cards = await with_quarters(connection, {(one, month) for one in people}, posts)
+        await score_queries.touch_scores(connection, cards, fact_marks.following(set(changed)), own=True)

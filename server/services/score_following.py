@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from server.scoring.catalogue import Catalogue
-from server.scoring.cycle import cycle_in, period_on
 from server.scoring.family import facts_read
 from server.scoring.indicator import in_force
 from server.scoring.scheme import PeriodWeights
@@ -13,7 +12,7 @@ from server.scoring.scorecard import NoScore
 from server.scoring.window import Days, days_of
 from server.services.parcels import cards_of
 from server.services.scheme_rules import catalogue_in_force, rules_in_force
-from server.services.score_settings import cycles
+from server.services.score_settings import with_quarters
 from server.services.sources import unusable_facts
 from server.services.stays import stays_of
 from server.store import fact_marks, parcel_queries, period_queries, post_queries, score_queries, sweep_queries
@@ -74,12 +73,7 @@ async def _follow_facts(db: Database, marks: Marks, unusable: Mapping[str, NoSco
                     reads |= _reads(rules.catalogue, stay.weights(rules), stay.counted.last)
                 if reads & changed.keys() or (card in there and reads & turned):
                     cards.add(card)
-        quarters = await cycles(connection)
-        cards |= {
-            (person, period_on(days_of(month).first, "quarter"))
-            for person, month in cards
-            if cycle_in(people[person].departments, quarters) == "quarter"
-        }
+        cards = await with_quarters(connection, cards, people)
         cards -= await period_queries.closed_among(connection, cards)  # those follow more slowly
     async with db.writing() as connection:
         await score_queries.touch_scores(connection, cards, changed.keys() | turned)

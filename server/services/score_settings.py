@@ -1,14 +1,16 @@
 """What a company sets about its periods: cycles of departments, days to appeal, the cap of a veto."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.scoring.cycle import DEFAULT_CYCLES, Cycle
+from server.scoring.cycle import DEFAULT_CYCLES, Cycle, cycle_in, period_on
+from server.scoring.window import days_of
 from server.services.act import Act
 from server.store import log_queries, period_queries, user_queries
 from server.store.database import Database
+from server.store.score_queries import Card, Post
 from shared.errors import DataError
 
 APPEAL_DAYS = "appeal_days"
@@ -22,6 +24,13 @@ async def cycles(connection: AsyncConnection) -> dict[str, Cycle]:
     kept = await period_queries.settings(connection)
     own = {name.removeprefix(CYCLE): cast(Cycle, value) for name, value in kept.items() if name.startswith(CYCLE)}
     return {**DEFAULT_CYCLES, **own}
+
+
+async def with_quarters(connection: AsyncConnection, months: Collection[Card], posts: Mapping[str, Post]) -> set[Card]:
+    """Cards of months, and those of their quarters of people whose departments go by quarters."""
+    own = await cycles(connection)
+    quarterly = {person for person, post in posts.items() if cycle_in(post.departments, own) == "quarter"}
+    return {*months, *((one, period_on(days_of(month).first, "quarter")) for one, month in months if one in quarterly)}
 
 
 async def number(connection: AsyncConnection, name: str) -> int:

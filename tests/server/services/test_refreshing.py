@@ -17,7 +17,7 @@ from server.services import fact_people, scoring
 from server.services import own_rows as own_row_limit
 from server.services.scoring import score_touched
 from server.services.verifying import verify
-from server.store import link_queries, score_queries
+from server.store import link_queries, period_queries, score_queries
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.link_queries import LinkRow
@@ -229,6 +229,20 @@ async def test_a_row_that_comes_asks_for_the_score_of_whose_it_is(courier: Datab
     touched = await own_touches(courier)
     assert touched.keys() == {("e1", PERIOD)}
     assert "shipment:own" in touched["e1", PERIOD].split()
+
+
+async def test_a_quarter_follows_own_rows_where_departments_go_by_quarters(courier: Database) -> None:
+    """Couriers and all above them go by quarters, sellers by months."""
+    async with courier.writing() as connection:
+        await period_queries.put_setting(connection, "cycle:logistics", "quarter", actor="test", at_ms=NOW)
+    await parcel(courier, 3, 19)
+    await world.order(courier, "o3", "2026-05-02 10:00", 1_000, "s1")
+    assert (await own_touches(courier)).keys() == {("e1", PERIOD), ("e1", "2026-Q2"), ("s1", PERIOD)}
+    await score_touched(courier, NOW + HOUR_MS, everybody=False)
+    async with courier.reading() as connection:
+        quarter = await score_queries.scorecard(connection, Scope.system(), "e1", "2026-Q2")
+    assert quarter is not None
+    assert next(one for one in quarter.scores if one.indicator == ON_TIME).sample == 3
 
 
 async def test_a_table_that_is_read_asks_for_nobody_by_name(courier: Database) -> None:
