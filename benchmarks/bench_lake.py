@@ -1,4 +1,4 @@
-"""Scoring a year of ten million facts on the lake, beside SQL by hand, pandas and bare counts.
+"""Scoring a year of ten million facts on the lake, beside SQL by hand, pandas, bare counts and, if it is there, Spark.
 
 A million facts come out of PostgreSQL as the server writes them; their files are then copied ten times, or as often as
 MUSTER_BENCH_COPIES says, with keys of their own, since a database of that size takes an hour to fill.
@@ -8,6 +8,7 @@ import asyncio
 import os
 import tempfile
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,8 @@ def run() -> list[Figure]:
         folder, grown = Path(name, "lake"), Path(name, "grown")
         asyncio.run(_written(url, folder))
         facts = grow(folder, grown, COPIES)
-        found = {way: alone(way, grown) for way in ("all", "bare", "some", "duckdb", "pandas")}
+        ways = ["all", "bare", "some", "duckdb", "pandas", *(["spark"] if find_spec("pyspark") else [])]
+        found = {way: alone(way, grown) for way in ways}
     if not found["some"]["digest"] == found["duckdb"]["digest"] == found["pandas"]["digest"]:
         raise MusterError(f"ours and the peers came to different counts: {found}")
     label = f"{facts / 1e6:.3g} M facts x {len(indicators())} x 12 months"
@@ -47,6 +49,11 @@ def run() -> list[Figure]:
     return [
         lower(label, seconds["all"], limit_name="bare counts", limit=seconds["bare"]),
         figure("  peak RSS of that process", found["all"]["peak_mb"], "MB", better="lower", target=300),
+        *(
+            [lower("  the same, Spark", seconds["spark"], limit_name="DuckDB", limit=seconds["all"])]
+            if "spark" in seconds
+            else []
+        ),
         lower("  five counts", seconds["some"], limit_name="SQL by hand", limit=seconds["duckdb"], ratio_target=1.5),
         lower("  the same beside pandas", seconds["some"], limit_name="pandas, in memory", limit=seconds["pandas"]),
     ]

@@ -134,7 +134,7 @@ def test_damage_halved_when_packaging_was_changed() -> None:
     assert 0.7 < rates[1] < 2.2
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)  # a machine with half the speed and other work on it takes six times as long as a quiet one
 async def test_everything_arrives_through_the_connectors_and_everybody_is_scored(tmp_path: Path) -> None:
     folder, told = tmp_path / "company", list[int]()
     now_ms = 1_795_000_000_000
@@ -150,7 +150,7 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
         async with answering(made, free_port()) as systems:
             await connect(db, config, made, systems.url, folder)
             await push_all(installation.url, secret, made, lambda _sent, _of: None)
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(600):
                 while not await _settled(db):  # noqa: ASYNC110  (another process works)
                     await asyncio.sleep(0.5)
             found = await _found(db)
@@ -160,7 +160,7 @@ async def test_everything_arrives_through_the_connectors_and_everybody_is_scored
             news = make_news(datetime.now(ZONE), 1, random.Random(7), sellers=people, agents=people, couriers=people)
             systems.systems.erp.add(news.order)
             systems.systems.desk.add(news.ticket)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 more = {name: number + 1 for name, number in found.tops().items()}
                 while (await _found(db)).tops() != more:  # noqa: ASYNC110  (another process works)
                     await asyncio.sleep(0.5)
