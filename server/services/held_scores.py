@@ -21,17 +21,14 @@ class Held:
 
 
 def held(
-    stored: Mapping[str, ScoreRow],
-    touched: TouchedCard,
-    definitions: Collection[Indicator],
-    when: When,
-    reasons: Mapping[str, NoScore | None],
+    touched: TouchedCard, definitions: Collection[Indicator], when: When, reasons: Mapping[str, NoScore | None]
 ) -> Held:
     """What may stay of a card that was touched for some facts; nothing of one that had other indicators.
 
     A count is good for its day: rows of days to come wait for theirs. ``reasons`` has by indicator why there can be no
     score now.
     """
+    stored = touched.stored
     if stored.keys() != {one.id for one in definitions}:
         return Held()
     rows, standing = {}, {}

@@ -108,8 +108,7 @@ async def _compute(
     rules, zone = known.rules, known.zone
     people = {card.employee for card in waiting}
     await _posts(connection, known, people)
-    partly = {(one.employee, one.period): one for one in waiting if one.facts is not None}
-    stored = await score_queries.stored_scores(connection, partly) if partly else {}
+    touched = {(one.employee, one.period): one for one in waiting}
     periods: dict[str, list[str]] = {}
     for one in waiting:
         if one.employee in known.people:
@@ -132,10 +131,7 @@ async def _compute(
             when = When(counted, zone, min(cut, _midnight(counted.last + timedelta(days=1), zone)))
             reasons = {one.id: known.reason(one) for one in definitions}
             may_stay = {
-                person: held(stored[person, period], partly[person, period], definitions, when, reasons)
-                if (person, period) in stored
-                else Held()
-                for person in (stay.employee for stay in group)
+                stay.employee: held(touched[stay.employee, period], definitions, when, reasons) for stay in group
             }
             seen: dict[tuple[str, str], Seen] = {}
             for lacking, standing, doing in _alike_lacking(group, definitions, may_stay):

@@ -6,8 +6,9 @@ A number and the list of rows behind it come from one statement, so that they ca
 import asyncio
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import msgspec
@@ -65,6 +66,8 @@ class TouchedCard:
     own: frozenset[str] = frozenset()
     """Facts of which the person's own rows changed; what their units have of them is counted less often."""
     closed: bool = False
+    stored: Mapping[str, "ScoreRow"] = field(default_factory=dict)
+    """Its scores by indicator where it is told what changed: some of them may stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +144,29 @@ def _with_those_before(told: str | None) -> ColumnElement[Any]:
 
 async def touched(connection: AsyncConnection, limit: int) -> list[TouchedCard]:
     """Scorecards that wait, by period and employee; first those that somebody waits for, whose own rows changed."""
-    return [
-        TouchedCard(row.employee, row.period, row.mark, *_facts_told(row.facts), closed=bool(row.newest))
-        for row in await run(connection, _touched, limit=limit)
-    ]
+    found = []
+    rows = await run(connection, _touched, limit=limit)
+    for (employee, period), same in groupby(rows, key=lambda row: (row.employee, row.period)):
+        own = list(same)
+        stored = {row.indicator: _score(row) for row in own if row.indicator is not None}
+        facts = _facts_told(own[0].facts)
+        card = TouchedCard(employee, period, own[0].mark, *facts, closed=bool(own[0].newest), stored=stored)
+        found.append(card)
+    return found
 
 
 def _touched() -> Select[Any]:
     table, done = touched_scores.c, closed_cards.c
     same = and_(done.employee == table.employee, done.period == table.period, done.newest)
-    first = select(table.employee, table.period, table.mark, table.facts, done.newest)
-    own = case((table.facts.like(f"%{_OWN}"), 0), else_=1)
-    first = first.select_from(touched_scores.outerjoin(closed_cards, same)).order_by(own, table.period, table.employee)
-    return first.limit(bindparam("limit", None, Integer))
+    own = case((table.facts.like(f"%{_OWN}"), 0), else_=1).label("own")
+    waiting = select(table.employee, table.period, table.mark, table.facts, done.newest, own)
+    waiting = waiting.select_from(touched_scores.outerjoin(closed_cards, same))
+    first = waiting.order_by(own, table.period, table.employee).limit(bindparam("limit", None, Integer)).subquery()
+    its = and_(scores.c.employee == first.c.employee, scores.c.period == first.c.period, first.c.facts.is_not(None))
+    card = (first.c.employee, first.c.period, first.c.mark, first.c.facts, first.c.newest)
+    stored = (scores.c[name] for name in ("indicator", "sample", "score_micro", "no_score", "lineage", "computed_ms"))
+    both = select(*card, *stored).select_from(first.outerjoin(scores, its))
+    return both.order_by(first.c.own, first.c.period, first.c.employee)
 
 
 def _facts_told(told: str | None) -> tuple[frozenset[str] | None, frozenset[str]]:
@@ -262,23 +275,6 @@ def upwards(department: str | None, above: Mapping[str, str | None]) -> Iterator
     while department is not None:
         yield department
         department = above.get(department)
-
-
-async def stored_scores(connection: AsyncConnection, cards: Collection[Card]) -> dict[Card, dict[str, ScoreRow]]:
-    """Scores of these cards as they are stored, by indicator."""
-    found: dict[Card, dict[str, ScoreRow]] = {}
-    if len(cards) == 1:
-        [(employee, period)] = cards
-        rows = await run(connection, _stored, employee=employee, period=period)
-        return {(employee, period): scored} if (scored := {row.indicator: _score(row) for row in rows}) else {}
-    key = tuple_(scores.c.employee, scores.c.period)
-    for row in await connection.execute(select(scores).where(key.in_(sorted(cards)))):
-        found.setdefault((row.employee, row.period), {})[row.indicator] = _score(row)
-    return found
-
-
-def _stored() -> Select[Any]:
-    return select(scores).where(*(scores.c[name] == bindparam(name, None) for name in ("employee", "period")))
 
 
 @dataclass(frozen=True, slots=True)
