@@ -3,6 +3,8 @@
 Days lie years ahead, so that the scores of other tests stay as they are.
 """
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -168,6 +170,76 @@ def test_an_administrator_tries_a_definition_on_real_data(visits: Visits) -> Non
     page.get_by_label("曲线").fill("80 0\n80 100")
     page.get_by_role("button", name="用真实数据试算").click()
     expect(page.get_by_role("alert")).to_contain_text("曲线的点")
+
+
+DEFINED = """\
+[[indicator]]
+id = "{id}"
+name_zh = "准点{id}"
+name_en = "On time {id}"
+unit = "%"
+better = "up"
+family = "ratio"
+scale = "100"
+target = {target}
+source = "a file"
+curve = {{ kind = "pts", points = [["90", "0"], ["95", "100"]] }}
+starts = 2030-03-01
+[[indicator.numerator]]
+fact = "attendance_day"
+date = "date"
+[[indicator.denominator]]
+fact = "attendance_day"
+date = "date"
+
+"""
+OF_SECOND = DEFINED.count("\n")
+
+
+@in_both_languages
+def test_an_administrator_brings_definitions_in_a_file(language: Language, visits: Visits, tmp_path: Path) -> None:
+    """The second has a number where its target is text; put right, both are one draft."""
+    zh = language == "zh-CN"
+    names = [f"own_{language[:2]}_{one}" for one in ("first", "second")]
+    file = tmp_path / f"{language}.toml"
+    visit = visits.open("administrator", "/schemes?tab=indicators", language=language)
+    page = visit.page
+    ready(page)
+
+    def choose() -> None:
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="选择定义文件" if zh else "Choose a file of definitions").click()
+        chooser.value.set_files(file)
+
+    first, second = (DEFINED.format(id=name, target='"95"') for name in names)
+    file.write_text(first + DEFINED.format(id=names[1], target=95), encoding="utf-8")
+    choose()
+    found = page.get_by_role("list", name=file.name)
+    wrong = found.get_by_role("listitem").filter(has_text=names[1])
+    expect(wrong).to_contain_text(f"第 {OF_SECOND + 9} 行" if zh else f"line {OF_SECOND + 9}")
+    expect(wrong).to_contain_text("字段 target" if zh else "Field target")
+    right = found.get_by_role("listitem").filter(has_text=names[0])
+    expect(right).to_contain_text("可以存入草稿" if zh else "fits a draft")
+    expect(page.get_by_text("2 个定义中有 1 个有误" if zh else "1 of 2 definitions are wrong")).to_be_visible()
+    keep = page.get_by_role("button", name="保存草稿" if zh else "Save draft")
+    expect(keep).to_have_count(0)
+    assert_whole(visit, "schemes-file-wrong", language)
+
+    file.write_text(first + "[[indicator\n", encoding="utf-8")
+    choose()
+    expect(page.get_by_role("alert")).to_contain_text(f"第 {OF_SECOND + 1} 行" if zh else f"Line {OF_SECOND + 1}")
+
+    file.write_text(first + second, encoding="utf-8")
+    choose()
+    found.get_by_role("button", name=names[1]).click()
+    expect(page.get_by_label("另存为新指标" if zh else "As a new indicator")).to_have_value(names[1])
+    expect(page.get_by_label("生效日期" if zh else "Starts on").last).to_have_value("2030-03-01")
+    page.get_by_label("草稿标题" if zh else "Title of the draft").first.fill(f"file {language}")
+    keep.first.click()
+    page.get_by_role("button", name=f"file {language}").click()
+    drawer = page.get_by_role("dialog")
+    for name in names:
+        expect(drawer.get_by_text(name).first).to_be_visible()
 
 
 def test_a_manager_sees_own_weights_and_writes_none(visits: Visits) -> None:

@@ -28,6 +28,9 @@ from server.api.views.schemes import (
     SchemeDraftView,
     SchemeEffectRowView,
     SchemeEffectView,
+    SchemeFileFaultView,
+    SchemeFileRowView,
+    SchemeFileView,
     SchemeIndicatorNameView,
     SchemeMovedView,
     SchemePreviewView,
@@ -45,8 +48,9 @@ from server.scoring.rules import Book, Change, IndicatorItem, Item, OwnItem, Sea
 from server.scoring.scorecard import grade
 from server.scoring.season import default_seasons
 from server.scoring.templates import default_templates
-from server.services import comparing, schemes, simulating, trial
+from server.services import comparing, definition_files, schemes, simulating, trial
 from server.services.comparing import Compared, Comparison, Side
+from server.services.definition_files import Judged
 from server.services.schemes import Draft
 from server.services.simulating import Moved, Preview
 from server.services.sources import unusable_facts
@@ -220,6 +224,24 @@ async def try_definition(context: Context, viewer: Viewer, body: SchemeTrialBody
             )
             for one in found.samples
         ],
+    )
+
+
+async def read_file(context: Context, toml: bytes) -> SchemeFileView:
+    """Definitions of a file with their faults; nothing is written."""
+    async with context.db.reading() as connection:
+        found = await definition_files.judge_file(connection, toml, context.clocks.wall_ms())
+    return SchemeFileView(rows=[_file_row(one) for one in found])
+
+
+def _file_row(judged: Judged) -> SchemeFileRowView:
+    one, fault = judged.defined, judged.fault
+    return SchemeFileRowView(
+        id=one.id,
+        line=one.line,
+        unchanged=judged.unchanged,
+        definition=None if one.indicator is None or fault is not None else definition_of(one.indicator),
+        fault=None if fault is None else SchemeFileFaultView.model_validate(fault),
     )
 
 

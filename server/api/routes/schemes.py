@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from server.access.errors import ForbiddenError
 from server.access.viewer import Viewer
 from server.api.answers import schemes
 from server.api.answers.scheme_items import read_changes
 from server.api.context import CallerDep, ContextDep
-from server.api.guards import SchemeReader, SchemeWriter
+from server.api.guards import SchemeReader, SchemeWriter, requires
 from server.api.views.base import Id
 from server.api.views.schemes import (
     SchemeDefinitionView,
@@ -17,6 +17,7 @@ from server.api.views.schemes import (
     SchemeDraftDetailView,
     SchemeDraftsView,
     SchemeEffectView,
+    SchemeFileView,
     SchemePreviewBody,
     SchemePreviewView,
     SchemePublishedView,
@@ -34,6 +35,12 @@ from server.services.schemes import Author
 
 router = APIRouter(prefix="/api/schemes", tags=["schemes"])
 
+_RAW = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 Number = Annotated[int, Path(ge=1, le=2_147_483_647)]
 
@@ -167,6 +174,12 @@ async def scheme_definition(indicator: Id, _viewer: SchemeReader, context: Conte
 async def try_scheme_definition(body: SchemeTrialBody, viewer: SchemeWriter, context: ContextDep) -> SchemeTrialView:
     """What a definition would observe in a period; nothing is written."""
     return await schemes.try_definition(context, viewer, body)
+
+
+@router.post("/indicators/read", dependencies=[requires("admin")], openapi_extra=_RAW)
+async def read_scheme_definitions(request: Request, context: ContextDep) -> SchemeFileView:
+    """Definitions of a TOML file as the body, each with what keeps it out of a draft; nothing is written."""
+    return await schemes.read_file(context, await request.body())
 
 
 def _allowed(viewer: Viewer, changes: list[Change]) -> list[Change]:

@@ -316,6 +316,35 @@ class SchemeDefinitionView(View):
     """First days of all its versions."""
 
 
+class SchemeFileFaultView(View):
+    """What is wrong with a definition of a file."""
+
+    code: str
+    field: str
+    """A path in the definition; empty for the whole."""
+    line: int
+    """From 1."""
+    reason: str
+
+
+class SchemeFileRowView(View):
+    """A definition of a file."""
+
+    id: str
+    line: int
+    unchanged: bool
+    """Whether it is in force already as the file says."""
+    definition: dict[str, Any] | None
+    """The fields of a definition file; None for one with a fault."""
+    fault: SchemeFileFaultView | None
+
+
+class SchemeFileView(View):
+    """Definitions in the order of the file."""
+
+    rows: list[SchemeFileRowView]
+
+
 class SchemeTrialBody(View):
     """A definition to try on a period."""
 

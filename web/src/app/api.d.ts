@@ -2762,6 +2762,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schemes/indicators/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read Scheme Definitions
+         * @description Definitions of a TOML file as the body, each with what keeps it out of a draft; nothing is written.
+         */
+        post: operations["read_scheme_definitions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/devices": {
         parameters: {
             query?: never;
@@ -11031,6 +11051,57 @@ export interface components {
             item: components["schemas"]["SchemeSetView"] | components["schemas"]["SchemeSeasonView"] | components["schemas"]["SchemeOwnView"] | components["schemas"]["SchemeIndicatorView"];
         };
         /**
+         * SchemeFileFaultView
+         * @description What is wrong with a definition of a file.
+         */
+        SchemeFileFaultView: {
+            /** Code */
+            code: string;
+            /**
+             * Field
+             * @description A path in the definition; empty for the whole.
+             */
+            field: string;
+            /**
+             * Line
+             * @description From 1.
+             */
+            line: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * SchemeFileRowView
+         * @description A definition of a file.
+         */
+        SchemeFileRowView: {
+            /** Id */
+            id: string;
+            /** Line */
+            line: number;
+            /**
+             * Unchanged
+             * @description Whether it is in force already as the file says.
+             */
+            unchanged: boolean;
+            /**
+             * Definition
+             * @description The fields of a definition file; None for one with a fault.
+             */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+            fault: components["schemas"]["SchemeFileFaultView"] | null;
+        };
+        /**
+         * SchemeFileView
+         * @description Definitions in the order of the file.
+         */
+        SchemeFileView: {
+            /** Rows */
+            rows: components["schemas"]["SchemeFileRowView"][];
+        };
+        /**
          * SchemeIndicatorNameView
          * @description An indicator to choose from.
          */
@@ -18371,6 +18442,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SchemeTrialView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    read_scheme_definitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemeFileView"];
                 };
             };
             /** @description What went wrong, as a code. */
