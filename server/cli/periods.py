@@ -223,14 +223,19 @@ def _centi(value: int | None) -> str | None:
 async def _cards(db: Database, period: str, department: str | None) -> list[dict[str, str | int | None]]:
     from server.access.scope import Scope
     from server.services.score_export import pay_rows
+    from server.store import post_queries
 
     async with db.reading() as connection:
         rows = await pay_rows(connection, Scope.system(), period, await _narrow(db, department))
+        called = await post_queries.position_names(connection)
     return [
         {
             "employee": row.card.employee,
             "name": row.card.name,
             "department": row.card.department,
+            "position": row.card.position,
+            "position_zh": called[row.card.position][0],
+            "position_en": called[row.card.position][1],
             "version": row.card.version,
             "computed": _centi(row.card.computed),
             "adjustment": _centi(row.card.adjustment),

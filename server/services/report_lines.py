@@ -91,6 +91,7 @@ def _who(person: ReportPerson) -> Line:
         "department": person.department,
         "site": person.site,
         "position": person.position,
+        "position_name": person.position,
     }
 
 

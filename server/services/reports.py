@@ -14,7 +14,7 @@ from server.reports.columns import LEAVE, Column, ReportName, columns_of
 from server.reports.table import Cell, Names, Row, summed
 from server.services import report_lines as lines
 from server.services.month_report import month_rows
-from server.store import closing_queries, report_queries
+from server.store import closing_queries, post_queries, report_queries
 from server.store.report_queries import DaysAsked, ReportPerson, Which
 from server.store.scope_filter import ALL, Narrow
 from shared.errors import DataError
@@ -71,7 +71,10 @@ async def columns_and_names(connection: AsyncConnection, report: ReportName) -> 
     shifts = await report_queries.shift_names(connection)
     leave = {each.id: (each.name_zh, each.name_en) for each in types}
     columns = columns_of(report, [(each.id, each.name_zh, each.name_en) for each in types])
-    return columns, {"shift": shifts, "leave_type": leave}
+    names: Names = {"shift": shifts, "leave_type": leave}
+    if any(column.id == "position_name" for column in columns):
+        names = {**names, "position_name": await post_queries.position_names(connection)}
+    return columns, names
 
 
 async def table(connection: AsyncConnection, scope: Scope, question: Question, order: Order) -> Table:

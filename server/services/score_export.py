@@ -16,7 +16,7 @@ from server.reports.table import Cell, Frame, Row
 from server.reports.workbook import Workbook
 from server.scoring.cycle import Period
 from server.services.report_files import Setting, local
-from server.store import people_queries, period_queries, report_queries
+from server.store import people_queries, period_queries, post_queries, report_queries
 from server.store.database import Database
 from server.store.period_queries import ClosedRow
 from server.store.scope_filter import ALL, Narrow
@@ -93,7 +93,10 @@ async def _frame(connection: AsyncConnection, period: Period, setting: Setting, 
         setting.zone.key,
         local(setting.now_ms, setting.zone),
         local(closings[0].closed_ms, setting.zone) if closings else None,
-        {"department": {one.id: (one.name_zh, one.name_en) for one in departments}},
+        {
+            "department": {one.id: (one.name_zh, one.name_en) for one in departments},
+            "position_name": await post_queries.position_names(connection),
+        },
     )
 
 
@@ -105,6 +108,7 @@ def _row(row: PayRow, frame: Frame) -> list[Cell]:
         "name": card.name,
         "department": card.department,
         "position": card.position,
+        "position_name": card.position,
         "computed": card.computed,
         "coverage": 10_000 * part // whole if whole else 0,
         "adjustment": card.adjustment,

@@ -264,6 +264,11 @@ async def position_rows(connection: AsyncConnection) -> dict[str, PositionRow]:
     return found
 
 
+async def position_names(connection: AsyncConnection) -> dict[str, tuple[str, str]]:
+    """Chinese and English of every position by id, as in ``position_rows``."""
+    return {one.id: (one.name_zh, one.name_en) for one in (await position_rows(connection)).values()}
+
+
 async def named_positions(connection: AsyncConnection) -> dict[str, tuple[str, str]]:
     """Chinese and English of each position that somebody named, by id."""
     rows = await connection.execute(select(positions).order_by(positions.c.id))

@@ -65,11 +65,11 @@ def test_a_column_is_chosen_and_sorted_by_and_both_are_in_the_address(visits: Vi
     late = page.get_by_role("columnheader", name="迟到（分）")
     expect(late).to_have_attribute("aria-sort", "descending")
     page.get_by_text("选择列").click()
-    page.get_by_role("checkbox", name="岗位").check()
-    expect(page.get_by_role("columnheader", name="岗位")).to_be_visible()
+    page.get_by_role("checkbox", name="岗位名称").check()
+    expect(page.get_by_role("columnheader", name="岗位名称")).to_be_visible()
     page.reload()
     ready(page)
-    expect(page.get_by_role("columnheader", name="岗位")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="岗位名称")).to_be_visible()
 
 
 def test_paper_has_all_rows_and_no_shell(visits: Visits, company: Company) -> None:

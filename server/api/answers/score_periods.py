@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
 from server.access.viewer import Viewer
-from server.api.answers.names import names, position_names
+from server.api.answers.names import PositionNames, names, position_names
 from server.api.answers.narrowing import narrow_to
 from server.api.context import Context
 from server.api.paging import Page
@@ -185,17 +185,18 @@ async def appeals(context: Context, viewer: Viewer, period: str | None, page: Pa
     return AppealsView(total=len(rows), rows=[AppealView(**_shared(one)) for one in shown])
 
 
-def payroll(period: str, rows: Sequence[PayRow], page: Page) -> PayrollScoresView:
+def payroll(period: str, rows: Sequence[PayRow], page: Page, position: PositionNames) -> PayrollScoresView:
     """Some people of a closed period, by id."""
     ordered = sorted(rows, key=lambda one: one.card.employee)
     shown = ordered[page.offset : page.offset + page.limit]
-    return PayrollScoresView(period=period, total=len(ordered), rows=[_payroll(one) for one in shown])
+    return PayrollScoresView(period=period, total=len(ordered), rows=[_payroll(one, position) for one in shown])
 
 
 async def payroll_scores(context: Context, viewer_scope: Any, period: str, page: Page) -> PayrollScoresView:
     """The same, read."""
     async with context.db.reading() as connection:
-        return payroll(period, await pay_rows(connection, viewer_scope, period), page)
+        rows = await pay_rows(connection, viewer_scope, period)
+        return payroll(period, rows, page, await position_names(connection))
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -347,12 +348,14 @@ def _closing(row: PeriodClosing) -> PeriodClosingView:
     )
 
 
-def _payroll(row: PayRow) -> PayrollScoreView:
+def _payroll(row: PayRow, position: PositionNames) -> PayrollScoreView:
     card = row.card
     return PayrollScoreView(
         employee=card.employee,
         name=card.name,
         department=card.department,
+        position=card.position,
+        position_name=position(card.position),
         version=card.version,
         computed=_centi(card.computed),
         adjustment=_centi(card.adjustment) or "",

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from server.api.answers.names import position_names
 from server.api.context import CallerDep, ContextDep
 from server.api.guards import ClientWriter, PayrollReader, requires
 from server.api.paging import PageDep
+from server.api.views.base import NameView
 from server.api.views.payroll import (
     ClientsView,
     ClientView,
@@ -39,13 +41,14 @@ async def payroll_month(
     """Sums and adjustments of everybody in a month, by id; 304 when ``If-None-Match`` has the answer's ``ETag``."""
     async with context.db.reading() as connection:
         found = await payroll.payroll_month(connection, month, page.limit, page.offset)
+        position = await position_names(connection)
     view = PayrollMonthView(
         month=month,
         closed=found.closed_ms is not None,
         closed_ms=found.closed_ms,
         version=found.version,
         total=found.total,
-        rows=[_row(row, found.adjustments.get(row.person.id, [])) for row in found.rows],
+        rows=[_row(row, found.adjustments.get(row.person.id, []), position(row.person.position)) for row in found.rows],
     )
     detail = {"limit": page.limit, "offset": page.offset, "version": found.version}
     async with context.db.writing() as connection:
@@ -84,7 +87,7 @@ async def revoke_client(viewer: ClientWriter, context: ContextDep, caller: Calle
 _SUMS = tuple(field.name for field in fields(MonthSummary) if field.name in PayrollRowView.model_fields)
 
 
-def _row(row: MonthRow, adjustments: list[AdjustmentRow]) -> PayrollRowView:
+def _row(row: MonthRow, adjustments: list[AdjustmentRow], position: NameView) -> PayrollRowView:
     person, summary = row.person, row.summary
     sums: dict[str, Any] = {name: getattr(summary, name) for name in _SUMS if name != "adjustments"}
     return PayrollRowView(
@@ -92,6 +95,7 @@ def _row(row: MonthRow, adjustments: list[AdjustmentRow]) -> PayrollRowView:
         name=person.name,
         department=person.department,
         position=person.position,
+        position_name=position,
         site=person.site,
         **{name: str(hundredths(value)) if isinstance(value, Fraction) else value for name, value in sums.items()},
         confirmation=row.confirmation,

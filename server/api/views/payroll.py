@@ -4,7 +4,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from server.api.views.base import View
+from server.api.views.base import NameView, View
 
 
 class PayrollAdjustmentView(View):
@@ -25,6 +25,7 @@ class PayrollRowView(View):
     name: str
     department: str
     position: str
+    position_name: NameView
     site: str
     scheduled_days: int
     required_days: str

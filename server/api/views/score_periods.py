@@ -343,6 +343,8 @@ class PayrollScoreView(View):
     employee: str
     name: str
     department: str
+    position: str
+    position_name: NameView
     version: int
     computed: str | None
     adjustment: str

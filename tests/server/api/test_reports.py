@@ -228,6 +228,17 @@ async def test_a_workbook_of_a_closed_month_says_since_when(month: World) -> Non
     assert "Closing: closed, 2026-03-01 10:00" in str(facts)
 
 
+async def test_a_month_has_the_position_by_id_and_by_name(month: World) -> None:
+    await month.post("hr", "/api/positions", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
+    for language, heads, name in (
+        ("zh-CN", ("岗位", "岗位名称"), "骑手"),
+        ("en", ("Position", "Position name"), "Rider"),
+    ):
+        answer = await file(month, "month", format="csv", language=language, bom="false")
+        head, first, *_ = csv.reader(io.StringIO(answer.text, newline=""))
+        assert tuple(first[head.index(one)] for one in heads) == ("courier", name)
+
+
 @pytest.mark.parametrize(("bom", "begins"), [("true", b"\xef\xbb\xbf\xe5"), ("false", "工号".encode())])
 async def test_csv_is_utf8_with_a_mark_for_excel_if_asked(month: World, bom: str, begins: bytes) -> None:
     assert (await file(month, "month", format="csv", bom=bom)).content.startswith(begins)

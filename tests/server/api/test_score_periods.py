@@ -7,12 +7,13 @@ import zipfile
 from typing import Any
 
 import pytest
+from python_calamine import CalamineWorkbook
 from sqlalchemy import update
 
 from server.access.roles import permissions_of
 from server.access.scope import Scope
 from server.config import ServerConfig
-from server.services import notice_text
+from server.services import clients, notice_text
 from server.services.notice_text import Told
 from server.services.scoring import score_touched
 from server.store import period_queries, score_queries, tables
@@ -170,6 +171,40 @@ async def test_positions_are_called_as_they_ship_until_somebody_names_them(any_w
     await world.post("hr", "/api/positions", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
     for path in lists:
         assert (await told(world, "hr", path))["rows"][0]["position_name"]["name_en"] == "Rider"
+
+
+async def test_files_for_payroll_have_the_position_by_id_and_by_name(any_world: World) -> None:
+    """``courier`` is called as the company calls it, ``trainer`` as it ships (indicators.md section 3: 培训专员)."""
+    world = await april(any_world)
+    async with world.db.writing() as connection:
+        trainer = tables.employees.c.id == "e2"
+        await connection.execute(update(tables.employees).where(trainer).values(position="trainer"))
+    await world.post("hr", "/api/positions", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
+    await closed(world)
+    for language, heads, names in (
+        ("zh-CN", ("工号", "岗位", "岗位名称"), {"e1": ("courier", "骑手"), "e2": ("trainer", "培训专员")}),
+        ("en", ("Number", "Position", "Position name"), {"e1": ("courier", "Rider"), "e2": ("trainer", "Trainer")}),
+    ):
+        path = f"/api/score-periods/{MARCH}/file?language={language}&format="
+        file = await world.get("manager", f"{path}csv")
+        rows = list(csv.reader(io.StringIO(file.text.removeprefix("\ufeff"))))
+        book = await world.get("manager", f"{path}xlsx")
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0).to_python()
+        both: tuple[Any, ...] = (rows, sheet)
+        for table in both:
+            head = next(number for number, row in enumerate(table) if heads[0] in row)
+            number, code, name = (table[head].index(one) for one in heads)
+            assert name == code + 1, "beside each other"
+            found = {row[number]: (row[code], row[name]) for row in table[head + 1 :] if row[number]}
+            assert {one: found[one] for one in names} == names
+    token = await clients.add_client(world.db, "hr", "p", ["payroll.read"], days=1, now_ms=APRIL_MS)
+    async with world.client(Authorization=f"Bearer {token}") as client:
+        paid = (await client.get(f"/api/v1/payroll/scores/{MARCH}")).json()["rows"]
+        months = (await client.get(f"/api/v1/payroll/months/{MARCH}")).json()["rows"]
+    for fetched in (paid, months):
+        by_id = {row["employee"]: (row["position"], row["position_name"]) for row in fetched}
+        assert by_id["e1"] == ("courier", {"id": "courier", "name_zh": "骑手", "name_en": "Rider"})
+        assert by_id["e2"] == ("trainer", {"id": "trainer", "name_zh": "培训专员", "name_en": "Trainer"})
 
 
 async def test_a_notice_counts_appeals_and_names_the_last_day(world: World) -> None:

@@ -33,7 +33,11 @@ def test_a_month_is_checked_closed_and_exported() -> None:
     assert {row["employee"]: row["version"] for row in cards} == {"e1": 1, "e2": 1}
     assert run("export", "2026-02", "--out", "february.csv").exit_code == 0
     with Path("february.csv").open(encoding="utf-8-sig", newline="") as lines:
-        assert {row["工号"]: row["应发合计"] for row in csv.DictReader(lines)} == {"e1": "0.00", "e2": "0.00"}
+        paid = list(csv.DictReader(lines))
+    assert {row["工号"]: row["应发合计"] for row in paid} == {"e1": "0.00", "e2": "0.00"}
+    named = {row["employee"]: (row["position"], row["position_zh"], row["position_en"]) for row in cards}
+    assert named["e1"] == ("courier", "配送员", "Courier")
+    assert {row["工号"]: (row["岗位"], row["岗位名称"]) for row in paid}["e1"] == ("courier", "配送员")
     assert run("export", "2026-02", "--out", "february.xlsx").exit_code == 0
     assert Path("february.xlsx").read_bytes()[:2] == b"PK"
     assert json.loads(run("adjustments", "2026-03", "--json").stdout) == []

@@ -8931,6 +8931,7 @@ export interface components {
             department: string;
             /** Position */
             position: string;
+            position_name: components["schemas"]["NameView"];
             /** Site */
             site: string;
             /** Scheduled Days */
@@ -9014,6 +9015,9 @@ export interface components {
             name: string;
             /** Department */
             department: string;
+            /** Position */
+            position: string;
+            position_name: components["schemas"]["NameView"];
             /** Version */
             version: number;
             /** Computed */

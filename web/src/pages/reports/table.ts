@@ -17,7 +17,7 @@ const MONTH = [
   ...FIRST, "required_days", "worked_days", "required_min", "worked_min", "late_times", "late_min", "early_times", "early_min", "missing_punches",
   "absent_min", "pending_min", "leave_min", "trip_days", "ot_15_min", "ot_20_min", "ot_30_min", "comp_left_min", "adjustments", "confirmation",
 ];
-const HIDDEN = ["site", "position", "rules", "exempt_min", "extra_min", "holiday_work_min"];
+const HIDDEN = ["site", "position", "position_name", "rules", "exempt_min", "extra_min", "holiday_work_min"];
 
 export const isNumber = (column: Column): boolean => NUMBERS.includes(column.kind);
 export const heading = (column: Column): string => (i18n.locale === "zh-CN" ? column.zh : column.en);
