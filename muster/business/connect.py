@@ -72,16 +72,19 @@ def add_secret(settings: Path) -> str:
 
 
 async def connect(db: Database, config: ServerConfig, business: Business, answers_url: str, folder: Path) -> None:
-    """Write what is read from files and databases, then set up sources, people and targets."""
+    """Write what is read from files and databases, then set up people, targets and sources.
+
+    Sources come last: the server reads them from that moment on, and whose rows they are is known by then.
+    """
     books = folder / "books.db"
     await asyncio.to_thread(write_books, books, business)
     await asyncio.to_thread(write_papers, config.files, business)
     texts = dict(_presets(books, answers_url, business.span))
-    for name, text in texts.items():
-        await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
     await _link(db, sorted(texts), business.span.people, business.span.first)
     targets = [Target(indicator, EVERYBODY, business.span.first, target) for indicator, target in _TARGETS]
     await set_targets(db, targets, _entry("scores.targets"))
+    for name, text in texts.items():
+        await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
 
 
 async def push_all(url: str, secret: str, business: Business, tell: Callable[[int, int], None]) -> None:
