@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from server.analytics.correlation import Lagged, Pair, changes, correlate, independent_points, spearman
+from server.analytics.correlation import Lagged, Pair, changes, correlate, holm, independent_points, spearman
 
 IQ = [106, 100, 86, 101, 99, 103, 97, 113, 112, 110]
 HOURS = [7, 27, 2, 50, 28, 29, 20, 12, 6, 17]
@@ -92,6 +93,12 @@ def test_ks18_p_is_corrected_by_holm_over_all_pairs_and_delays() -> None:
         expected = max(expected, min(1.0, (len(tested) - place) * one.p))
         assert one.corrected == pytest.approx(expected)
     assert sum(one.corrected is not None and one.corrected < 1 for one in tested) >= 2
+
+
+@settings(max_examples=25)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_ks18_holm_is_that_of_statsmodels(tested: list[float]) -> None:
+    assert holm(tested) == pytest.approx(list(multipletests(tested, method="holm")[1]))
 
 
 def test_ks18_weak_and_constant_are_said_to_be_so() -> None:
