@@ -259,9 +259,15 @@ async def test_worked_numbers_from_rows(db: Database, tmp_path: Path, way: str) 
     not (importlib.util.find_spec("pyspark") and shutil.which("java")), reason="not installed: pyspark or java"
 )
 @pytest.mark.filterwarnings("ignore")
-async def test_worked_numbers_from_rows_by_spark(migrated_sqlite: Database, tmp_path: Path) -> None:
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    "examples", [pytest.param(FEW, id="few"), pytest.param(EXAMPLES, marks=pytest.mark.long, id="all")]
+)
+async def test_worked_numbers_from_rows_by_spark(
+    migrated_sqlite: Database, tmp_path: Path, examples: tuple[Example, ...]
+) -> None:
     await company(migrated_sqlite)
-    check(await cards(migrated_sqlite, "spark", tmp_path, FEW), FEW)
+    check(await cards(migrated_sqlite, "spark", tmp_path, examples), examples)
 
 
 def check(found: Mapping[tuple[str, str], Computed], examples: Iterable[Example] = EXAMPLES) -> None:
