@@ -17,7 +17,7 @@ demo: setup web ## Run it all in this terminal, with emulated terminals and a sa
 	@$(BIN)/muster demo $(ARGS)
 
 test: setup web services ## Run every test that takes seconds (ARGS='-k name' runs some)
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: setup web services ## Run the tests that take minutes
 	@$(BIN)/pytest --long $(ARGS)

@@ -23,6 +23,23 @@ from tests.support.postgres import Postgres, find_programs
 settings.register_profile("muster", deadline=None)
 settings.load_profile("muster")
 
+SLOWEST = (
+    "tests/endtoend/test_faults.py",
+    "tests/muster/business/test_company.py",
+    "tests/server/services/test_worked_numbers.py",
+    "tests/web/test_requests.py",
+    "tests/endtoend/test_main_path.py",
+    "tests/server/services/test_spark.py",
+    "tests/server/services/test_counting.py",
+    "tests/web/test_closing.py",
+    "tests/web/test_periods.py",
+    "tests/muster/demo/test_demo.py",
+    "tests/web/test_reports.py",
+    "tests/server/services/test_verifying.py",
+    "tests/server/services/test_refreshing.py",
+)
+"""Begun first: of files that take minutes the last one would keep a single worker busy when all else is done."""
+
 IN_CI = os.environ.get("CI") == "true"
 _number = itertools.count(1)
 
@@ -33,12 +50,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out long tests and those of peers unless asked for; a deselected test is not a skipped one."""
+    """Leave out long tests and those of peers unless asked for, which is no skip; slow files come first."""
     for option, marker in (("--long", "long"), ("--peers", "peer")):
         if not config.getoption(option):
             left_out = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if item not in left_out]
             config.hook.pytest_deselected(items=left_out)
+    place = {config.rootpath / file: number for number, file in enumerate(SLOWEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_collection_finish() -> None:
