@@ -460,6 +460,7 @@ QUERIES: dict[str, tuple[Query, object]] = {
     "employee_ids": (lambda c, s: people_queries.employee_ids(c, s, "", Narrow()), ["e2"]),
     "numbers_of": (lambda c, s: _keys(people_queries.numbers_of(c, s, ["e1", "e2", "e3"])), ["e2"]),
     "names_of_people": (lambda c, s: _keys(people_queries.names_of_people(c, s)), ["e2"]),
+    "mail_addresses": (lambda c, s: people_queries.mail_addresses(c, s, ["e1", "e2", "e3"]), ["e2@example.com"]),
     "employee_of_user": (lambda c, s: people_queries.employee_of_user(c, s, "g1", "3"), None),
     "scorecard": (lambda c, s: score_queries.scorecard(c, s, "e3"), None),
     "months_with_scores": (score_queries.months_with_scores, []),
@@ -492,6 +493,7 @@ async def test_sec19_scope_failclosed(any_world: World) -> None:
         await connection.execute(tables.scorecards.insert().values(**card, coverage_num=1, coverage_den=1))
         score = {"employee": "e3", "period": "2026-03", "indicator": "att_punctuality_rate", "sample": 1}
         await connection.execute(tables.scores.insert().values(**score, lineage={}, computed_ms=1))
+        await connection.execute(update(tables.employees).values(email=tables.employees.c.id + "@example.com"))
     async with any_world.db.reading() as connection:
         for name, (query, expected) in QUERIES.items():
             assert _ids(await query(connection, NARROW)) == expected, name
