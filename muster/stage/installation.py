@@ -87,7 +87,7 @@ class Installation:
 
         config = load_config(self.server_settings)
         if self.ports is not None:
-            upgrade(config.database.url)
+            upgrade(config.database.url, masters_of(config))
             if not masters_of(config)():
                 add_master(config)
         db = open_database(config)

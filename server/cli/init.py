@@ -15,7 +15,7 @@ from server.fleet.broker_files import add_server_user, replace_file
 from server.fleet.passwords import new_password
 from server.services import accounts
 from server.services.accounts import NewUser
-from server.services.keys import open_database
+from server.services.keys import masters_of, open_database
 from server.services.passwords import Passwords
 from server.store import user_queries
 from server.store.migrate import upgrade
@@ -52,7 +52,7 @@ def init(
         settings.data.mkdir(parents=True, exist_ok=True)
         if not settings.broker.password_file.exists():
             add_server_user(settings.broker.password_file, SERVER_USER, new_password())
-        upgrade(settings.database.url)
+        upgrade(settings.database.url, masters_of(settings))
         if settings.on_sqlite:  # its journals take the mode of the file
             Path(settings.database.url.removeprefix(SQLITE)).chmod(0o600)
         password = asyncio.run(_first_administrator(settings, login))

@@ -39,10 +39,12 @@ def migrate(config: ConfigOption = CONFIG) -> None:
 
     muster server migrate --config server.toml
     """
+    from server.services.keys import masters_of
     from server.store.migrate import upgrade
 
     with errors():
-        upgrade(load_config(config).database.url)
+        settings = load_config(config)
+        upgrade(settings.database.url, masters_of(settings))
         out.print("database is up to date")
 
 

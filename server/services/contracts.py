@@ -17,13 +17,14 @@ from server.facts.people import LabourContract
 from server.people.contract_standing import STANDINGS, Reminders, Standing, Term, probation_soon, standing
 from server.services.act import Act
 from server.services.fact_store import Arrival, store_page
-from server.services.sealing import NO_KEYS, fact_place, required_sealer, sealer_of
+from server.services.sealing import fact_place
 from server.store import contract_queries, fact_queries, log_queries, page_queries, source_queries
 from server.store.contract_queries import BasicRow, ContractRow, ProbationRow
 from server.store.database import Database
 from server.store.fact_rows import unsealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
+from server.store.sealer import NO_KEYS, required_sealer, sealer_of
 from shared.errors import ConfigError, DataError
 
 FACT = "labour_contract"

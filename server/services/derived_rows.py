@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.attendance.calendar import PLAIN, Calendar
 from server.facts.catalogue import SEALED
 from server.scoring.plain import Row, Value, When, local_day
-from server.services.sealing import fact_place, sealer_of
+from server.services.sealing import fact_place
 from server.store import contract_queries
 from server.store.calendar_queries import calendars_of_sites
 from server.store.counted_rows import counted_rows
 from server.store.fact_rows import unsealed_values
+from server.store.sealer import sealer_of
 
 CONTRACT = "labour_contract"
 

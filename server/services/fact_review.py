@@ -12,12 +12,13 @@ from server.connectors.mapping import Mapped, Rejected, map_waiting
 from server.connectors.source_file import Source, Stream
 from server.facts.catalogue import FACTS, SEALED
 from server.services import accounts
-from server.services.sealing import has_pay, open_raw, sealer_of, waiting_place
+from server.services.sealing import has_pay, open_raw, waiting_place
 from server.services.sources import load_source, stream_named
 from server.store import log_queries, review_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
 from server.store.review_queries import WaitingFact
+from server.store.sealer import sealer_of
 from shared.clock import WallMs, from_ms
 from shared.errors import DataError
 

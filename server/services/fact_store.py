@@ -19,23 +19,13 @@ from server.facts.fields import Fact
 from server.facts.resolve.rules import key_columns
 from server.services.fact_departments import departments
 from server.services.own_rows import touch_owners
-from server.services.sealing import (
-    MASK,
-    NO_KEYS,
-    Sealer,
-    count_uses,
-    fact_place,
-    has_pay,
-    open_raw,
-    seal_raw,
-    sealer_of,
-    waiting_place,
-)
+from server.services.sealing import MASK, fact_place, has_pay, open_raw, seal_raw, waiting_place
 from server.store import attribute_writes, fact_marks, fact_queries, source_queries, waiting_queries
 from server.store.fact_queries import Link, StoredRow, link_on
 from server.store.fact_rows import as_values, layout, payload_hash, sealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.fact_writes import put_rows
+from server.store.sealer import NO_KEYS, Sealer, count_uses, sealer_of
 from server.store.waiting_queries import WaitingRow
 from shared.clock import WallMs
 from shared.errors import ConfigError, DataError

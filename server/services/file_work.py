@@ -18,13 +18,14 @@ from server.connectors.source_file import Source, Stream
 from server.facts.catalogue import FACTS, SEALED
 from server.services.fact_store import Arrival, digest_of, store_page
 from server.services.file_imports import WORKING, Numbered, find, mapping_of, rows_from
-from server.services.sealing import has_pay, open_raw, sealer_of, waiting_place
+from server.services.sealing import has_pay, open_raw, waiting_place
 from server.store import attribute_writes, fact_marks, fact_queries, source_queries
 from server.store import file_import_queries as queries
 from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.file_import_queries import FileImport
 from server.store.ingest_faults import is_passing
+from server.store.sealer import sealer_of
 from shared.clock import Clocks, from_ms, to_ms
 from shared.errors import MusterError
 

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.config import ServerConfig
@@ -16,22 +18,13 @@ from server.crypto.masters import Masters, ReadMasters, new_line, place_of, read
 from server.crypto.provider import Suite, checked
 from server.facts.catalogue import SEALED
 from server.fleet.broker_files import replace_file
-from server.services.sealing import (
-    count_uses,
-    fact_place,
-    hook_place,
-    is_older,
-    opened,
-    page_place,
-    required_sealer,
-    reseal_raw,
-    waiting_place,
-)
-from server.store import key_queries, log_queries
+from server.services.sealing import fact_place, hook_place, page_place, reseal_raw, waiting_place
+from server.store import key_queries, log_queries, reward_pay
 from server.store.database import Database
 from server.store.database import masters_of as masters_in
 from server.store.key_queries import DataKeyRow, Kept
 from server.store.log_queries import Entry
+from server.store.sealer import count_uses, is_older, opened, required_sealer
 from shared.clock import WallMs
 from shared.errors import ConfigError
 
@@ -118,6 +111,8 @@ async def reseal(db: Database, progress: Callable[[int], None] = lambda _done: N
     done = 0
     for fact in SEALED:
         done = await _reseal_facts(db, fact, done, progress)
+    for table in reward_pay.TABLES:
+        done = await _reseal_rewards(db, table, done, progress)
     done = await _reseal_waiting(db, done, progress)
     for kept in key_queries.BODIES:
         done = await _reseal_bodies(db, kept, done, progress)
@@ -137,6 +132,25 @@ async def _reseal_facts(db: Database, fact: str, done: int, progress: Callable[[
                     place = fact_place(fact, *row.row)
                     value = sealer.seal(sealer.open(row.value, place), place)
                     await key_queries.set_sealed_fact(connection, fact, row, value)
+                    done += 1
+            after = rows[-1].row
+            await count_uses(connection, sealer)
+        progress(done)
+
+
+async def _reseal_rewards(db: Database, table: Table, done: int, progress: Callable[[int], None]) -> int:
+    after: tuple[Any, ...] = ()
+    while True:
+        async with db.writing() as connection:
+            sealer = await required_sealer(connection)
+            rows = await key_queries.sealed_rows(connection, table, after, BATCH)
+            if not rows:
+                return done
+            for row in rows:
+                if is_older(sealer, row.value):
+                    place = reward_pay.pay_place(table, row.row)
+                    value = sealer.seal(sealer.open(row.value, place), place)
+                    await key_queries.set_sealed(connection, table, row, value)
                     done += 1
             after = rows[-1].row
             await count_uses(connection, sealer)

@@ -14,12 +14,13 @@ from server.connectors.push.body import read_batch, unpacked
 from server.connectors.push.errors import RepeatedKeyError, SignatureError
 from server.connectors.push.signature import Stamp, check
 from server.connectors.source_file import Source, Stream
-from server.services.sealing import has_pay, sealer_of
+from server.services.sealing import has_pay
 from server.services.sent import Sender, Sent, store_sent
 from server.services.sources import load_source
 from server.store import push_queries, source_queries
 from server.store.database import Database
 from server.store.push_queries import KeptReply
+from server.store.sealer import sealer_of
 from server.store.source_queries import SourceRow
 from shared.clock import WallMs, from_ms
 

@@ -11,12 +11,12 @@ from server.connectors.fetch.position import seconds
 from server.connectors.source_file import Source, Stream, read_source
 from server.facts.catalogue import FACTS, SEALED
 from server.scoring.scorecard import NoScore
-from server.services.sealing import NO_KEYS, sealer_of
 from server.store import log_queries, source_queries
 from server.store.database import Database
 from server.store.log_queries import Entry
 from server.store.moment_queries import Moment, moment
 from server.store.remembered import remembered
+from server.store.sealer import NO_KEYS, sealer_of
 from server.store.source_queries import RunRow, SourceRow, StreamRow
 from shared.clock import WallMs
 from shared.errors import ConfigError

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.crypto.masters import Masters, ReadMasters, no_masters
@@ -67,7 +67,12 @@ def masters_of(connection: AsyncConnection) -> Masters:
     They go with the connection, so that nothing between a route and a row has to hand them on.
     """
     assert connection.sync_connection is not None  # noqa: S101  (whoever has a connection has begun with it)
-    read: ReadMasters = connection.sync_connection.get_execution_options()[_MASTERS]
+    return masters_with(connection.sync_connection)
+
+
+def masters_with(connection: Connection) -> Masters:
+    """The same of a connection as a migration has it."""
+    read: ReadMasters = connection.get_execution_options()[_MASTERS]
     return read()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Table, func, insert, null, select, update
+from sqlalchemy import Table, func, insert, literal, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.facts.catalogue import SEALED
@@ -123,6 +123,22 @@ async def set_body(connection: AsyncConnection, kept: Kept, number: int, body: b
     """The same body under another key."""
     table = BODIES[kept]
     await connection.execute(update(table).where(table.c.id == number).values(body=body))
+
+
+async def sealed_rows(connection: AsyncConnection, table: Table, after: tuple[Any, ...], limit: int) -> list[SealedRow]:
+    """Rows of a table with a column ``sealed``, by primary key after these; empty at first."""
+    key = list(table.primary_key.columns)
+    which = select(*key, table.c.sealed).where(table.c.sealed.is_not(None)).order_by(*key).limit(limit)
+    if after:
+        last = (literal(value, column.type) for value, column in zip(after, key, strict=True))
+        which = which.where(tuple_(*key) > tuple_(*last))
+    return [SealedRow(tuple(row[:-1]), row.sealed) for row in await connection.execute(which.with_for_update())]
+
+
+async def set_sealed(connection: AsyncConnection, table: Table, row: SealedRow, value: bytes) -> None:
+    """The same values under another key; nothing where the row was changed meanwhile."""
+    same = [column == one for column, one in zip(table.primary_key.columns, row.row, strict=True)]
+    await connection.execute(update(table).where(*same, table.c.sealed == row.value).values(sealed=value))
 
 
 async def count_sealed(connection: AsyncConnection, fact: str) -> int:

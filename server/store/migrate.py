@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from server.crypto.masters import ReadMasters, no_masters
 from server.store.database import Database
 from shared.errors import ConfigError
 
@@ -21,9 +22,12 @@ MIGRATION_LOCK = 7_001
 _T = TypeVar("_T")
 
 
-def upgrade(url: str) -> None:
-    """Create or update the schema in one transaction; ConfigError when a newer Muster has written this database."""
-    _apart(lambda: _with_connection(url, _upgrade))
+def upgrade(url: str, masters: ReadMasters = no_masters) -> None:
+    """Create or update the schema in one transaction; ConfigError when a newer Muster has written this database.
+
+    ``masters`` open the data keys, where the update encrypts what was not: ConfigError when there are none for it.
+    """
+    _apart(lambda: _with_connection(url, _upgrade, masters))
 
 
 def is_current(url: str) -> bool:
@@ -51,8 +55,8 @@ def _is_current(connection: Connection) -> bool:
     return MigrationContext.configure(connection).get_current_revision() == head
 
 
-async def _with_connection(url: str, work: Callable[[Connection], _T]) -> _T:
-    database = Database(url)
+async def _with_connection(url: str, work: Callable[[Connection], _T], masters: ReadMasters = no_masters) -> _T:
+    database = Database(url, masters)
     try:
         async with database.writing() as connection:
             return await connection.run_sync(work)

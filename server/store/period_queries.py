@@ -22,6 +22,7 @@ from server.store.period_tables import (
     score_vetoes,
 )
 from server.store.ready import run
+from server.store.reward_pay import Opener, opener_for, seal_pay
 from server.store.scope_filter import ALL, Narrow, narrowed
 from server.store.score_queries import ROWS, Card, Post, ScoreRow, scores_by_person
 from server.store.tables import employees, scorecards, scores, touched_scores
@@ -315,30 +316,41 @@ async def add_cards(connection: AsyncConnection, rows: Sequence[ClosedRow]) -> N
     for start in range(0, len(cards), ROWS):
         former = update(closed_cards).where(closed_cards.c.newest, key.in_(cards[start : start + ROWS]))
         await connection.execute(former.values(newest=False))
-    await connection.execute(closed_cards.insert(), [_card_values(row) for row in rows])
+    amounts = [((row.employee, row.period, row.version), _amounts(row)) for row in rows]
+    sealed = await seal_pay(connection, closed_cards, amounts)
+    values = [_card_values(row) | {"sealed": one} for row, one in zip(rows, sealed, strict=True)]
+    await connection.execute(closed_cards.insert(), values)
 
 
 async def published(
-    connection: AsyncConnection, scope: Scope, period: str, narrow: Narrow = ALL, people: Collection[str] | None = None
+    connection: AsyncConnection,
+    scope: Scope,
+    period: str,
+    narrow: Narrow = ALL,
+    people: Collection[str] | None = None,
+    *,
+    pay: bool = True,
 ) -> list[ClosedRow]:
-    """Newest versions of a period in scope, by name."""
+    """Newest versions of a period in scope, by name; without ``pay`` rewards stay closed and are left out."""
     wanted = _cards(scope, narrow).where(closed_cards.c.newest, closed_cards.c.period == period)
     if people is not None:
         wanted = wanted.where(closed_cards.c.employee.in_(sorted(people)))
-    return await _read(connection, wanted.order_by(employees.c.name, employees.c.id))
+    return await _read(connection, wanted.order_by(employees.c.name, employees.c.id), pay=pay)
 
 
-async def versions(connection: AsyncConnection, scope: Scope, employee: str, period: str) -> list[ClosedRow]:
+async def versions(
+    connection: AsyncConnection, scope: Scope, employee: str, period: str, *, pay: bool = True
+) -> list[ClosedRow]:
     """All versions of a person's card of a period, newest first; none when it is open or out of scope."""
     wanted = _cards(scope, ALL).where(closed_cards.c.employee == employee, closed_cards.c.period == period)
-    return await _read(connection, wanted.order_by(closed_cards.c.version.desc()))
+    return await _read(connection, wanted.order_by(closed_cards.c.version.desc()), pay=pay)
 
 
-async def newest(connection: AsyncConnection, cards: Collection[Card]) -> list[ClosedRow]:
+async def newest(connection: AsyncConnection, cards: Collection[Card], *, pay: bool = True) -> list[ClosedRow]:
     """Newest versions of these cards; for engines."""
     key = tuple_(closed_cards.c.employee, closed_cards.c.period)
     wanted = _cards(Scope.system(), ALL).where(closed_cards.c.newest, key.in_(sorted(cards)))
-    return await _read(connection, wanted)
+    return await _read(connection, wanted, pay=pay)
 
 
 async def closed_counts(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
@@ -391,16 +403,35 @@ def _cards(scope: Scope, narrow: Narrow) -> Select[Any]:
     return select(*columns_as_text(closed_cards), *person).select_from(joined).where(*narrowed(scope, narrow))
 
 
-async def _read(connection: AsyncConnection, wanted: Select[Any]) -> list[ClosedRow]:
+async def _read(connection: AsyncConnection, wanted: Select[Any], *, pay: bool) -> list[ClosedRow]:
     rows = (await connection.execute(wanted)).all()
-    return await asyncio.to_thread(_read_cards, rows)  # meanwhile people's pages are answered
+    opener = await opener_for(connection, (row.sealed for row in rows)) if pay else None
+    return await asyncio.to_thread(_read_cards, rows, opener)  # meanwhile people's pages are answered
 
 
-def _read_cards(rows: Iterable[Row[Any]]) -> list[ClosedRow]:
-    return [_card(row) for row in rows]
+def _read_cards(rows: Iterable[Row[Any]], opener: Opener | None) -> list[ClosedRow]:
+    return [_card(row, opener) for row in rows]
 
 
-def _card(row: Row[Any]) -> ClosedRow:
+def _rewards(row: Row[Any], opener: Opener | None) -> tuple[int, tuple[RewardRow, ...]]:
+    """What rewards come to, and each of them."""
+    if opener is None:
+        return 0, ()
+    rules = msgspec.json.decode(row.rewards)
+    place = (row.employee, row.period, row.version)
+    whole, *each = opener.open(closed_cards, place, row.sealed, 1 + 2 * len(rules))
+    amounts = zip(each[::2], each[1::2], strict=True)
+    return whole, tuple(
+        RewardRow(**rule, base_minor=base, minor=minor) for rule, (base, minor) in zip(rules, amounts, strict=True)
+    )
+
+
+def _amounts(row: ClosedRow) -> list[int]:
+    return [row.reward_minor, *(amount for one in row.rewards for amount in (one.base_minor, one.minor))]
+
+
+def _card(row: Row[Any], opener: Opener | None) -> ClosedRow:
+    reward_minor, rewards = _rewards(row, opener)
     return ClosedRow(
         employee=row.employee,
         period=row.period,
@@ -417,8 +448,8 @@ def _card(row: Row[Any]) -> ClosedRow:
         final=row.final_centi,
         grade=row.grade,
         provisional=msgspec.json.decode(row.provisional, type=tuple[str, ...]),
-        reward_minor=row.reward_minor,
-        rewards=msgspec.json.decode(row.rewards, type=tuple[RewardRow, ...]),
+        reward_minor=reward_minor,
+        rewards=rewards,
         parts=msgspec.json.decode(row.parts, type=tuple[PartRow, ...]),
         published_ms=row.published_ms,
         name=row.name,
@@ -446,11 +477,15 @@ def _card_values(row: ClosedRow) -> dict[str, Any]:
         "final_centi": row.final,
         "grade": row.grade,
         "provisional": list(row.provisional),
-        "reward_minor": row.reward_minor,
-        "rewards": msgspec.to_builtins(row.rewards),
+        "rewards": [_bare(one, "base_minor", "minor") for one in row.rewards],
         "parts": msgspec.to_builtins(row.parts),
         "published_ms": row.published_ms,
     }
+
+
+def _bare(one: Any, *amounts: str) -> dict[str, Any]:
+    """As it is kept in sight."""
+    return {name: value for name, value in msgspec.to_builtins(one).items() if name not in amounts}
 
 
 # --- calibrations, vetoes, appeals ----------------------------------------------------------------------------------
@@ -569,8 +604,12 @@ async def adjustments(
     posted_to: str | None = None,
     of: str | None = None,
     people: Collection[str] | None = None,
+    pay: bool = True,
 ) -> list[PeriodAdjustment]:
-    """Adjustments posted to a period, or of a closed one, by person; a person's in the order they were posted."""
+    """Adjustments posted to a period, or of a closed one, by person; a person's in the order they were posted.
+
+    Without ``pay`` money stays closed and is 0.
+    """
     table = score_adjustments.c
     joined = score_adjustments.join(employees, employees.c.id == table.employee)
     wanted = select(score_adjustments, employees.c.name, employees.c.department).select_from(joined)
@@ -581,8 +620,9 @@ async def adjustments(
     if people is not None:
         wanted = wanted.where(table.employee.in_(sorted(people)))
     order = (employees.c.name, table.employee, table.period, table.posted_to, table.part, table.indicator)
-    rows = await connection.execute(wanted.where(*narrowed(scope, narrow)).order_by(*order))
-    return [_adjustment(row) for row in rows]
+    rows = (await connection.execute(wanted.where(*narrowed(scope, narrow)).order_by(*order))).all()
+    opener = await opener_for(connection, (row.sealed for row in rows)) if pay else None
+    return [_adjustment(row, opener) for row in rows]
 
 
 async def replace_adjustments(
@@ -593,14 +633,24 @@ async def replace_adjustments(
     same = (table.employee == employee, table.period == period, table.posted_to == posted_to)
     await connection.execute(delete(score_adjustments).where(*same))
     if rows:
+        money = [(_place(row), (row.money_minor, row.before.money_minor, row.after.money_minor)) for row in rows]
+        sealed = await seal_pay(connection, score_adjustments, money)
         own = [field.name for field in fields(PeriodAdjustment) if field.name in score_adjustments.c]
         values = [
-            {name: msgspec.to_builtins(getattr(row, name)) for name in own} | {"total_centi": row.total} for row in rows
+            {name: getattr(row, name) for name in own}
+            | {"before": _bare(row.before, "money_minor"), "after": _bare(row.after, "money_minor")}
+            | {"total_centi": row.total, "sealed": one}
+            for row, one in zip(rows, sealed, strict=True)
         ]
         await connection.execute(score_adjustments.insert(), values)
 
 
-def _adjustment(row: Row[Any]) -> PeriodAdjustment:
+def _place(row: Any) -> tuple[Any, ...]:
+    return row.employee, row.period, row.indicator, row.part, row.posted_to
+
+
+def _adjustment(row: Row[Any], opener: Opener | None) -> PeriodAdjustment:
+    money = (0, 0, 0) if opener is None else opener.open(score_adjustments, _place(row), row.sealed, 3)
     return PeriodAdjustment(
         employee=row.employee,
         period=row.period,
@@ -612,10 +662,10 @@ def _adjustment(row: Row[Any]) -> PeriodAdjustment:
         denominator=row.denominator,
         sample=row.sample,
         no_score=row.no_score,
-        before=msgspec.convert(row.before, SideRow),
-        after=msgspec.convert(row.after, SideRow),
+        before=SideRow(**row.before, money_minor=money[1]),
+        after=SideRow(**row.after, money_minor=money[2]),
         total=row.total_centi,
-        money_minor=row.money_minor,
+        money_minor=money[0],
         computed_ms=row.computed_ms,
         name=row.name,
         department=row.department,

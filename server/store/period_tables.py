@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -58,10 +59,10 @@ closed_cards = Table(  # what was published; a row is never changed, a later ver
     Column("final_centi", Integer),
     Column("grade", Text),
     Column("provisional", JSON, nullable=False),  # indicators that were not final: published early by a decision
-    Column("reward_minor", BigInteger, nullable=False),
-    Column("rewards", JSON, nullable=False),  # each with its rule, value, target, steps
+    Column("rewards", JSON, nullable=False),  # each with its rule and steps
     Column("parts", JSON, nullable=False),  # each post as it was and its scores with their lineage (KS-16)
     Column("published_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),  # what the rewards come to, then base and amount of each; none without rewards
     PrimaryKeyConstraint("employee", "period", "version"),
     Index("ix_closed_cards_newest", "period", "employee", unique=True, **only_where("newest")),
 )
@@ -123,9 +124,9 @@ reward_bases = Table(
     Column("kind", Text, nullable=False),  # person | position
     Column("unit", Text, nullable=False),
     Column("starts", Date, nullable=False),
-    Column("base_minor", BigInteger, nullable=False),  # 0: none any more
     Column("set_by", Text, nullable=False),
     Column("set_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),  # the amount; none: nothing any more
     PrimaryKeyConstraint("indicator", "kind", "unit", "starts"),
 )
 
@@ -142,11 +143,11 @@ score_adjustments = Table(  # what closed periods would say now (KS-12)
     Column("denominator", BigInteger, nullable=False),
     Column("sample", Integer, nullable=False),
     Column("no_score", Text),
-    Column("before", JSON, nullable=False),  # value, points, total, money
+    Column("before", JSON, nullable=False),  # value, points, total
     Column("after", JSON, nullable=False),
     Column("total_centi", Integer),  # difference
-    Column("money_minor", BigInteger, nullable=False),
     Column("computed_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),  # money: the difference, before, after; none where no money is in it
     PrimaryKeyConstraint("employee", "period", "indicator", "part", "posted_to"),
     Index("ix_score_adjustments_posted_to", "posted_to", "employee"),
 )

@@ -11,6 +11,7 @@ import pytest
 from server.store import migrate
 from server.store.database import Database
 from tests.support.postgres import Postgres
+from tests.support.with_keys import masters
 
 _number = itertools.count(1)
 
@@ -110,6 +111,6 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 async def migrated_sqlite(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Database]:
     """A migrated SQLite database without rows: for what the kind of database has nothing to do with."""
-    database = Database(f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'muster.db')}")
+    database = Database(f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'muster.db')}", masters)
     yield database
     await database.close()

@@ -1,4 +1,4 @@
-"""What the pages about contracts need beside the shared company: keys, as an operator makes them."""
+"""What the pages about contracts and rewards need beside the shared company: keys, as an operator makes them."""
 
 import subprocess
 import sys

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.web.conftest import Language, Visits
 from tests.web.installation import Installation, running
 from tests.web.looks import assert_whole, in_both_languages, ready
+from tests.web.seed_contracts import make_keys
 from tests.web.seed_periods import make_scored_month
 
 SCREENS = {
@@ -25,6 +26,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("rewards")
     make_scored_month(folder)
     with running(folder) as installation:
+        make_keys(installation)
         yield installation
 
 

@@ -125,11 +125,11 @@ async def published_card(context: Context, viewer: Viewer, employee: str, period
     async with context.db.reading() as connection:
         if await page_queries.person(connection, scope, employee) is None:
             raise NotFoundError(f"employee {employee!r} is not in scope")
-        rows = await period_queries.versions(connection, scope, employee, period)
+        rows = await period_queries.versions(connection, scope, employee, period, pay=money)
         calibrations = await period_queries.calibrations_of(connection, employee, period)
         vetoes = await period_queries.vetoes_of(connection, employee, period)
         appeals = await period_queries.appeals(connection, scope, period)
-        told = await period_queries.adjustments(connection, scope, people=[employee])
+        told = await period_queries.adjustments(connection, scope, people=[employee], pay=money)
         catalogue = await catalogue_in_force(connection)
         until = await appeal_deadline(connection, rows[0]) if rows else None
     reasons = {one.id: one.reason for one in calibrations}
@@ -153,11 +153,11 @@ async def adjustments(
 ) -> PeriodAdjustmentsView:
     """A page of adjustments posted to the period, or of its own closed cards."""
     which = {"posted_to": period} if posted else {"of": period}
+    money = viewer.may("scores.close")
     async with context.db.reading() as connection:
         narrow = await narrow_to(connection, department)
-        found = await period_queries.adjustments(connection, viewer.scope, narrow, **which)
+        found = await period_queries.adjustments(connection, viewer.scope, narrow, **which, pay=money)
         catalogue = await catalogue_in_force(connection)
-    money = viewer.may("scores.close")
     shown = found[page.offset : page.offset + page.limit]
     return PeriodAdjustmentsView(total=len(found), rows=[_adjustment(one, catalogue, money=money) for one in shown])
 
@@ -207,7 +207,7 @@ async def _cards(
 ) -> list[tuple[ClosedRow, CalibrationRow | None]]:
     """Published cards, and open ones as they would be published now, by name, each with the proposal that waits."""
     narrow = await narrow_to(connection, department)
-    closed = await period_queries.published(connection, viewer.scope, period, narrow)
+    closed = await period_queries.published(connection, viewer.scope, period, narrow, pay=False)
     done = {row.employee for row in closed}
     people = await periods.people_of(connection, viewer.scope, period, department)
     left = {person: post for person, post in people.items() if person not in done}

@@ -71,12 +71,12 @@ async def rewards(context: Context, viewer: Viewer) -> RewardsView:
 async def bases(context: Context, viewer: Viewer, indicator: str | None, page: Page) -> RewardBasesView:
     """A page of base amounts; the amounts themselves for who sets them."""
     today = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date()
+    money = viewer.may("scores.close")
     async with context.db.reading() as connection:
         total, rows = await reward_queries.bases_in_scope(
-            connection, viewer.scope, indicator, today, limit=page.limit, offset=page.offset
+            connection, viewer.scope, indicator, today, limit=page.limit, offset=page.offset, pay=money
         )
         position = await position_names(connection)
-    money = viewer.may("scores.close")
     return RewardBasesView(
         total=total,
         rows=[

@@ -61,7 +61,7 @@ async def scorecard(context: Context, scope: Scope, employee: str, period: str |
             about = await _about(connection, context, card.period)
             segments = await segment_queries.segments_of(connection, scope, card.period, {employee})
             view = _card(card, version, about, segments.get(employee, ()))
-            closed = await period_queries.newest(connection, [(employee, card.period)])
+            closed = await period_queries.newest(connection, [(employee, card.period)], pay=False)
             return view.model_copy(update={"grade": closed[0].grade}) if closed else view
         newest = await score_queries.scorecard(connection, scope, employee)
     this_month = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).strftime("%Y-%m")

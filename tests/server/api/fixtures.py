@@ -6,6 +6,7 @@ import pytest
 
 from server.store.database import Database
 from tests.server.api.company import World, make_world
+from tests.support.with_keys import masters
 
 
 @pytest.fixture
@@ -17,6 +18,6 @@ async def world(migrated_sqlite: Database) -> World:
 @pytest.fixture
 async def any_world(migrated_url: str) -> AsyncIterator[World]:
     """The company once on SQLite and once on PostgreSQL."""
-    db = Database(migrated_url)
+    db = Database(migrated_url, masters)
     yield await make_world(db)
     await db.close()

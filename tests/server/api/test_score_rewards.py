@@ -12,6 +12,7 @@ from server.services.targets import set_targets
 from server.store import tables
 from server.store.log_queries import Entry
 from tests.server.api.company import PEOPLE, World
+from tests.support.with_keys import make_keys
 
 SALES, MARGIN, CUSTOMERS = "biz_sales_amount", "biz_gross_margin_rate", "biz_new_customers"
 TIER = {"indicator": SALES, "starts": "2026-01-01", "step": "0.1", "gain": "0.02", "max_steps": 5, "gates": {}}
@@ -111,6 +112,7 @@ async def test_a_bad_setting_names_its_field_and_changes_nothing(
 
 async def test_steps_and_amounts_are_kept_from_their_days_on(any_world: World) -> None:
     world = any_world
+    await make_keys(world.db)
     gated = TIER | {"starts": "2026-02-01", "step": "1/20", "gates": {MARGIN: "18", "biz_collection_rate": None}}
     for tier in (TIER | {"base": PAYEE}, gated):
         assert (await world.post("hr", "/api/score-rewards/tiers", tier)).status_code == 204
@@ -160,6 +162,7 @@ async def test_steps_that_do_not_fit_name_their_field(
 @pytest.mark.parametrize("unit", ["", "ops", "e1"])
 async def test_a_gate_waits_for_a_target_that_somebody_has_on_that_day(any_world: World, unit: str) -> None:
     """New customers ship without a target: before one is set, and before its first day, the gate is refused."""
+    await make_keys(any_world.db)
     gated = TIER | {"base": PAYEE, "gates": {MARGIN: None, CUSTOMERS: None}}
     named = (422, "gate_target_missing", {"field": "gates", "indicator": CUSTOMERS})
     assert await refusal(any_world, "/api/score-rewards/tiers", gated) == named
@@ -172,6 +175,7 @@ async def test_a_gate_waits_for_a_target_that_somebody_has_on_that_day(any_world
 
 
 async def test_a_gate_with_a_value_of_its_own_needs_no_target(world: World) -> None:
+    await make_keys(world.db)
     gated = TIER | {"base": PAYEE, "gates": {CUSTOMERS: "30"}}
     assert (await world.post("hr", "/api/score-rewards/tiers", gated)).status_code == 204
 
@@ -194,6 +198,7 @@ async def test_amounts_that_do_not_fit_name_their_field(
 
 async def test_a_manager_sees_the_rules_of_the_own_people_and_no_amount(any_world: World) -> None:
     """e1 is in ops, which is the manager's; e3 is not."""
+    await make_keys(any_world.db)
     for unit in ("e1", "e3"):
         await any_world.post("hr", "/api/score-rewards/bases", BASE | {"unit": unit})
     await any_world.post("hr", "/api/score-rewards/bases", BASE | {"kind": "position", "unit": "courier"})
@@ -203,3 +208,10 @@ async def test_a_manager_sees_the_rules_of_the_own_people_and_no_amount(any_worl
     assert [(one["unit"]["id"], one["base_minor"]) for one in bases["rows"]] == [("courier", None), ("e1", None)]
     assert bases["total"] == 2
     assert (await told(any_world, "hr", "/api/score-rewards/bases"))["total"] == 3
+
+
+async def test_without_keys_amounts_are_refused_and_nothing_is_kept(any_world: World) -> None:
+    for path, body in (("tiers", TIER | {"base": PAYEE}), ("bases", BASE)):
+        assert (await refusal(any_world, f"/api/score-rewards/{path}", body))[:2] == (422, "no_keys")
+    kept = await told(any_world, "hr", "/api/score-rewards")
+    assert (kept["tiers"], kept["paid"]) == ([], [])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from server.cli import periods
+from server.cli import keys, periods
 from tests.server.cli.test_scores import folder
 
 __all__ = ["folder"]
@@ -45,6 +45,9 @@ def test_a_month_is_checked_closed_and_exported() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_rewards_are_set_from_a_day_on() -> None:
+    unkeyed = run("reward-base", "biz_sales_amount", "1", "--position", "clerk", "--from", "2026-01-01")
+    assert (unkeyed.exit_code, "keys init" in unkeyed.stderr) == (2, True)
+    assert CliRunner().invoke(keys.commands, ["init"]).exit_code == 0
     steps = ("reward-tier", "biz_collection_rate", "--from", "2026-01-01", "--gate", "biz_gross_margin_rate")
     assert "base amount" in run(*steps).stderr, "a tier without one pays nobody"
     tier = run(*steps, "--base", "300000", "--employee", "e1")

@@ -22,6 +22,7 @@ from server.store.source_tables import source_streams
 from tests.server.services.test_attributes import at as moment
 from tests.server.services.test_attributes import day, put
 from tests.server.services.world import at, load
+from tests.support.with_keys import make_keys
 
 COMPANY = {
     "departments": [
@@ -65,7 +66,8 @@ def act(viewer: Viewer, now: str = CLOSED) -> Act:
 
 
 async def company(db: Database, now: str = CLOSED) -> None:
-    """Three people and a business system that was heard of."""
+    """Three people and a business system that was heard of, and keys."""
+    await make_keys(db)
     await load(db)
     await load(db, json.dumps(COMPANY).encode())
     await put_source(db, TMS, "tms.yaml", Entry(at(now), "test", "test", ""))

@@ -24,6 +24,7 @@ from tests.server.services.test_attributes import at as moment
 from tests.server.services.test_attributes import day
 from tests.server.services.test_attributes import put as put_facts
 from tests.server.services.world import at, load
+from tests.support.with_keys import make_keys
 
 NOW = "2026-05-05 12:00"
 DEPARTMENTS = ("logistics", "business")
@@ -49,7 +50,8 @@ SEASONS = {delta.id: delta for delta in default_seasons()}
 
 
 async def prepare(db: Database) -> None:
-    """The company, with a system that was heard of now."""
+    """The company, with a system that was heard of now, and keys."""
+    await make_keys(db)
     await load(db)
     await load(db, json.dumps(COMPANY).encode())
     await put_source(db, SYSTEM, "system.yaml", Entry(at(NOW), "test", "test", ""))

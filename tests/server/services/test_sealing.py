@@ -34,6 +34,7 @@ from server.store.fact_rows import unsealed_values
 from server.store.fact_tables import FACT_TABLES
 from server.store.log_queries import Entry
 from server.store.schema import metadata
+from server.store.sealer import MOST_USES, required_sealer
 from server.store.source_tables import fact_quarantine, hook_bodies, push_replies, raw_pages
 from shared.clock import system_clocks
 from shared.errors import ConfigError, DataError, RetryableError
@@ -104,7 +105,7 @@ async def put(db: Database, rows: Sequence[Any], run: int = 1) -> Counts:
 
 async def pay_of(db: Database, key: str) -> int | None:
     async with db.reading() as connection:
-        sealer = await sealing.required_sealer(connection)
+        sealer = await required_sealer(connection)
         sealed = await connection.scalar(select(CONTRACTS.c.sealed).where(CONTRACTS.c.source_key == key))
         if sealed is None:
             return None
@@ -184,7 +185,7 @@ async def test_a_waiting_row_opens_by_its_place_and_stays_decided(db: Database) 
     await put(db, [bad])
     async with db.reading() as connection:
         row = (await connection.execute(select(fact_quarantine))).one()
-        sealer = await sealing.required_sealer(connection)
+        sealer = await required_sealer(connection)
         raw = sealing.open_raw(sealer, row.raw, sealing.waiting_place(row.source, row.stream, row.digest))
     assert raw == contract("C-2", "much"), "contact details are not kept"
     assert row.fields == [{"field": "pay_minor", "code": "bad_number", "value": "***"}]
@@ -296,7 +297,7 @@ async def test_a_rotation_broken_off_goes_on(db: Database, monkeypatch: pytest.M
 async def test_a_key_that_has_done_its_share_is_refused(db: Database) -> None:
     await keys.ensure_keys(db, "intl", ENTRY)
     async with db.writing() as connection:
-        await key_queries.count_uses(connection, 1, sealing.MOST_USES)
+        await key_queries.count_uses(connection, 1, MOST_USES)
     with pytest.raises(ConfigError, match="keys rotate"):
         await put(db, [contract("C-1")])
 

@@ -17,10 +17,11 @@ from server.store.schema import metadata
 from shared.errors import ConfigError
 
 COLUMNS = """
-    SELECT c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity
+    SELECT c.relname, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname,
+      format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-      AND a.attnum > 0 AND c.relname <> 'alembic_version' ORDER BY 1, 2"""
+      AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'alembic_version' ORDER BY 1, 2"""
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename NOT IN ('events_default', 'alembic_version') ORDER BY 1"
 CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
