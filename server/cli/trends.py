@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,7 @@ from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from server.analytics.correlation import Lagged
-    from server.services.trends import Wanted
+    from server.services.trend_basis import Wanted
 
 Row = dict[str, str | int | None]
 POINTS = ("indicator", "first", "last", "value", "sample", "final", "why_none")
@@ -28,6 +29,10 @@ IndicatorOption = Annotated[
 ]
 GrainOption = Annotated[Literal["day", "week", "month"], typer.Option("--grain", help="Length of a step.")]
 StepsOption = Annotated[int, typer.Option("--steps", min=1, help="Whole steps before today.")]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", help="No step ends after this day (YYYY-MM-DD); without it yesterday."),
+]
 
 
 def trends(
@@ -38,6 +43,7 @@ def trends(
     indicator: IndicatorOption = None,
     grain: GrainOption = "week",
     steps: StepsOption = 26,
+    to: ToOption = None,
     config: ConfigOption = CONFIG,
     json_: JsonOption = False,
 ) -> None:
@@ -46,7 +52,7 @@ def trends(
     muster score trends --department logistics --grain week
     """
     with errors():
-        wanted = _wanted(department, employee, site, grain=grain, steps=steps, indicators=indicator)
+        wanted = _wanted(department, employee, site, grain=grain, steps=steps, to=to, indicators=indicator)
         show(in_database(config, lambda db: _trends(db, wanted)), json_, POINTS)
 
 
@@ -58,6 +64,7 @@ def forecast(
     indicator: IndicatorOption = None,
     grain: GrainOption = "week",
     steps: StepsOption = 26,
+    to: ToOption = None,
     config: ConfigOption = CONFIG,
     json_: JsonOption = False,
 ) -> None:
@@ -66,7 +73,7 @@ def forecast(
     muster score forecast --department logistics --indicator log_damage_rate
     """
     with errors():
-        wanted = _wanted(department, employee, site, grain=grain, steps=steps, indicators=indicator)
+        wanted = _wanted(department, employee, site, grain=grain, steps=steps, to=to, indicators=indicator)
         show(in_database(config, lambda db: _forecast(db, wanted)), json_, AHEAD)
 
 
@@ -78,6 +85,7 @@ def correlate(
     indicator: IndicatorOption = None,
     grain: GrainOption = "week",
     steps: StepsOption = 26,
+    to: ToOption = None,
     plain: Annotated[bool, typer.Option("--plain", help="Compare values as they are, not their changes.")] = False,
     config: ConfigOption = CONFIG,
     json_: JsonOption = False,
@@ -90,7 +98,7 @@ def correlate(
     muster score correlate --department logistics --grain week --steps 52
     """
     with errors():
-        wanted = _wanted(department, employee, site, grain=grain, steps=steps, indicators=indicator)
+        wanted = _wanted(department, employee, site, grain=grain, steps=steps, to=to, indicators=indicator)
         show(in_database(config, lambda db: _correlate(db, wanted, plain)), json_, PAIRS)
 
 
@@ -108,10 +116,11 @@ def _wanted(
     *,
     grain: Literal["day", "week", "month"],
     steps: int,
+    to: str | None,
     indicators: list[str] | None,
 ) -> "Wanted":
     from server.scoring.indicator import Level
-    from server.services.trends import Wanted
+    from server.services.trend_basis import Wanted
     from server.store.counted_pass import COMPANY
 
     named: dict[Level, str | None] = {"department": department, "person": employee, "site": site}
@@ -119,7 +128,14 @@ def _wanted(
     if len(units) > 1:
         raise ConfigError("name one of --department, --employee and --site")
     level, unit = units[0] if units else ("company", COMPANY)
-    return Wanted(level, unit, grain, steps, indicators=tuple(indicators or ()))
+    return Wanted(level, unit, grain, steps, _day(to), tuple(indicators or ()))
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--to {text}: expected a day such as 2026-01-31") from None
 
 
 async def _trends(db: Database, wanted: "Wanted") -> list[Row]:
@@ -148,7 +164,8 @@ async def _trends(db: Database, wanted: "Wanted") -> list[Row]:
 async def _forecast(db: Database, wanted: "Wanted") -> list[Row]:
     from server.access.scope import Scope
     from server.scoring.numbers import decimal_text
-    from server.services.trends import forecasts, series_of
+    from server.services.trend_forecasts import forecasts
+    from server.services.trends import series_of
 
     async with db.reading() as connection:
         with _waiting("counting"):
@@ -171,7 +188,7 @@ async def _forecast(db: Database, wanted: "Wanted") -> list[Row]:
 
 async def _correlate(db: Database, wanted: "Wanted", plain: bool) -> list[Row]:
     from server.access.scope import Scope
-    from server.services.trends import correlations
+    from server.services.trend_correlations import correlations
 
     async with db.reading() as connection:
         with _waiting("comparing"):

@@ -35,7 +35,8 @@ async def count_each(
     found: dict[When, Found] = {when: {} for when in in_order}
     passes: dict[tuple[object, ...], tuple[tuple[When, ...], list[ReadPart]]] = {}
     for one in dict.fromkeys(parts):
-        for run in _runs(one, in_order, executor):
+        months = executor.months_of_keys(one.part.fact) if one.part.distinct else MONTHS_OF_YEAR
+        for run in runs(one, in_order, months):
             rows = one.part.fact, one.part.date, one.part.window, one.part.person
             shared = rows if _is_plain(one, executor) else one
             passes.setdefault((shared, run), (run, []))[1].append(one)
@@ -52,10 +53,12 @@ async def count_each(
     return found
 
 
-def _runs(part: ReadPart, whens: Iterable[When], executor: Executor) -> Iterator[tuple[When, ...]]:
-    """Periods of which a row of a part counts in one at most, so that one statement tells them apart."""
+def runs(part: ReadPart, whens: Iterable[When], months: int = MONTHS_OF_YEAR) -> Iterator[tuple[When, ...]]:
+    """Periods, in order, of which a row of a part counts in one at most, so that one statement tells them apart.
+
+    None is longer than so many months.
+    """
     run: list[When] = []
-    months = executor.months_of_keys(part.part.fact) if part.part.distinct else MONTHS_OF_YEAR
     for when in whens:
         if run and (not _follows(part, run[-1], when) or Days(run[0].days.first, when.days.last).months > months):
             yield tuple(run)
@@ -104,11 +107,13 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
     return rows.order_by("at", "source", "source_key")
 
 
-def latest(part: ReadPart, day: str, when: When) -> Select[Any]:
-    """The latest value of a day among the rows that a part looks at, of anybody; one row or none."""
+def latest(part: ReadPart, day: str, run: Sequence[When]) -> Select[Any]:
+    """The latest value of a day among the rows that a part looks at, of anybody, by ``nth_period`` of a run, from 0."""
+    when = run[-1]
     fact = counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
-    own = Pass(part, "company", None, (when,), fact)
-    return own.rows(func.max(own.fact.days[day]).label("latest")).group_by("unit")
+    own = Pass(part, "company", None, tuple(run), fact)
+    place = [literal(0).label("nth_period")] if len(run) == 1 else []
+    return own.rows(*place, func.max(own.fact.days[day]).label("latest")).group_by(*own.cell)
 
 
 def _is_plain(part: ReadPart, executor: Executor) -> bool:

@@ -1,7 +1,7 @@
 """Trends and correlations: lines with their forecasts, the heatmap, what the words say, and who may look."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -92,6 +92,24 @@ def test_what_is_chosen_is_in_the_address_and_the_back_key_works(visits: Visits)
     expect(page.get_by_text("至少选两项指标才能比较")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("article")).not_to_have_count(1)
+
+
+def test_the_last_day_of_the_lines_is_chosen_and_taken_back(visits: Visits) -> None:
+    visit = visits.open("hr", SERVICE.replace("steps=30", "steps=6") + CHOSEN)
+    page = visit.page
+    ready(page)
+    newest = page.get_by_role("img").first.get_attribute("aria-label")
+    day = page.get_by_role("search").get_by_label("截至（不填为昨天）")
+    last = datetime.fromtimestamp(system_clocks().wall_ms() / 1000, UTC).astimezone(ZONE).date() - timedelta(days=28)
+    day.fill(last.isoformat())
+    expect(page).to_have_url(re.compile(f"last={last}"))
+    ready(page)
+    expect(page.get_by_role("img").first).not_to_have_attribute("aria-label", newest or "")
+    day.fill("")
+    expect(page).not_to_have_url(re.compile("last="))
+    ready(page)
+    expect(page.get_by_role("img").first).to_have_attribute("aria-label", newest or "")
+    assert visit.errors == []
 
 
 def test_a_persons_own_rows_are_reached_from_their_score(visits: Visits, company: Company) -> None:

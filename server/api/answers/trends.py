@@ -29,8 +29,10 @@ from server.api.views.trends import (
 )
 from server.scoring.indicator import Indicator
 from server.scoring.numbers import decimal_text
-from server.services import trends
-from server.services.trends import Series, Told, Wanted
+from server.services import trend_correlations, trend_forecasts, trends
+from server.services.trend_basis import Wanted
+from server.services.trend_forecasts import Told
+from server.services.trends import Series
 from server.store import page_queries, people_queries
 
 
@@ -68,7 +70,7 @@ async def correlations(context: Context, viewer: Viewer, wanted: Wanted, *, plai
     async with context.db.reading() as connection:
         asked = await _with_unit(connection, viewer, wanted)
         now_ms = context.clocks.wall_ms()
-        found = await trends.correlations(connection, viewer.scope, asked, now_ms, plain=plain)
+        found = await trend_correlations.correlations(connection, viewer.scope, asked, now_ms, plain=plain)
     return CorrelationsView(
         first=found.spans[0].first,
         last=found.spans[-1].last,
@@ -97,7 +99,7 @@ async def _with_unit(connection: AsyncConnection, viewer: Viewer, wanted: Wanted
 async def _forecasts(found: Sequence[Series], grain: Grain) -> dict[str, Told | None]:
     """None for each where the libraries are missing: the lines are there without them."""
     try:
-        return dict(await trends.forecasts(found, grain))
+        return dict(await trend_forecasts.forecasts(found, grain))
     except ExtraMissingError:
         return {one.indicator.id: None for one in found}
 

@@ -11,7 +11,7 @@ from server.api.context import ContextDep
 from server.api.guards import ScoresReader
 from server.api.views.base import Id
 from server.api.views.trends import CorrelationsView, TrendsView
-from server.services.trends import MOST_CHOSEN, Wanted
+from server.services.trend_basis import MOST_CHOSEN, Wanted
 from server.store.counted_pass import COMPANY
 
 router = APIRouter(prefix="/api/trends", tags=["trends"])

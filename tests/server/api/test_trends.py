@@ -17,7 +17,7 @@ from server.analytics import extra
 from server.api.views.trends import CorrelationsView, TrendsView
 from server.scoring.catalogue import default_catalogue
 from server.scoring.whole_months import needs_whole_months
-from server.services import trends
+from server.services import trend_basis, trend_correlations
 from server.store import counting_executor, link_queries
 from server.store.counted_facts import shapes
 from server.store.link_queries import LinkRow
@@ -178,6 +178,20 @@ async def test_what_is_counted_by_the_month_is_left_out_of_weeks(desk: World) ->
     assert ([one.id for one in months.series], months.left_out) == (["ops_repurchase_rate"], [])
 
 
+async def test_steps_end_with_the_day_that_was_asked_for(desk: World) -> None:
+    """A Wednesday: the week before is the last whole one. What is to come is not there yet."""
+    found = await trend(desk, "hr", PATH + CHOSEN + "&last=2026-02-11")
+    assert found.last == dt.date(2026, 2, 8)
+    whole = await trend(desk, "hr", PATH + CHOSEN)
+    ahead = await trend(desk, "hr", PATH + CHOSEN + "&last=2099-01-01")
+    assert (ahead.first, ahead.last) == (whole.first, whole.last)
+    moved = await moving(desk, "hr", PATH + CHOSEN + "&last=2026-02-11")
+    assert moved.last == found.last
+    refused = await desk.get("hr", PATH + "&last=1999-12-31")
+    assert (refused.status_code, refused.json()["code"]) == (422, "trend_last")
+    assert refused.json()["parameters"] == {"field": "last", "earliest": "2000-01-01"}
+
+
 async def test_an_unknown_indicator_is_named(desk: World) -> None:
     answer = await desk.get("hr", "/api/trends?unit=ops&indicator=nobodys")
     assert (answer.status_code, answer.json()["code"]) == (422, "trend_indicator")
@@ -279,9 +293,9 @@ async def test_ks18_an_indicator_without_weight_that_moves_with_the_heaviest_is_
 async def test_attendance_is_never_suggested_to_design(world: World, department: str, offered: bool) -> None:
     async with world.db.writing() as connection:
         await connection.execute(departments.insert().values(id=department, parent=None, name_zh="", name_en=""))
-        wanted = trends.Wanted("department", department, "week", 10)
-        basis = await trends._basis(connection, Scope.system(), wanted, NOW_MS)
-    candidates = {one.indicator.id for one in trends._candidates(basis, [], wanted)}
+        wanted = trend_basis.Wanted("department", department, "week", 10)
+        basis = await trend_basis.basis_of(connection, Scope.system(), wanted, NOW_MS)
+    candidates = {one.indicator.id for one in trend_correlations._candidates(basis, [], wanted)}
     assert ("att_punctuality_rate" in candidates) == offered
 
 

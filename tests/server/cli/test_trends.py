@@ -57,6 +57,10 @@ def test_an_indicator_is_printed_week_by_week() -> None:
     rows = json.loads(done.stdout)
     assert [row["value"] for row in rows] == [f"{number}.0" for number in REPLY]
     assert {row["sample"] for row in rows} == {1}
+    before = run("trends", "--steps", "3", "--to", rows[-3]["last"], *CHOSEN[:2], "--json")
+    assert [row["first"] for row in json.loads(before.stdout)] == [row["first"] for row in rows[-5:-2]]
+    refused = run("trends", "--to", "31.1.2026", *CHOSEN[:2])
+    assert (refused.exit_code, "2026-01-31" in refused.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("folder")

@@ -10,10 +10,12 @@ import pytest
 from server.access.scope import Scope
 from server.scoring.catalogue import default_catalogue
 from server.scoring.window import days_of
-from server.services.endings import endings
+from server.services.endings import endings, endings_each
 from server.services.score_periods import check
 from server.services.scoring import score_touched
 from server.services.sources import put_source
+from server.services.trend_basis import Wanted
+from server.services.trends import series_of
 from server.store import link_queries, score_queries
 from server.store.database import Database
 from server.store.link_queries import LinkRow
@@ -95,3 +97,31 @@ async def test_a_period_waits_for_the_end_of_its_campaigns(campaigns: Database) 
             checked = await check(connection, Scope.system(), JANUARY, at(now), "operations")
         found[now] = {one.indicator: one.final_on for one in checked.not_final}.get(RATE)
     assert found == {"2026-03-05 23:59": day("2026-03-06"), "2026-03-06 00:00": None}
+
+
+async def test_steps_of_a_trend_wait_for_the_end_of_their_own_campaigns(campaigns: Database) -> None:
+    """By weeks from before the new year; that of 26 January has one to 5 March and one to the end of August."""
+    final = {}
+    for grain, now in (("month", "2026-03-05 23:59"), ("month", "2026-03-06 00:00"), ("week", "2026-03-06 00:00")):
+        await heard(campaigns, now)
+        async with campaigns.reading() as connection:
+            wanted = Wanted("department", "operations", grain, 8, indicators=(RATE,))  # type: ignore[arg-type]
+            [series] = (await series_of(connection, Scope.system(), wanted, at(now))).series
+        final[grain, now] = {str(one.span.first): one.final for one in series.points if one.value is not None}
+    assert final == {
+        ("month", "2026-03-05 23:59"): {"2026-01-01": False, "2026-02-01": False},
+        ("month", "2026-03-06 00:00"): {"2026-01-01": True, "2026-02-01": False},
+        ("week", "2026-03-06 00:00"): {"2026-01-05": True, "2026-01-19": True, "2026-01-26": False},
+    }
+
+
+async def test_ends_of_steps_are_told_apart_across_a_year(campaigns: Database) -> None:
+    await put(campaigns, "campaign_event", invited("u0", "old", "2025-12-31 10:00", "2026-01-02"), source="campaigns")
+    steps = [days_of(month) for month in ("2025-11", "2025-12", "2026-01", "2026-02")]
+    async with campaigns.reading() as connection:
+        found = await endings_each(connection, default_catalogue().indicators, steps, ZoneInfo("Asia/Shanghai"))
+    assert found == {
+        (RATE, steps[1]): day("2026-01-02"),
+        (RATE, steps[2]): day("2026-03-05"),
+        (RATE, steps[3]): day("2026-08-31"),
+    }

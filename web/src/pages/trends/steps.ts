@@ -10,6 +10,9 @@ export type Grain = Schemas["TrendsView"]["grain"];
 export const RANGES: Record<Grain, number[]> = { day: [28, 56, 91], week: [13, 26, 52], month: [6, 12, 24] };
 export const USUAL: Record<Grain, number> = { day: 91, week: 26, month: 12 };
 
+/** The server takes no earlier last day; a year that is being typed is none yet. */
+export const EARLIEST = "2000-01-01";
+
 /** 2026年3月, or the first day of a week or the day. */
 export function stepName(first: string, grain: Grain): string {
   return grain === "month" ? format.month(first.slice(0, 7)) : format.fullDate(first);
