@@ -47,7 +47,8 @@ def check_pairs(indicators: Iterable[Indicator]) -> None:
     names = {one.id for one in found}
     for one in found:
         if one.pair is not None and one.pair not in names:
-            raise DataError(f"indicator {one.id}: no indicator {one.pair} to be shown with", "indicator_pair")
+            message = f"indicator {one.id}: no indicator {one.pair} to be shown with"
+            raise DataError(message, "indicator_pair", {"field": "pair", "name": one.pair})
 
 
 def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:

@@ -26,7 +26,6 @@ _FIELDS = {
     "curve_target": "target",
     "indicator_beside": "beside",
     "indicator_family": "family",
-    "indicator_pair": "pair",
     "indicator_provisional_to": "provisional_to",
     "indicator_twice": "starts",
 }

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
 from server.people.person import Post
+from server.scoring.catalogue import default_catalogue
 from server.scoring.indicator import in_force
 from server.scoring.numbers import decimal_text
 from server.scoring.rules import (
@@ -349,6 +350,16 @@ async def test_rolling_back_is_a_new_version_that_leaves_the_past_as_it_was(comp
     async with company.reading() as connection:
         assert [row.version for row in await scheme_queries.draft_rows(connection, ["published"])] == [3, 2, 1]
         assert len(await scheme_queries.book_at(connection, 1)) == 1
+
+
+async def test_an_indicator_is_shown_with_one_that_is_there(company: Database) -> None:
+    base = in_force(default_catalogue().indicators, "biz_gross_margin_rate", date(2026, 4, 1))
+    assert base is not None
+    alone = msgspec.structs.replace(base, pair="nobody_knows_it", starts=date(2026, 4, 1))
+    with pytest.raises(DataError) as refused:
+        await publish(company, put(IndicatorItem(indicator=alone)))
+    assert refused.value.code == "indicator_pair"
+    assert refused.value.parameters == {"field": "pair", "name": "nobody_knows_it"}
 
 
 async def test_a_version_of_an_indicator_starts_on_a_day_and_is_never_overwritten(company: Database) -> None:
