@@ -219,7 +219,7 @@ async def past(world: World) -> None:
             card = {"employee": "e2", "period": "2025-11", "version": version, "newest": newest, "status": "scored"}
             card |= {"closing": made.inserted_primary_key[0], "cause": "closing", "computed_centi": 71_50}
             card |= {"coverage_num": 1, "coverage_den": 1, "adjustment_centi": final - 71_50, "vetoes": []}
-            card |= {"final_centi": final, "grade": "C", "provisional": [], "reward_minor": 0, "rewards": []}
+            card |= {"final_centi": final, "grade": "C", "provisional": [], "rewards": []}
             await connection.execute(closed_cards.insert().values(**card, parts=[], published_ms=1))
 
 

@@ -313,7 +313,7 @@ async def close(db: Database, employee: str, period: str) -> None:
     closing = {"period": period, "department": "", "closed_ms": 1, "closed_by": "x", "appeal_until_ms": 1}
     row = {"employee": employee, "period": period, "version": 1, "newest": True, "cause": "closing", "status": "scored"}
     row |= {"coverage_num": 1, "coverage_den": 1, "adjustment_centi": 0, "vetoes": [], "provisional": []}
-    row |= {"reward_minor": 0, "rewards": [], "parts": [], "published_ms": 1}
+    row |= {"rewards": [], "parts": [], "published_ms": 1}
     async with db.writing() as connection:
         made = score_closings.insert().values(**closing, summary={}).returning(score_closings.c.id)
         number = (await connection.execute(made)).scalar_one()
