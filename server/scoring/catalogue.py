@@ -1,6 +1,6 @@
 """The indicators and weights in use: the shipped defaults, through the same checks as any edit."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -41,14 +41,11 @@ def read_indicators(toml: bytes) -> tuple[Indicator, ...]:
     return found
 
 
-def check_pairs(indicators: Iterable[Indicator]) -> None:
-    """DataError when an indicator is to be shown with one that does not exist."""
-    found = tuple(indicators)
-    names = {one.id for one in found}
-    for one in found:
-        if one.pair is not None and one.pair not in names:
-            message = f"indicator {one.id}: no indicator {one.pair} to be shown with"
-            raise DataError(message, "indicator_pair", {"field": "pair", "name": one.pair})
+def check_pair(indicator: Indicator, names: Collection[str]) -> None:
+    """DataError when an indicator is to be shown with one that is not among these."""
+    if indicator.pair is not None and indicator.pair not in names:
+        message = f"indicator {indicator.id}: no indicator {indicator.pair} to be shown with"
+        raise DataError(message, "indicator_pair", {"field": "pair", "name": indicator.pair})
 
 
 def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:
@@ -64,8 +61,10 @@ def read_sets(toml: bytes, indicators: Iterable[str]) -> tuple[WeightSet, ...]:
 def read_catalogue(indicators: bytes, sets: bytes) -> Catalogue:
     """A checked catalogue from two TOML documents; DataError says what is wrong where."""
     found = read_indicators(indicators)
-    check_pairs(found)
-    return Catalogue(found, read_sets(sets, {indicator.id for indicator in found}))
+    names = {indicator.id for indicator in found}
+    for indicator in found:
+        check_pair(indicator, names)
+    return Catalogue(found, read_sets(sets, names))
 
 
 @cache

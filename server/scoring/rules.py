@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from server.scoring.catalogue import Catalogue, check_pairs, default_catalogue
+from server.scoring.catalogue import Catalogue, default_catalogue
 from server.scoring.indicator import Indicator, check_indicators, in_force
 from server.scoring.scheme import PeriodWeights, Place, WeightSet, check_sets, sets_between
 from server.scoring.season import Delta, Spell, applied, check_spells, weights_over
@@ -191,7 +191,6 @@ def check_rules(rules: Rules, parents: Mapping[str, str | None] | None = None) -
     tree = _Tree(parents or {})
     catalogue = rules.catalogue
     check_indicators(catalogue.indicators)
-    check_pairs(catalogue.indicators)
     known = {indicator.id for indicator in catalogue.indicators}
     check_sets(catalogue.sets, known)
     for spell in rules.seasons:

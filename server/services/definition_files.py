@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.scoring.definition_file import MOST_BYTES, Defined, DefinitionFile, Fault
-from server.scoring.rules import Change, IndicatorItem, put, rules_of
+from server.scoring.rules import Change, IndicatorItem, changed, put, rules_of
 from server.services.schemes import check_changes
 from server.store import scheme_queries
 from server.store.counted_facts import shapes
@@ -23,7 +23,9 @@ class Judged:
 
 
 async def judge_file(connection: AsyncConnection, toml: bytes, now_ms: WallMs) -> list[Judged]:
-    """Each definition in the order of the file, checked as a draft of it is. Nothing is written.
+    """Each definition in the order of the file, checked as a draft of it is that comes after the others.
+
+    Nothing is written.
 
     DataError ``draft_file`` with line and reason for what is no such file.
     """
@@ -33,6 +35,7 @@ async def judge_file(connection: AsyncConnection, toml: bytes, now_ms: WallMs) -
     file = DefinitionFile(toml, shapes())
     before = await scheme_queries.book_at(connection)
     there = set(rules_of(before).catalogue.indicators)
+    every = [put(IndicatorItem(indicator=one.indicator)) for one in file.definitions if one.indicator is not None]
     found: list[Judged] = []
     keys = set[str]()
     for one in file.definitions:
@@ -41,7 +44,8 @@ async def judge_file(connection: AsyncConnection, toml: bytes, now_ms: WallMs) -
             change = put(IndicatorItem(indicator=one.indicator))
             try:
                 _once(change, keys)
-                await check_changes(connection, before, [change], now_ms)
+                others = changed(before, (one for one in every if one.key != change.key))
+                await check_changes(connection, others, [change], now_ms)
             except DataError as error:
                 fault = file.fault(one.number, error, one.indicator)
         found.append(Judged(one, fault, one.indicator in there))

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.access.errors import NotFoundError
-from server.scoring.catalogue import default_catalogue
+from server.scoring.catalogue import check_pair, default_catalogue
 from server.scoring.family import check_parts, facts_needed
 from server.scoring.rules import (
     Book,
@@ -110,9 +110,12 @@ async def check_changes(connection: AsyncConnection, before: Book, changes: Sequ
     _check_indicators(before, changes)
     rules = rules_of(changed(before, changes))
     await _check_names(connection, changes)
+    names = {one.id for one in rules.catalogue.indicators}
     for change in changes:
         if change.item is not None:
             _check_order(change.item)
+        if isinstance(change.item, IndicatorItem):
+            check_pair(change.item.indicator, names)
     check_rules(rules, await score_queries.departments_above(connection))
     unusable = await unusable_facts(connection, now_ms)
     for change in changes:
