@@ -35,7 +35,7 @@ async def count_each(
     found: dict[When, Found] = {when: {} for when in in_order}
     passes: dict[tuple[object, ...], tuple[tuple[When, ...], list[ReadPart]]] = {}
     for one in dict.fromkeys(parts):
-        months = executor.months_of_keys(one.part.fact) if one.part.distinct else MONTHS_OF_YEAR
+        months = executor.months_at_once(one.part)
         for run in runs(one, in_order, months):
             rows = one.part.fact, one.part.date, one.part.window, one.part.person
             shared = rows if _is_plain(one, executor) else one

@@ -40,8 +40,8 @@ class Executor(Protocol):
     def ranks(self) -> bool:
         """Whether it knows ``sql_terms.at_share``."""
 
-    def months_of_keys(self, fact: str) -> int:
-        """Of how many months one statement may keep the keys of a fact's rows in memory."""
+    def months_at_once(self, part: Part) -> int:
+        """Of how many months one statement may keep in memory what a part needs of each row."""
 
     def fact(self, part: ReadPart, whens: Sequence[When]) -> CountedFact:
         """The rows of a part's fact, as this one holds them: all that lie in its windows, at least."""
@@ -57,7 +57,7 @@ class OnDatabase:
     connection: AsyncConnection
     ranks: bool = False
 
-    def months_of_keys(self, fact: str) -> int:  # noqa: ARG002
+    def months_at_once(self, part: Part) -> int:  # noqa: ARG002
         """A year: the database puts on disk what is too much."""
         return MONTHS_OF_YEAR
 
