@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from server.services.keys import open_database
 from server.store.database import Database
 from shared.clock import from_ms, system_clocks
 from shared.errors import ConfigError, DataError, MusterError
+
+if TYPE_CHECKING:
+    from server.services.act import Act
 
 T = TypeVar("T")
 
@@ -93,3 +96,12 @@ def iso_time(at_ms: int | None) -> str | None:
 def now_ms() -> int:
     """The wall clock, UTC."""
     return system_clocks().wall_ms()
+
+
+def operator() -> "Act":
+    """What whoever types commands does: it may be about everybody."""
+    from server.access.viewer import Viewer
+    from server.services.accounts import Caller
+    from server.services.act import Act
+
+    return Act(Viewer(0, ACTOR, ACTOR, "administrator", None, frozenset(), b""), Caller("local", "cli", now_ms()))

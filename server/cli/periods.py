@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, errors, in_database, iso_time, now_ms, out, show
+from server.cli.console import (
+    CONFIG,
+    ConfigOption,
+    JsonOption,
+    errors,
+    in_database,
+    iso_time,
+    now_ms,
+    operator,
+    out,
+    show,
+)
 from server.cli.scores import app as commands
 from server.config import load_config
 from server.store.database import Database
 from shared.errors import DataError
 
 if TYPE_CHECKING:
-    from server.services.act import Act
     from server.services.report_files import Setting
     from server.store.scope_filter import Narrow
 
@@ -53,7 +63,7 @@ def close(
         async with db.reading() as connection:
             before = await score_periods.check(connection, Scope.system(), period, now_ms(), department)
         if not check:
-            await score_periods.close_period(db, _act(), period, department, accepted=tuple(accept or ()))
+            await score_periods.close_period(db, operator(), period, department, accepted=tuple(accept or ()))
         return before.items
 
     items = in_database(config, work)
@@ -117,7 +127,7 @@ def calibrate(
         if hundredths.denominator != 1:
             raise DataError(f"points {points!r}: expected two decimals at most", "calibration")
     number = in_database(
-        config, lambda db: propose(db, _act(), employee, period, points=int(hundredths), reason=reason)
+        config, lambda db: propose(db, operator(), employee, period, points=int(hundredths), reason=reason)
     )
     out.print(f"proposal {number}, to be approved by another person")
 
@@ -160,7 +170,7 @@ def reward_tier(
     with errors():
         row = TierRow(indicator, _day(starts), step, gain, max_steps, dict.fromkeys(gate or ()))
         own = None if base is None else BaseRow(indicator, *_payee(employee, position), row.starts, base)
-    in_database(config, lambda db: put_tier(db, _act(), row, own))
+    in_database(config, lambda db: put_tier(db, operator(), row, own))
     out.print(f"{indicator}: steps from {starts}")
 
 
@@ -183,7 +193,7 @@ def reward_base(
 
     with errors():
         row = BaseRow(indicator, *_payee(employee, position), _day(starts), minor)
-    in_database(config, lambda db: put_base(db, _act(), row))
+    in_database(config, lambda db: put_base(db, operator(), row))
     out.print(f"{indicator}: base of {row.unit} from {starts}")
 
 
@@ -194,15 +204,6 @@ def _payee(employee: str | None, position: str | None) -> tuple[str, str]:
     if position is not None and employee is None:
         return "position", position
     raise DataError("expected one of --employee and --position", "reward")
-
-
-def _act() -> "Act":
-    from server.access.viewer import Viewer
-    from server.services.accounts import Caller
-    from server.services.act import Act
-
-    operator = Viewer(0, ACTOR, ACTOR, "administrator", None, frozenset(), b"")
-    return Act(operator, Caller("local", "cli", now_ms()))
 
 
 def _day(text: str) -> date:
@@ -223,11 +224,14 @@ def _centi(value: int | None) -> str | None:
 async def _cards(db: Database, period: str, department: str | None) -> list[dict[str, str | int | None]]:
     from server.access.scope import Scope
     from server.services.score_export import pay_rows
-    from server.store import post_queries
+    from server.store import log_queries, post_queries
 
     async with db.reading() as connection:
         rows = await pay_rows(connection, Scope.system(), period, await _narrow(db, department))
         called = await post_queries.position_names(connection)
+    async with db.writing() as connection:
+        entry = operator().entry("scores.export", period, format="text", department=department, money=True)
+        await log_queries.append(connection, entry)
     return [
         {
             "employee": row.card.employee,
@@ -274,15 +278,18 @@ async def _written(db: Database, period: str, department: str | None, file: Path
     with made, file.open("wb") as target:
         shutil.copyfileobj(made, target)
     async with db.writing() as connection:
-        await log_queries.append(connection, _act().entry("scores.export", period, format=kind, money=True))
+        entry = operator().entry("scores.export", period, format=kind, department=department, money=True)
+        await log_queries.append(connection, entry)
 
 
 async def _adjustments(db: Database, period: str) -> list[dict[str, str | int | None]]:
     from server.access.scope import Scope
+    from server.services.pay_reads import note_read
     from server.store import period_queries
 
     async with db.reading() as connection:
         rows = await period_queries.adjustments(connection, Scope.system(), posted_to=period)
+    await note_read(db, operator(), "scores.read_adjustments", period, (row.employee for row in rows))
     return [
         {
             "employee": row.employee,

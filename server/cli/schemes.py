@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
+from server.cli.console import (
+    ACTOR,
+    CONFIG,
+    ConfigOption,
+    JsonOption,
+    err,
+    errors,
+    in_database,
+    now_ms,
+    operator,
+    out,
+    show,
+)
 from server.cli.files import bytes_of
 from server.scoring.rules import Change
 from server.store.database import Database
@@ -30,7 +42,7 @@ def what_if(
     config: ConfigOption = CONFIG,
     json_: JsonOption = False,
 ) -> None:
-    """Print what scores would be by a draft, biggest winners first. Nothing is written.
+    """Print what scores would be by a draft, biggest winners first. Nothing of it is stored.
 
     muster score what-if draft.toml --period 2026-11
     """
@@ -110,6 +122,7 @@ async def _what_if(
     from server.scoring.rules import first_day, rules_of
     from server.scoring.scorecard import grade
     from server.services import schemes, simulating
+    from server.services.pay_reads import note_read
     from server.store import scheme_queries, score_queries
 
     async with db.reading() as connection:
@@ -125,6 +138,8 @@ async def _what_if(
         found = await simulating.preview(
             connection, Scope.system(), rules_of(book), after, period or months[0], since, now_ms()
         )
+    if found.pays:
+        await note_read(db, operator(), "scores.read_preview", found.period, (one.card.employee for one in found.moved))
     grades = " · ".join(f"{letter} {found.before[letter]}→{found.after[letter]}" for letter in found.before)
     whom = f"{len(found.moved)} of {found.people} people"
     paid = [decimal_text(Fraction(minor, CENTI)) for minor in (found.paid_before, found.paid_after)]

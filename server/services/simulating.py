@@ -75,6 +75,11 @@ class Preview:
     paid_after: int
     simulated: Literal[True] = True
 
+    @property
+    def pays(self) -> bool:
+        """Whether any of these people has a reward."""
+        return bool(self.paid_before or self.paid_after)
+
 
 _Observations: TypeAlias = Mapping[str, IndicatorScore]
 

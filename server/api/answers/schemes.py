@@ -49,8 +49,10 @@ from server.scoring.scorecard import grade
 from server.scoring.season import default_seasons
 from server.scoring.templates import default_templates
 from server.services import comparing, definition_files, schemes, simulating, trial
+from server.services.act import Act
 from server.services.comparing import Compared, Comparison, Side
 from server.services.definition_files import Judged
+from server.services.pay_reads import note_read
 from server.services.schemes import Draft
 from server.services.simulating import Moved, Preview
 from server.services.sources import unusable_facts
@@ -164,20 +166,20 @@ async def version(context: Context, viewer: Viewer, number: int) -> SchemeDraftD
 
 async def preview(
     context: Context,
-    viewer: Viewer,
+    act: Act,
     bodies: Sequence[SchemeChange],
     period: str | None,
     day: date | None,
 ) -> SchemePreviewView:
     """What scores of the viewer's people would be by these lines."""
-    return await _preview(context, viewer, read_changes(bodies), period, day)
+    return await _preview(context, act, read_changes(bodies), period, day)
 
 
-async def preview_of(context: Context, viewer: Viewer, number: int, period: str | None) -> SchemePreviewView:
+async def preview_of(context: Context, act: Act, number: int, period: str | None) -> SchemePreviewView:
     """What scores of the viewer's people would be by a draft."""
     async with context.db.reading() as connection:
         found = await schemes.find_draft(connection, number)
-    return await _preview(context, viewer, found.changes, period, None, found.before)
+    return await _preview(context, act, found.changes, period, None, found.before)
 
 
 async def effect(context: Context, viewer: Viewer, number: int) -> SchemeEffectView:
@@ -365,7 +367,7 @@ def _draft(row: DraftRow, viewer: Viewer, newest: int) -> SchemeDraftView:
 
 async def _preview(  # noqa: PLR0917 - what to try, on which period and day
     context: Context,
-    viewer: Viewer,
+    act: Act,
     changes: Sequence[Change],
     period: str | None,
     day: date | None,
@@ -375,19 +377,22 @@ async def _preview(  # noqa: PLR0917 - what to try, on which period and day
     async with context.db.reading() as connection:
         book = await scheme_queries.book_at(connection) if before is None else before
         after = await schemes.check_changes(connection, book, changes, now_ms)
-        months = await score_queries.months_with_scores(connection, viewer.scope)
+        months = await score_queries.months_with_scores(connection, act.scope)
         wanted = period or (months[0] if months else None)
         if wanted is None:
             raise DataError("nobody has a score yet that could be computed again", "no_scores")
         since = day or first_day(changes, book) or from_ms(now_ms).astimezone(context.config.zone).date()
-        found = await simulating.preview(connection, viewer.scope, rules_of(book), after, wanted, since, now_ms)
+        found = await simulating.preview(connection, act.scope, rules_of(book), after, wanted, since, now_ms)
         position = await position_names(connection)
-    return preview_view(found, position, money=viewer.may("scores.close"))
+    shown = found.moved if len(found.moved) <= 2 * ENDS else (*found.moved[:ENDS], *found.moved[-ENDS:])
+    money = act.viewer.may("scores.close")
+    if money and found.pays:
+        await note_read(context.db, act, "scores.read_preview", wanted, (one.card.employee for one in shown))
+    return preview_view(found, shown, position, money=money)
 
 
-def preview_view(found: Preview, position: PositionNames, *, money: bool) -> SchemePreviewView:
-    """A preview in text; of many people those at both ends."""
-    moved = found.moved if len(found.moved) <= 2 * ENDS else (*found.moved[:ENDS], *found.moved[-ENDS:])
+def preview_view(found: Preview, shown: Sequence[Moved], position: PositionNames, *, money: bool) -> SchemePreviewView:
+    """A preview in text; of many people those at both ends are shown."""
     return SchemePreviewView(
         simulated=True,
         period=found.period,
@@ -396,7 +401,7 @@ def preview_view(found: Preview, position: PositionNames, *, money: bool) -> Sch
         moved=len(found.moved),
         winners=sum(one.change > 0 for one in found.moved),
         losers=sum(one.change < 0 for one in found.moved),
-        rows=[moved_view(one, position(one.card.position), money=money) for one in moved],
+        rows=[moved_view(one, position(one.card.position), money=money) for one in shown],
         grades_before={str(letter): number for letter, number in found.before.items()},
         grades_after={str(letter): number for letter, number in found.after.items()},
         paid_before_minor=found.paid_before if money else None,

@@ -44,6 +44,8 @@ from server.scoring.numbers import CENTI, MICRO, decimal_text
 from server.scoring.scorecard import GRADES
 from server.scoring.window import days_of
 from server.services import score_periods as periods
+from server.services.act import Act
+from server.services.pay_reads import note_read
 from server.services.scheme_rules import catalogue_in_force
 from server.services.score_export import PayRow, pay_rows
 from server.services.score_judging import appeal_deadline
@@ -118,9 +120,9 @@ async def cards(context: Context, viewer: Viewer, period: str, department: str |
     return PeriodCardsView(total=len(rows), rows=cards)
 
 
-async def published_card(context: Context, viewer: Viewer, employee: str, period: str) -> PublishedCardView:
-    """What was published of a person; NotFoundError outside the scope."""
-    scope, now_ms = viewer.scope, context.clocks.wall_ms()
+async def published_card(context: Context, act: Act, employee: str, period: str) -> PublishedCardView:
+    """What was published of a person; NotFoundError outside the scope. The operation log keeps who saw the money."""
+    viewer, scope, now_ms = act.viewer, act.scope, context.clocks.wall_ms()
     money = viewer.may("scores.close") or employee == viewer.employee
     async with context.db.reading() as connection:
         if await page_queries.person(connection, scope, employee) is None:
@@ -132,6 +134,9 @@ async def published_card(context: Context, viewer: Viewer, employee: str, period
         told = await period_queries.adjustments(connection, scope, people=[employee], pay=money)
         catalogue = await catalogue_in_force(connection)
         until = await appeal_deadline(connection, rows[0]) if rows else None
+    about = [one for one in told if period in (one.period, one.posted_to)]
+    if money and (rows or about):
+        await note_read(context.db, act, "scores.read_rewards", f"{employee}/{period}", [employee])
     reasons = {one.id: one.reason for one in calibrations}
     return PublishedCardView(
         employee=employee,
@@ -144,21 +149,23 @@ async def published_card(context: Context, viewer: Viewer, employee: str, period
         appeals=[AppealView(**_shared(one)) for one in appeals if one.employee == employee],
         rewards=[_reward(one, catalogue) for one in rows[0].rewards] if rows and money else [],
         reward_minor=rows[0].reward_minor if rows and money else None,
-        adjustments=[_adjustment(one, catalogue, money=money) for one in told if period in (one.period, one.posted_to)],
+        adjustments=[_adjustment(one, catalogue, money=money) for one in about],
     )
 
 
 async def adjustments(
-    context: Context, viewer: Viewer, period: str, department: str | None, *, posted: bool, page: Page
+    context: Context, act: Act, period: str, department: str | None, *, posted: bool, page: Page
 ) -> PeriodAdjustmentsView:
-    """A page of adjustments posted to the period, or of its own closed cards."""
+    """A page of adjustments posted to the period, or of its own closed cards; the log keeps who saw the money."""
     which = {"posted_to": period} if posted else {"of": period}
-    money = viewer.may("scores.close")
+    money = act.viewer.may("scores.close")
     async with context.db.reading() as connection:
         narrow = await narrow_to(connection, department)
-        found = await period_queries.adjustments(connection, viewer.scope, narrow, **which, pay=money)
+        found = await period_queries.adjustments(connection, act.scope, narrow, **which, pay=money)
         catalogue = await catalogue_in_force(connection)
     shown = found[page.offset : page.offset + page.limit]
+    if money:
+        await note_read(context.db, act, "scores.read_adjustments", period, (one.employee for one in shown))
     return PeriodAdjustmentsView(total=len(found), rows=[_adjustment(one, catalogue, money=money) for one in shown])
 
 

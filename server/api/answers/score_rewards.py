@@ -22,9 +22,12 @@ from server.scoring.indicator import in_force
 from server.scoring.numbers import CENTI, CentiPoints, decimal_text
 from server.scoring.scorecard import GRADES
 from server.scoring.tier import DEFAULT_TIERS
+from server.services.act import Act
+from server.services.pay_reads import note_read
 from server.services.scheme_rules import catalogue_in_force
 from server.services.score_settings import APPEAL_DAYS, VETO_CAP, cycles, number
 from server.store import people_queries, post_queries, reward_queries
+from server.store.reward_queries import BaseRow
 from shared.clock import from_ms
 
 
@@ -68,15 +71,17 @@ async def rewards(context: Context, viewer: Viewer) -> RewardsView:
     )
 
 
-async def bases(context: Context, viewer: Viewer, indicator: str | None, page: Page) -> RewardBasesView:
-    """A page of base amounts; the amounts themselves for who sets them."""
+async def bases(context: Context, act: Act, indicator: str | None, page: Page) -> RewardBasesView:
+    """A page of base amounts; the amounts themselves for who sets them, and the operation log keeps who saw them."""
     today = from_ms(context.clocks.wall_ms()).astimezone(context.config.zone).date()
-    money = viewer.may("scores.close")
+    money = act.viewer.may("scores.close")
     async with context.db.reading() as connection:
         total, rows = await reward_queries.bases_in_scope(
-            connection, viewer.scope, indicator, today, limit=page.limit, offset=page.offset, pay=money
+            connection, act.scope, indicator, today, limit=page.limit, offset=page.offset, pay=money
         )
         position = await position_names(connection)
+    if money:
+        await note_read(context.db, act, "scores.read_bases", indicator or "", (_payee(row.base) for row in rows))
     return RewardBasesView(
         total=total,
         rows=[
@@ -93,6 +98,11 @@ async def bases(context: Context, viewer: Viewer, indicator: str | None, page: P
             for row in rows
         ],
     )
+
+
+def _payee(base: BaseRow) -> str:
+    """Whose a base amount is; a position is told from a person of the same id."""
+    return base.unit if base.kind == "person" else f"position/{base.unit}"
 
 
 def _points(centi: CentiPoints) -> str:

@@ -115,10 +115,11 @@ async def scheme_draft_preview(
     *,
     viewer: SchemeWriter,
     context: ContextDep,
+    caller: CallerDep,
     period: Annotated[str | None, Query(pattern=MONTH)] = None,
 ) -> SchemePreviewView:
-    """What scores would be by a draft; nothing is written."""
-    return await schemes.preview_of(context, viewer, draft, period)
+    """What scores would be by a draft; nothing of it is stored."""
+    return await schemes.preview_of(context, Act(viewer, caller), draft, period)
 
 
 @router.post("/drafts/{draft}/submit")
@@ -159,9 +160,11 @@ async def withdraw_scheme_draft(
 
 
 @router.post("/preview")
-async def scheme_preview(body: SchemePreviewBody, viewer: SchemeReader, context: ContextDep) -> SchemePreviewView:
-    """What scores of people in scope would be by these lines; nothing is written."""
-    return await schemes.preview(context, viewer, body.changes, body.period, body.day)
+async def scheme_preview(
+    body: SchemePreviewBody, viewer: SchemeReader, context: ContextDep, caller: CallerDep
+) -> SchemePreviewView:
+    """What scores of people in scope would be by these lines; nothing of it is stored."""
+    return await schemes.preview(context, Act(viewer, caller), body.changes, body.period, body.day)
 
 
 @router.get("/indicators/{indicator}")

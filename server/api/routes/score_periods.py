@@ -94,11 +94,11 @@ async def score_period_cards(
 
 @router.get("/score-periods/{period}/cards/{employee}")
 async def published_card(
-    *, viewer: OwnReader, context: ContextDep, period: PeriodPath, employee: Id
+    *, viewer: OwnReader, context: ContextDep, caller: CallerDep, period: PeriodPath, employee: Id
 ) -> PublishedCardView:
     """What was published of a person's period and what came of it; ``employee`` may be ``me``."""
     about = whom(viewer, employee, others="scores.read")
-    return await answers.published_card(context, viewer, about, period)
+    return await answers.published_card(context, Act(viewer, caller), about, period)
 
 
 @router.get("/score-periods/{period}/adjustments")
@@ -106,13 +106,15 @@ async def score_period_adjustments(
     *,
     viewer: ScoresReader,
     context: ContextDep,
+    caller: CallerDep,
     period: PeriodPath,
     department: Id | None = None,
     by: Literal["posted", "of"] = "posted",
     page: PageDep,
 ) -> PeriodAdjustmentsView:
     """What late facts of closed periods change, posted to the period, or ``of`` its own cards."""
-    return await answers.adjustments(context, viewer, period, department, posted=by == "posted", page=page)
+    act = Act(viewer, caller)
+    return await answers.adjustments(context, act, period, department, posted=by == "posted", page=page)
 
 
 @router.get("/score-periods/{period}/file", response_class=StreamingResponse)

@@ -65,11 +65,12 @@ async def reward_bases(
     *,
     viewer: ScoresReader,
     context: ContextDep,
+    caller: CallerDep,
     indicator: Annotated[Id | None, Query()] = None,
     page: PageDep,
 ) -> RewardBasesView:
     """Base amounts of posts and of people in scope, the newest of each first; amounts for who sets them."""
-    return await answers.bases(context, viewer, indicator, page)
+    return await answers.bases(context, Act(viewer, caller), indicator, page)
 
 
 @router.post("/score-rewards/bases", status_code=204)

@@ -2,12 +2,20 @@
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from server.cli import keys, periods
+from server.cli.console import CONFIG, in_database
+from server.services.simulating import Preview
+from server.store import period_queries
+from server.store.database import Database
+from server.store.period_queries import PeriodAdjustment, SideRow
+from tests.server.cli.test_schemes import DRAFT
 from tests.server.cli.test_scores import folder
 
 __all__ = ["folder"]
@@ -16,6 +24,13 @@ ACCEPT = [word for code in ("provisional", "sources_away", "unscored") for word 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(periods.app, [*words], env={"COLUMNS": "200"})
+
+
+def logged() -> list[tuple[str, str, str]]:
+    """Action, object and detail of what ``cli`` did, in order."""
+    with closing(sqlite3.connect("muster.db")) as connection:
+        wanted = "SELECT action, object, detail FROM operation_log WHERE actor = 'cli' ORDER BY id"
+        return list(connection.execute(wanted))
 
 
 @pytest.mark.usefixtures("folder")
@@ -41,6 +56,37 @@ def test_a_month_is_checked_closed_and_exported() -> None:
     assert run("export", "2026-02", "--out", "february.xlsx").exit_code == 0
     assert Path("february.xlsx").read_bytes()[:2] == b"PK"
     assert json.loads(run("adjustments", "2026-03", "--json").stdout) == []
+    exports = [json.loads(detail) for action, _, detail in logged() if action == "scores.export"]
+    assert [one["format"] for one in exports] == ["text", "csv", "xlsx"]
+    assert {(one["money"], one["department"]) for one in exports} == {(True, None)}
+
+
+@pytest.mark.usefixtures("folder")
+def test_sec24_whoever_prints_adjustments_or_rewards_of_a_preview_is_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an earlier month changes is worth 111.11 to e1; a preview is noted once somebody is paid."""
+    assert CliRunner().invoke(keys.commands, ["init"]).exit_code == 0
+    assert run("run", "--period", "2026-03").exit_code == 0
+    in_database(CONFIG, _late)
+    assert [row["money"] for row in json.loads(run("adjustments", "2026-03", "--json").stdout)] == ["111.11"]
+    Path("draft.toml").write_text(DRAFT)
+    for pays in (False, True):
+        monkeypatch.setattr(Preview, "pays", pays)
+        assert run("what-if", "draft.toml", "--period", "2026-03", "--json").exit_code == 0
+    reads = [(action, about, json.loads(detail)) for action, about, detail in logged() if "read_" in action]
+    assert reads == [
+        ("scores.read_adjustments", "2026-03", {"whose": ["e1"]}),
+        ("scores.read_preview", "2026-03", {"whose": ["e1", "e2"]}),
+    ]
+
+
+async def _late(db: Database) -> None:
+    before, after = SideRow("90", 1, 1, 0), SideRow("95", 2, 2, 111_11)
+    about = ("e1", "2026-02", "att_punctuality_rate", 0, "2026-03", "late_facts")
+    row = PeriodAdjustment(*about, 1, 1, 1, None, before, after, 1, 111_11, 0)
+    async with db.writing() as connection:
+        await period_queries.replace_adjustments(connection, "e1", "2026-02", "2026-03", [row])
 
 
 @pytest.mark.usefixtures("folder")

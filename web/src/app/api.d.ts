@@ -2611,7 +2611,7 @@ export interface paths {
         };
         /**
          * Scheme Draft Preview
-         * @description What scores would be by a draft; nothing is written.
+         * @description What scores would be by a draft; nothing of it is stored.
          */
         get: operations["scheme_draft_preview"];
         put?: never;
@@ -2713,7 +2713,7 @@ export interface paths {
         put?: never;
         /**
          * Scheme Preview
-         * @description What scores of people in scope would be by these lines; nothing is written.
+         * @description What scores of people in scope would be by these lines; nothing of it is stored.
          */
         post: operations["scheme_preview"];
         delete?: never;
