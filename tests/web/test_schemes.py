@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.definition_text import LINES, TARGET, definition
 from tests.web.company import MANAGED
 from tests.web.conftest import Language, Visits
 from tests.web.looks import PHONE, assert_whole, in_both_languages, ready
@@ -172,30 +173,6 @@ def test_an_administrator_tries_a_definition_on_real_data(visits: Visits) -> Non
     expect(page.get_by_role("alert")).to_contain_text("曲线的点")
 
 
-DEFINED = """\
-[[indicator]]
-id = "{id}"
-name_zh = "准点{id}"
-name_en = "On time {id}"
-unit = "%"
-better = "up"
-family = "ratio"
-scale = "100"
-target = {target}
-source = "a file"
-curve = {{ kind = "pts", points = [["90", "0"], ["95", "100"]] }}
-starts = 2030-03-01
-[[indicator.numerator]]
-fact = "attendance_day"
-date = "date"
-[[indicator.denominator]]
-fact = "attendance_day"
-date = "date"
-
-"""
-OF_SECOND = DEFINED.count("\n")
-
-
 @in_both_languages
 def test_an_administrator_brings_definitions_in_a_file(language: Language, visits: Visits, tmp_path: Path) -> None:
     """The second has a number where its target is text; put right, both are one draft."""
@@ -211,12 +188,12 @@ def test_an_administrator_brings_definitions_in_a_file(language: Language, visit
             page.get_by_role("button", name="选择定义文件" if zh else "Choose a file of definitions").click()
         chooser.value.set_files(file)
 
-    first, second = (DEFINED.format(id=name, target='"95"') for name in names)
-    file.write_text(first + DEFINED.format(id=names[1], target=95), encoding="utf-8")
+    first, second = (definition(name, starts="2030-03-01") for name in names)
+    file.write_text(first + definition(names[1], target="95", starts="2030-03-01"), encoding="utf-8")
     choose()
     found = page.get_by_role("list", name=file.name)
     wrong = found.get_by_role("listitem").filter(has_text=names[1])
-    expect(wrong).to_contain_text(f"第 {OF_SECOND + 9} 行" if zh else f"line {OF_SECOND + 9}")
+    expect(wrong).to_contain_text(f"第 {LINES + TARGET} 行" if zh else f"line {LINES + TARGET}")
     expect(wrong).to_contain_text("字段 target" if zh else "Field target")
     right = found.get_by_role("listitem").filter(has_text=names[0])
     expect(right).to_contain_text("可以存入草稿" if zh else "fits a draft")
@@ -227,7 +204,7 @@ def test_an_administrator_brings_definitions_in_a_file(language: Language, visit
 
     file.write_text(first + "[[indicator\n", encoding="utf-8")
     choose()
-    expect(page.get_by_role("alert")).to_contain_text(f"第 {OF_SECOND + 1} 行" if zh else f"Line {OF_SECOND + 1}")
+    expect(page.get_by_role("alert")).to_contain_text(f"第 {LINES + 1} 行" if zh else f"Line {LINES + 1}")
 
     file.write_text(first + second, encoding="utf-8")
     choose()

@@ -12,6 +12,7 @@ from server.store import tables
 from server.store.scheme_tables import scheme_drafts
 from tests.server.api.asking import add_user
 from tests.server.api.company import World
+from tests.support.definition_text import BETTER, LINES, STARTS, definition
 
 WEIGHTS = {"att_punctuality_rate": 60, "att_attendance_rate": 40}
 
@@ -212,33 +213,6 @@ async def test_a_draft_that_somebody_else_wrote_meanwhile_is_not_overwritten(wor
 
 # --- files of definitions -------------------------------------------------------------------------------------------
 
-DEFINED = """\
-[[indicator]]
-id = "{id}"
-pair = "{pair}"
-name_zh = "准点"
-name_en = "On time"
-unit = "%"
-better = "up"
-family = "ratio"
-scale = "100"
-target = "95"
-source = "a file"
-curve = {{ kind = "pts", points = [["90", "0"], ["95", "100"]] }}
-starts = {starts}
-[[indicator.numerator]]
-fact = "attendance_day"
-date = "date"
-[[indicator.denominator]]
-fact = "attendance_day"
-date = "date"
-"""
-LINES = DEFINED.count("\n")
-
-
-def defined(name: str, pair: str = "att_punctuality_rate", starts: str = "2026-03-01") -> str:
-    return DEFINED.format(id=name, pair=pair, starts=starts)
-
 
 async def read_file(world: World, text: str, role: str = "administrator") -> tuple[int, Any]:
     async with world.client(role) as client:
@@ -248,7 +222,7 @@ async def read_file(world: World, text: str, role: str = "administrator") -> tup
 
 async def test_a_file_of_definitions_fills_a_draft_that_is_saved_as_it_was_read(any_world: World) -> None:
     """Each is shown with the other, which is further down; nothing is written by reading."""
-    text = defined("own_one", "own_two") + defined("own_two", "own_one")
+    text = definition("own_one", pair="own_two") + definition("own_two", pair="own_one")
     status, found = await read_file(any_world, text)
     assert status == 200, found
     assert [(row["id"], row["line"], row["unchanged"], row["fault"]) for row in found["rows"]] == [
@@ -262,15 +236,15 @@ async def test_a_file_of_definitions_fills_a_draft_that_is_saved_as_it_was_read(
     assert [row["fault"] for row in (await read_file(any_world, text.replace('"95"', '"96"')))[1]["rows"]] == [
         {"code": "indicator_version", "field": "starts", "line": number, "reason": reason}
         for number, reason in (
-            (13, "indicator own_one: a version starts on 2026-03-01; choose another day"),
-            (LINES + 13, "indicator own_two: a version starts on 2026-03-01; choose another day"),
+            (STARTS, "indicator own_one: a version starts on 2026-03-01; choose another day"),
+            (LINES + STARTS, "indicator own_two: a version starts on 2026-03-01; choose another day"),
         )
     ]
 
 
 async def test_each_fault_of_a_file_is_told_beside_the_others(world: World) -> None:
-    text = defined("own_one") + defined("att_punctuality_rate", starts="2015-01-01") + defined("own_one")
-    text += defined("own_three").replace('"up"', '"more"')
+    text = definition("own_one") + definition("att_punctuality_rate", starts="2015-01-01") + definition("own_one")
+    text += definition("own_three").replace('"up"', '"more"')
     status, found = await read_file(world, text)
     faults = [
         row["fault"] and (row["fault"]["code"], row["fault"]["field"], row["fault"]["line"]) for row in found["rows"]
@@ -279,16 +253,16 @@ async def test_each_fault_of_a_file_is_told_beside_the_others(world: World) -> N
         200,
         [
             None,
-            ("indicator_version", "starts", LINES + 13),
-            ("indicator_twice", "starts", 2 * LINES + 13),
-            ("indicator_invalid", "better", 3 * LINES + 7),
+            ("indicator_version", "starts", LINES + STARTS),
+            ("indicator_twice", "starts", 2 * LINES + STARTS),
+            ("indicator_invalid", "better", 3 * LINES + BETTER),
         ],
     )
     assert [row["definition"] is None for row in found["rows"]] == [False, True, True, True]
 
 
 async def test_a_file_that_is_none_is_refused_with_its_line_and_only_an_administrator_reads_one(world: World) -> None:
-    status, refused = await read_file(world, defined("own_one") + "[[set]]\n")
+    status, refused = await read_file(world, definition("own_one") + "[[set]]\n")
     assert (status, refused["code"]) == (422, "draft_file")
     assert refused["parameters"] == {"line": str(LINES + 1), "reason": "expected [[indicator]] tables alone"}
-    assert (await read_file(world, defined("own_one"), role="hr"))[0] == 403
+    assert (await read_file(world, definition("own_one"), role="hr"))[0] == 403

@@ -9,40 +9,16 @@ from server.scoring.definition_file import DefinitionFile
 from server.scoring.toml_lines import line_of
 from server.store.counted_facts import shapes
 from shared.errors import DataError
+from tests.support.definition_text import BETTER, LINES, TARGET, definition
 
-GOOD = """\
-[[indicator]]
-id = "own_rate"
-name_zh = "准点"
-name_en = "On time"
-unit = "%"
-better = "up"
-family = "ratio"
-scale = "100"
-target = "95"
-source = \"\"\"
-Agreed with the depots.
-[[indicator]]
-target = 1
-\"\"\"
-curve = { kind = "pts", points = [["90", "0"], ["95", "100"]] }
-starts = 2026-03-01
-[[indicator.numerator]]
-fact = 'shipment'
-date = 'promised_on'
-[[indicator.denominator]]
-fact = 'shipment'
-date = 'promised_on'
-
-"""
+GOOD = definition()
 NUMERATOR, DENOMINATOR = "[[indicator.numerator]]\nfact", "[[indicator.denominator]]\nfact"
-FIRST_OF_SECOND = GOOD.count("\n")
 
 
 def second(before: str, after: str) -> DefinitionFile:
     """A file of two, the second with a change."""
     assert before in GOOD
-    return DefinitionFile((GOOD + GOOD.replace("own_rate", "own_other").replace(before, after)).encode(), shapes())
+    return DefinitionFile((GOOD + definition("own_other").replace(before, after)).encode(), shapes())
 
 
 def shipped() -> str:
@@ -64,15 +40,15 @@ def test_what_ships_is_read_whole_and_each_definition_found_on_its_line() -> Non
 @pytest.mark.parametrize(
     ("before", "after", "code", "field", "line"),
     [
-        ('target = "95"', "target = 95", "indicator_invalid", "target", 9),
-        ('better = "up"', 'better = "more"', "indicator_invalid", "better", 6),
+        ('target = "95"', "target = 95", "indicator_invalid", "target", TARGET),
+        ('better = "up"', 'better = "more"', "indicator_invalid", "better", BETTER),
         ('unit = "%"\n', "", "indicator_invalid", "", 1),
         ('unit = "%"', 'units = "%"\nunit = "%"', "indicator_invalid", "units", 5),
         ('"95", "100"', '"95", 100', "indicator_invalid", "curve.points[1][1]", 15),
         ('"95", "100"', '"90", "100"', "curve_points", "curve.points", 15),
-        (f"{DENOMINATOR} = 'shipment'", f"{DENOMINATOR} = 'ship'", "part_fact", "denominator[0]", 20),
-        (f"{NUMERATOR} = 'shipment'", f"{NUMERATOR} = 1", "indicator_invalid", "numerator[0].fact", 18),
-        ("date = 'promised_on'", "date = 'due'", "formula_field", "numerator[0]", 17),
+        (f"{DENOMINATOR} = 'attendance_day'", f"{DENOMINATOR} = 'ship'", "part_fact", "denominator[0]", 21),
+        (f"{NUMERATOR} = 'attendance_day'", f"{NUMERATOR} = 1", "indicator_invalid", "numerator[0].fact", 19),
+        ("date = 'date'", "date = 'due'", "formula_field", "numerator[0]", 18),
         ('family = "ratio"', 'family = "composite"', "indicator_family", "family", 7),
     ],
 )
@@ -82,16 +58,16 @@ def test_a_fault_is_named_with_field_and_line(before: str, after: str, code: str
     assert other.id == "own_other"
     assert other.fault is not None
     assert " - at `" not in other.fault.reason, "the field is told beside it"
-    assert (other.fault.code, other.fault.field, other.fault.line) == (code, field, FIRST_OF_SECOND + line)
+    assert (other.fault.code, other.fault.field, other.fault.line) == (code, field, LINES + line)
 
 
 @pytest.mark.parametrize(
     ("toml", "line"),
     [
-        (GOOD.encode() + b"[[indicator]]\nid = \n", FIRST_OF_SECOND + 2),
+        (GOOD.encode() + b"[[indicator]]\nid = \n", LINES + 2),
         (b"", 1),
         (b"# nothing\n[indicator]\nid = 'x'\n", 2),
-        (GOOD.encode() + b"[[set]]\nid = 'x'\n", FIRST_OF_SECOND + 1),
+        (GOOD.encode() + b"[[set]]\nid = 'x'\n", LINES + 1),
         (b"\xff\xfe", 1),
         (b"indicator = " + b"[" * 5000, 1),
         (b"[[indicator]]\n" * 201, 201),
