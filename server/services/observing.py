@@ -108,12 +108,12 @@ async def _observe(
 ) -> dict[tuple[str, str], Seen]:
     indicators = list(indicators)
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
-    counted = (await _count_parts(connection, executor, parts, level, units=units, whens=[when]))[when]
-    shown = (await _shown(connection, executor, indicators, level, [when]))[when]
+    counted = await _count_parts(connection, executor, parts, level, units=units, whens=[when])
+    shown = await _shown(connection, executor, indicators, level, counted)
     return {
-        (indicator.id, unit): _unless_few(_seen(indicator, counted, level, unit), shown.get(indicator.id))
+        (indicator.id, unit): _unless_few(_seen(indicator, counted[when], level, unit), shown[when].get(indicator.id))
         for indicator in indicators
-        for unit in _with_rows(indicator, counted)
+        for unit in _with_rows(indicator, counted[when])
     }
 
 
@@ -122,28 +122,31 @@ async def _shown(
     executor: Executor,
     indicators: Iterable[Indicator],
     level: Level,
-    whens: Collection[When],
+    counted: Mapping[When, Found],
 ) -> dict[When, dict[str, frozenset[str]]]:
-    """Units that may be told of, by indicator, of those that are about what people are paid or think."""
+    """Units that may be told of, by indicator, of those that are about what people are paid or think.
+
+    ``counted`` has the parts of these indicators for some units of the level.
+    """
     about = [one for one in indicators if level != "person" and is_of_people(one)]
     if not about:
-        return {when: {} for when in whens}
+        return {when: {} for when in counted}
     above: dict[str, str | None] = {COMPANY: None}
     if level == "department":
         above |= {one: upper or COMPANY for one, upper in (await departments_above(connection)).items()}
     elif level == "site":
         above |= dict.fromkeys(await site_rows(connection), COMPANY)
     parts = dict.fromkeys(part for one in about for part in parts_of(one))
-    whole = await _count_parts(connection, executor, parts, "company", units=[COMPANY], whens=whens)
-    groups = whole
+    whole = groups = counted
     if level != "company":
-        groups = await _count_parts(connection, executor, parts, level, units=above.keys(), whens=whens)
+        whole = await _count_parts(connection, executor, parts, "company", units=[COMPANY], whens=counted)
+        groups = await _count_parts(connection, executor, parts, level, units=above.keys(), whens=counted)
 
     def sizes(one: Indicator, when: When) -> dict[str, int]:
         found = {unit: _seen(one, groups[when], level, unit).observed.sample for unit in above}
         return found | {COMPANY: _seen(one, whole[when], "company", COMPANY).observed.sample}
 
-    return {when: {one.id: shown_groups(sizes(one, when), above) for one in about} for when in whens}
+    return {when: {one.id: shown_groups(sizes(one, when), above) for one in about} for when in counted}
 
 
 def _unless_few(seen: Seen, shown: Collection[str] | None) -> Seen:
@@ -172,7 +175,7 @@ async def observe_unit(
     parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
     executor = OnDatabase(connection)
     counted = await _count_parts(connection, executor, parts, level, units=[unit], whens=whens)
-    shown = await _shown(connection, executor, indicators, level, whens)
+    shown = await _shown(connection, executor, indicators, level, counted)
     return {
         (one.id, when): _unless_few(_seen(one, counted[when], level, unit), shown[when].get(one.id))
         for one in indicators

@@ -1,17 +1,28 @@
 """SEC-21: a score does not tell what fewer than five people think, nor what is left of another department's figure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from sqlalchemy import update
 
 from server.access.scope import Scope
+from server.scoring.catalogue import default_catalogue
+from server.scoring.indicator import Level, in_force
+from server.scoring.plain import When
+from server.scoring.window import days_of
 from server.services.behind import rows_behind
+from server.services.observing import observe_unit
 from server.services.sources import put_source
+from server.store import counting
+from server.store.counted_pass import COMPANY
 from server.store.database import Database
 from server.store.log_queries import Entry
 from server.store.score_queries import ScoreRow
 from server.store.source_tables import source_streams
 from tests.server.services.scheme_world import NOW, card, prepare, publish, weight_set
 from tests.server.services.test_attributes import at, day, put
+from tests.server.services.world import SHANGHAI
 from tests.server.services.world import at as moment
 
 SURVEYS = """
@@ -82,3 +93,31 @@ async def test_sec21_answers_of_a_department_are_listed_for_those_who_see_everyb
             found = await rows_behind(connection, scope, "s1", "2026-03", NAME, limit=50)
             assert found is not None
             assert found[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "unit", "counted", "sample"),
+    [
+        ("company", COMPANY, ["company"], 11),
+        ("department", "business", ["department", "company", "department"], 6),
+    ],
+)
+async def test_sec21_what_may_be_told_of_the_company_is_taken_from_its_own_count(  # noqa: PLR0917 - a table of cases
+    company: Database, monkeypatch: pytest.MonkeyPatch, level: Level, unit: str, counted: list[str], sample: int
+) -> None:
+    """A department needs the company's figure and those beside it; the company's own is counted once."""
+    await answers(company, business=6, logistics=5)
+    when = When(days_of("2026-03"), SHANGHAI, moment(NOW))
+    indicator = in_force(default_catalogue().indicators, NAME, when.days.last)
+    assert indicator is not None
+    asked: list[str] = []
+    count_each = counting.count_each
+
+    async def noted(*args: Any) -> Mapping[When, Any]:
+        asked.append(args[2])
+        return await count_each(*args)
+
+    monkeypatch.setattr(counting, "count_each", noted)
+    async with company.reading() as connection:
+        seen = await observe_unit(connection, [indicator], level, unit, [when])
+    assert (asked, seen[NAME, when].observed.sample) == (counted, sample)
