@@ -38,12 +38,18 @@ class PayRow:
         return self.card.reward_minor + self.carried_minor
 
 
-async def pay_rows(connection: AsyncConnection, scope: Scope, period: Period, narrow: Narrow = ALL) -> list[PayRow]:
-    """Closed cards of a period in scope, by name, with what late facts of earlier periods are worth."""
+async def pay_rows(
+    connection: AsyncConnection, scope: Scope, period: Period, narrow: Narrow = ALL, *, pay: bool = True
+) -> list[PayRow]:
+    """Closed cards of a period in scope, by name, with what late facts of earlier periods are worth.
+
+    Without ``pay`` amounts stay closed and are 0.
+    """
     carried: dict[str, int] = {}
-    for one in await period_queries.adjustments(connection, scope, narrow, posted_to=period):
+    late = await period_queries.adjustments(connection, scope, narrow, posted_to=period) if pay else []
+    for one in late:
         carried[one.employee] = carried.get(one.employee, 0) + one.money_minor
-    cards = await period_queries.published(connection, scope, period, narrow)
+    cards = await period_queries.published(connection, scope, period, narrow, pay=pay)
     return [PayRow(card, carried.get(card.employee, 0)) for card in cards]
 
 
@@ -58,9 +64,9 @@ async def score_file(
     money: bool,
     bom: bool = True,
 ) -> BinaryIO:
-    """The period as a file, open for reading at its start; without ``money`` the columns about it are left out."""
+    """The period as a file, open for reading at its start; without ``money`` no amount is opened or in it."""
     async with db.reading() as connection:
-        rows = await pay_rows(connection, scope, period, narrow)
+        rows = await pay_rows(connection, scope, period, narrow, pay=money)
         frame = await _frame(connection, period, setting, money=money)
     table = [_row(one, frame) for one in rows]
     return await asyncio.to_thread(_written, frame, table, kind, bom)

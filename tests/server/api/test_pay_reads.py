@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from server.access.scope import Scope
 from server.store import period_queries, tables
 from server.store.period_queries import PeriodAdjustment, RewardRow, SideRow
+from shared.errors import ConfigError
 from tests.server.api.company import World
 from tests.server.api.test_score_periods import APRIL_MS, MARCH, april, closed, told
 from tests.support.with_keys import make_keys
@@ -146,3 +147,17 @@ async def test_sec24_what_can_not_be_noted_is_not_given(paid: World, monkeypatch
     for path in (f"{CARDS}/e2", LATE, BASES):
         answer = await paid.get("hr", path)
         assert (answer.status_code, "minor" in answer.text) == (500, False), path
+
+
+async def test_sec24_a_file_without_money_opens_none(paid: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the master key is missing: cards of a manager need none, those with money do."""
+
+    async def missing(_: object) -> None:
+        raise ConfigError("master key k1 is needed")
+
+    monkeypatch.setattr("server.store.reward_pay.sealer_of", missing)
+    file = f"/api/score-periods/{MARCH}/file?format=csv"
+    plain = await paid.get("manager", file)
+    assert (plain.status_code, "e2" in plain.text) == (200, True)
+    refused = await paid.get("hr", file)
+    assert (refused.status_code, refused.json()["code"]) == (422, "no_keys")
