@@ -158,21 +158,26 @@ def _parcels() -> FromClause:
     parcel = shipments.c
     known = select(literal(1)).where(told.c.tracking_no == parcel.tracking_no, told.c.deleted.is_(False)).exists()
     seen: dict[str, ColumnElement[Any]] = {
-        "source": literal(EDGE, Text),
+        "source": _text(literal(EDGE)),
         "source_key": parcel.tracking_no,
         "tracking_no": parcel.tracking_no,
         "employee": parcel.courier,
         "site_key": parcel.site,
-        "status": case((parcel.cancelled_at_ms.is_not(None), "cancelled"), else_="in_transit"),
+        "status": _text(case((parcel.cancelled_at_ms.is_not(None), "cancelled"), else_="in_transit")),
         "promised_at_ms": parcel.due_ms,
         "picked_up_at_ms": _before_cancelled(),
         "delivered_at_ms": parcel.delivered_at_ms,
         "refused_at_ms": parcel.refused_at_ms,
-        "force_majeure": case((parcel.force_majeure, EDGE), else_=None),
+        "force_majeure": _text(case((parcel.force_majeure, EDGE), else_=None)),
     }
     own = [seen.get(c.name, cast(null(), c.type)).label(c.name) for c in columns]
     edge = select(*own, parcel.damaged_at_ms).where(~known)
     return union_all(select(*columns, unseen).where(told.c.deleted.is_(False)), edge).subquery("shipment")
+
+
+def _text(term: ColumnElement[str]) -> ColumnElement[str]:
+    """Of the very type of the column it stands beside: else PostgreSQL reads every column of every shipment."""
+    return cast(term, Text)
 
 
 def _before_cancelled() -> ColumnElement[Any]:

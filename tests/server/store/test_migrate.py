@@ -28,6 +28,7 @@ CONSTRAINTS = """
     WHERE connamespace = 'public'::regnamespace
       AND conrelid::regclass::text NOT IN ('events_default', 'alembic_version') ORDER BY 1, 2"""
 CONSTRAINT = re.compile(r"CONSTRAINT \w+ [A-Z ]+\([^)]*\)(?: REFERENCES \w+ \([^)]*\))?")
+OPTIONS = "SELECT relname, reloptions FROM pg_class WHERE relkind = 'r' AND reloptions IS NOT NULL ORDER BY 1"
 PARTITIONING = "SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table"
 
 
@@ -55,7 +56,7 @@ async def _create_from_tables(url: str) -> None:
 
 async def _catalog(url: str) -> list[list[tuple[object, ...]]]:
     connection = await asyncpg.connect(url)
-    queries = (COLUMNS, INDEXES, CONSTRAINTS, PARTITIONING)
+    queries = (COLUMNS, INDEXES, CONSTRAINTS, PARTITIONING, OPTIONS)
     found = [[tuple(row) for row in await connection.fetch(query)] for query in queries]
     await connection.close()
     return found
