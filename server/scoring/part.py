@@ -54,6 +54,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Taken instead where a unit has no row of this part and what is added to it."""
 
 
+def without_also(part: Part) -> Part:
+    """The part with all its keys, whether the other has them or not."""
+    return msgspec.structs.replace(part, also=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Summand:
     """One operand that is added up or taken off."""

@@ -29,7 +29,7 @@ from server.scoring.plain import When, end_of_day, local_day
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
 from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
 from server.store.counted_facts import CountedFact
-from server.store.sql_terms import end_of_local_day
+from server.store.sql_terms import end_of_local_day, whole
 from server.store.tables import departments, employees, sites
 
 Column: TypeAlias = ColumnElement[Any]
@@ -159,7 +159,7 @@ class Pass:
             case EndOf(name):
                 return end_of_local_day(fields[name], self.when.zone, self.window.last)
             case Number(number):
-                return literal(number, BigInteger)
+                return whole(number)
             case Least(left, right):
                 low, high = self.value(left), self.value(right)
                 return case((low <= high, low), (high < low, high))
@@ -192,13 +192,14 @@ class Pass:
         left = self.value(condition.left)
         right: Column
         if condition.right == "period.first":
-            right = literal(epoch_day(self.when.days.first), BigInteger)
+            right = whole(epoch_day(self.when.days.first))
         elif condition.right == "period.last":
-            right = literal(epoch_day(self.when.days.last), BigInteger)
+            right = whole(epoch_day(self.when.days.last))
         else:
             right = self.value(condition.right)
         both = and_(left.is_not(None), right.is_not(None))
-        return and_(both, left.op(condition.comparison, is_comparison=True)(right + condition.plus))
+        limit = right + whole(condition.plus) if condition.plus else right
+        return and_(both, left.op(condition.comparison, is_comparison=True)(limit))
 
     @property
     def date(self) -> Column | None:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Select, and_, case, distinct, func, literal, literal_column, select
+from sqlalchemy import Select, and_, case, distinct, func, literal_column, select, true
 
-from server.scoring.part import Counted, ReadPart, Summand
+from server.scoring.part import Counted, ReadPart, Summand, without_also
 from server.scoring.plain import MEDIAN, P90, When
 from server.store.counted_pass import Column, Pass
 from server.store.counting_executor import Found, Way
-from server.store.sql_terms import at_share, in_order, local_day_number
+from server.store.sql_terms import at_share, in_order, local_day_number, whole
 
 
 def way_of(parts: Sequence[ReadPart], *, together: bool) -> Way:
@@ -46,10 +46,11 @@ class _Together:
         passes = [replace(shared, part=part) for part in self.parts]
         asked = [own.conditions() for own in passes]
         every = [condition for condition in asked[0] if all(condition in own for own in asked)]
+        held = {condition: shared.holds(condition) for own in asked for condition in own}
         columns: list[Column] = []
         for place, own in enumerate(passes):
-            good = and_(literal(1) == 1, *(own.holds(one) for one in own.conditions() if one not in every))
-            counted: Column = case((good, 1))
+            good = and_(true(), *(held[one] for one in asked[place] if one not in every))
+            counted: Column = case((good, whole(1)))
             if own.part.distinct:
                 counted = distinct(case((good, own.key())))
             elif own.part.part.percentile:
@@ -59,7 +60,7 @@ class _Together:
                 columns.append(_at_share(counted, own.part.part.percentile).label(f"sum_{place}"))
             elif _is_summed(own.part):
                 columns.append(func.sum(case((good, _summed(own, own.part.sum)))).label(f"sum_{place}"))
-        common = [shared.holds(condition) for condition in every]
+        common = [held[condition] for condition in every]
         return shared.rows(*columns, chosen=False).where(*common).group_by(*shared.cell)
 
     def take(self, shared: Pass, rows: Sequence[Any], found: Mapping[When, Found]) -> None:
@@ -94,10 +95,13 @@ class _Alone:
 
     def take(self, own: Pass, rows: Sequence[Any], found: Mapping[When, Found]) -> None:
         for row in rows:
-            by_unit, more = found[own.run[own.place_of(row)]][own.part.part], self.counted(own, row)
+            counted = found[own.run[own.place_of(row)]]
+            by_unit, more = counted[own.part.part], self.counted(own, row)
             before = by_unit.get(row.unit, Counted())
             if more.rows:
                 by_unit[row.unit] = Counted(before.total + more.total, before.rows + more.rows)
+                if own.part.also is not None and (beside := counted.get(without_also(own.part.part))) is not None:
+                    beside[row.unit] = Counted(Fraction(own.part.factor(own.months) * more.rows), more.rows)
 
 
 def _total(own: Pass, row: Any) -> Counted:
@@ -105,7 +109,7 @@ def _total(own: Pass, row: Any) -> Counted:
 
 
 def _keys_of_units(own: Pass) -> Select[Any]:
-    """Keys that are good, and how many of them the other part has too."""
+    """Keys that are good, and how many of them the other part has too: with it all of them are told of."""
     keys = _good_keys(own).cte()
     cell = own.cell_of(keys)
     total: Column = func.count()
@@ -122,7 +126,7 @@ def _keys_of_units(own: Pass) -> Select[Any]:
 
 def _good_keys(own: Pass, among: Select[Any] | None = None) -> Select[Any]:
     """Each key of a unit that has a good row, once; looked for among these keys, or among all."""
-    good = and_(literal(1) == 1, *(own.holds(condition) for condition in own.part.good))
+    good = and_(true(), *(own.holds(condition) for condition in own.part.good))
     wanted = [] if among is None else [own.key().in_(among)]
     date = own.date
     if own.part.part.first:
@@ -180,17 +184,20 @@ def _stocks(own: Pass) -> Select[Any]:
     place = func.row_number().over(partition_by=[unit, own.key(), inside], order_by=order)
     columns = (own.key().label("key"), inside.label("inside"), value.label("value"), place.label("place"))
     rows = own.rows(*columns, before=True).where(value.is_not(None)).subquery()
-    newest = select(rows).where(rows.c.place == 1, rows.c.key.is_not(None))
-    start, end = newest.where(rows.c.inside == 0).subquery(), newest.where(rows.c.inside == 1).subquery()
-    both = start.join(end, and_(start.c.unit == end.c.unit, start.c.key == end.c.key))
-    taken = start.c.value if own.part.part.stock == "start" else end.c.value - start.c.value
-    total = func.sum(taken).label("total")
-    return select(start.c.unit, total, func.count().label("rows")).select_from(both).group_by(start.c.unit)
+    start, end = (func.sum(case((rows.c.inside == which, rows.c.value))) for which in (0, 1))
+    taken = start if own.part.part.stock == "start" else end - start
+    newest = select(rows.c.unit, taken.label("taken")).where(rows.c.place == 1, rows.c.key.is_not(None))
+    of_key = newest.group_by(rows.c.unit, rows.c.key).having(start.is_not(None), end.is_not(None)).subquery()
+    total = func.sum(of_key.c.taken).label("total")
+    return select(of_key.c.unit, total, func.count().label("rows")).group_by(of_key.c.unit)
 
 
 def _summed(own: Pass, summands: Sequence[Summand]) -> Column:
-    values = [summand.sign * func.coalesce(own.value(summand.value.operand), 0) for summand in summands]
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
+    signed: list[Column] = []
+    for summand in summands:
+        value = func.coalesce(own.value(summand.value.operand), whole(0))
+        signed.append(value if summand.sign > 0 else -value)
+    total = signed[0]
+    for more in signed[1:]:
+        total = total + more
     return total

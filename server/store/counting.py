@@ -7,10 +7,10 @@ The same statements run on SQLite and PostgreSQL and over the lake, and give the
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, and_, case, func, literal
+from sqlalchemy import BigInteger, Select, and_, case, func, literal, true
 
 from server.scoring.indicator import Level
-from server.scoring.part import ReadPart
+from server.scoring.part import ReadPart, without_also
 from server.scoring.plain import When
 from server.scoring.where import AnyOf, Compared
 from server.scoring.window import Days, epoch_day, month_number, window_of
@@ -32,9 +32,13 @@ async def count_each(
 ) -> Mapping[When, Found]:
     """Count several periods by as few statements as can be: rows of a year are read once, not twelve times."""
     in_order = sorted(set(whens), key=lambda when: (when.days.first, when.days.last))
-    found: dict[When, Found] = {when: {} for when in in_order}
+    wanted = dict.fromkeys(parts)
+    told_beside = {without_also(one.part) for one in wanted if one.also is not None}
+    found: dict[When, Found] = {when: {one.part: {} for one in wanted} for when in in_order}
     passes: dict[tuple[object, ...], tuple[tuple[When, ...], list[ReadPart]]] = {}
-    for one in dict.fromkeys(parts):
+    for one in wanted:
+        if one.part in told_beside:
+            continue
         months = executor.months_at_once(one.part)
         for run in runs(one, in_order, months):
             rows = one.part.fact, one.part.date, one.part.window, one.part.person
@@ -42,8 +46,6 @@ async def count_each(
             passes.setdefault((shared, run), (run, []))[1].append(one)
     asked: list[Asked] = []
     for run, group in passes.values():
-        for when in run:
-            found[when] |= {part.part: {} for part in group}
         also = group[0].also
         other = None if also is None else executor.fact(also, run)
         own = Pass(group[0], level, units, run, executor.fact(group[0], run), other)
@@ -99,7 +101,7 @@ def listed(part: ReadPart, level: Level, unit: str, when: When, fields: Sequence
     """
     fact = counted_fact(part.part.fact, when.days.months, when.zone, when.days.last.year)
     own = Pass(part, level, [unit], (when,), fact)
-    good = case((and_(literal(1) == 1, *(own.holds(condition) for condition in part.good)), 1), else_=0)
+    good = case((and_(true(), *(own.holds(condition) for condition in part.good)), 1), else_=0)
     keys = [own.fact.fields[name].label(name) for name in ("source", "source_key")]
     at = literal(None, BigInteger) if own.date is None else own.date
     further = [own.fact.fields[name].label(name) for name in fields]

@@ -55,7 +55,11 @@ class OnDatabase:
     """The server's own database."""
 
     connection: AsyncConnection
-    ranks: bool = False
+
+    @property
+    def ranks(self) -> bool:
+        """PostgreSQL does."""
+        return self.connection.dialect.name == "postgresql"
 
     def months_at_once(self, part: Part) -> int:  # noqa: ARG002
         """A year: the database puts on disk what is too much."""

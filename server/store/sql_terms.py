@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Text, case, literal
+from sqlalchemy import BigInteger, ColumnElement, Text, case, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -14,6 +14,11 @@ DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 _AROUND = timedelta(days=800)
 """How far before and after a period changes of the clocks are looked for."""
+
+
+def whole(number: int) -> ColumnElement[int]:
+    """A number that is part of the statement: the database sees that terms with it are the same, and counts once."""
+    return literal_column(str(number), BigInteger)
 
 
 class epoch_day(FunctionElement[int]):  # noqa: N801  (written like any function of SQL)
@@ -27,6 +32,12 @@ class epoch_day(FunctionElement[int]):  # noqa: N801  (written like any function
 @compiles(epoch_day)
 def _epoch_day(element: Any, compiler: Any, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)} - DATE '1970-01-01')"
+
+
+@compiles(epoch_day, "postgresql")
+def _epoch_day_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    # Days are so small a number there that milliseconds made of it would not fit.
+    return f"CAST({_epoch_day(element, compiler, **options)} AS BIGINT)"
 
 
 @compiles(epoch_day, "sqlite")
@@ -73,9 +84,10 @@ def _in_order_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 
 
 class at_share(FunctionElement[int]):  # noqa: N801
-    """The least of some whole numbers that so large a share of them does not pass, by rank; for DuckDB alone.
+    """The least of some whole numbers that so large a share of them does not pass, by rank; SQLite has none.
 
-    A share written in decimals is ranked in whole numbers there; other databases go over binary floats.
+    DuckDB ranks a share written in decimals in whole numbers. PostgreSQL multiplies in binary: a half is exact, and
+    nine tenths are nearer to what was written than half a step of any product, so that rounding meets each rank.
     """
 
     type = BigInteger()
@@ -86,6 +98,12 @@ class at_share(FunctionElement[int]):  # noqa: N801
 @compiles(at_share, "duckdb")
 def _at_share_duckdb(element: Any, compiler: Any, **options: Any) -> str:
     return f"quantile_disc({compiler.process(element.clauses, **options)})"
+
+
+@compiles(at_share, "postgresql")
+def _at_share_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    value, share = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"percentile_disc({share}) WITHIN GROUP (ORDER BY {value})"
 
 
 class row_hash(FunctionElement[int]):  # noqa: N801
@@ -114,14 +132,14 @@ def hash_of_row(*values: object) -> int:
 def local_day_number(at_ms: ColumnElement[Any], zone: ZoneInfo, around: date) -> ColumnElement[Any]:
     """Days since 1970 of the local day on which an instant falls."""
     since = [(_midnight_ms(day), offset) for day, offset in _offsets(zone, around)]
-    return (at_ms + _stepwise(at_ms, since)) // DAY_MS
+    return (at_ms + _stepwise(at_ms, since)) // whole(DAY_MS)
 
 
 def end_of_local_day(day: ColumnElement[Any], zone: ZoneInfo, around: date) -> ColumnElement[Any]:
     """Last millisecond of a day given as days since 1970."""
     since = [((first - EPOCH).days, offset) for first, offset in _offsets(zone, around)]
-    following = day + 1
-    return following * DAY_MS - _stepwise(following, since) - 1
+    following = day + whole(1)
+    return following * whole(DAY_MS) - _stepwise(following, since) - whole(1)
 
 
 def _offsets(zone: ZoneInfo, around: date) -> Iterator[tuple[date, int]]:
@@ -141,8 +159,8 @@ def _midnight_ms(day: date) -> int:
 
 def _stepwise(value: ColumnElement[Any], since: list[tuple[int, int]]) -> ColumnElement[Any]:
     """The offset of the last step that the value has reached; before all of them the first."""
-    offsets = [literal(offset, BigInteger) for _, offset in since]
+    offsets = [whole(offset) for _, offset in since]
     if len(since) == 1:
         return offsets[0]
-    whens = [(value < start, offsets[place]) for place, (start, _) in enumerate(since[1:])]
+    whens = [(value < whole(start), offsets[place]) for place, (start, _) in enumerate(since[1:])]
     return case(*whens, else_=offsets[-1])

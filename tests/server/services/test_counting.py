@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, Boolean, Date, Double, Select, Table, delete, insert
+from sqlalchemy import BigInteger, Boolean, Date, Double, Select, Table, delete, func, insert, literal_column, select
 
 from server.scoring.catalogue import default_catalogue
 from server.scoring.family import check_parts, parts_of
@@ -30,6 +30,7 @@ from server.store.database import Database
 from server.store.fact_tables import FACT_TABLES
 from server.store.lake_counting import OnLake
 from server.store.lake_writing import write_lake
+from server.store.sql_terms import at_share
 from server.store.tables import departments, employees, sites
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -43,6 +44,7 @@ OWN = tuple(
     for part in (
         {**VIEWS, "distinct": ["visitor_key"], "first": True},
         {**VIEWS, "distinct": ["visitor_key"], "days": 2, "also": {**VIEWS, "distinct": ["visitor_key"]}},
+        {**VIEWS, "distinct": ["visitor_key"], "days": 2},
         {**VIEWS, "sum": ["dwell_seconds"], "percentile": 90},
         {**VIEWS, "sum": ["dwell_seconds", "-dwell_seconds"]},
         {**VIEWS, "distinct": ["channel"], "sum": ["dwell_seconds"], "stock": "change"},
@@ -238,3 +240,13 @@ class Counting(OnDatabase):
     def rows(self, asked: Sequence[Asked]) -> AsyncIterator[tuple[Asked, Sequence[Any]]]:
         self.asked.extend(way(own) for way, own in asked)
         return OnDatabase.rows(self, asked)
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_postgresql_finds_nine_tenths_and_the_middle_by_rank_for_any_number_of_values(db: Database) -> None:
+    number, value = func.generate_series(1, 400).alias("number"), func.generate_series(1, 400).alias("value")
+    at = [at_share(value.column, literal_column(share)) for share in ("0.5", "0.9")]
+    asked = select(number.column, *at).where(value.column <= number.column).group_by(number.column)
+    async with db.reading() as connection:
+        found = {n: ranks for n, *ranks in await connection.execute(asked)}
+    assert found == {n: [(n + 1) // 2, (9 * n + 9) // 10] for n in range(1, 401)}
