@@ -37,8 +37,12 @@ from shared.errors import MusterError
 NAME = "scoring"
 FACTS = int(os.environ.get("MUSTER_BENCH_FACTS", "1000000"))
 PERIOD = "2026-12"
-EVENTS = {"sales_order": "paid_at_ms", "shipment": "delivered_at_ms", "ticket": "created_at_ms"}
-"""What happens to people: rows of these facts, dated by these fields."""
+EVENTS = {
+    "sales_order": ("paid_at_ms",),
+    "shipment": ("delivered_at_ms", "refused_at_ms"),
+    "ticket": ("created_at_ms",),
+}
+"""What happens to people: rows of these facts, dated by the first of these fields that is set."""
 REFRESHES = 60
 WARM = 10
 DIRTY = 1_000
@@ -120,11 +124,13 @@ async def _refreshes(db: Database, fact: str) -> list[float]:
 
 
 async def _refresh(db: Database, fact: str, person: str) -> float:
-    table = FACT_TABLES[fact]
-    newest = select(func.max(table.c[EVENTS[fact]])).where(table.c.employee == person).scalar_subquery()
-    mine = (table.c.employee == person, table.c[EVENTS[fact]] == newest)
+    table, (happened, *otherwise) = FACT_TABLES[fact], EVENTS[fact]
+    date = func.coalesce(*(table.c[name] for name in EVENTS[fact])) if otherwise else table.c[happened]
+    own = select(table.c.source_key).where(table.c.employee == person, table.c[happened].is_not(None))
+    newest = own.where(date.is_not(None)).order_by(date.desc()).limit(1).scalar_subquery()
+    mine = (table.c.source == "bench", table.c.source_key == newest)
     async with db.writing() as connection:
-        await connection.execute(update(table).where(*mine).values({EVENTS[fact]: table.c[EVENTS[fact]] - 60_000}))
+        await connection.execute(update(table).where(*mine).values({happened: table.c[happened] - 60_000}))
         await score_queries.touch_scores(connection, [(person, PERIOD)], [fact], own=True)
     start = time.perf_counter()
     await score_touched(db, NOW_MS, everybody=False)
