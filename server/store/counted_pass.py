@@ -235,7 +235,7 @@ class Pass:
                 return self._between(Field(name), *days)
             case FirstSet(options) if not all(isinstance(option, Field) for option in options):
                 ways, earlier = [], list[Column]()
-                for option in _fields_as_one(options):
+                for option in fields_as_one(options):
                     ways.append(and_(*earlier, self._between(option, first, last, until)))
                     earlier.append(self.value(option).is_(None))
                 return or_(*ways)
@@ -282,7 +282,7 @@ class Pass:
                 return _LINES.c.unit, joined.join(_LINES, _LINES.c.department == lowest)
 
 
-def _fields_as_one(options: Sequence[Operand]) -> Iterator[Operand]:
+def fields_as_one(options: Sequence[Operand]) -> Iterator[Operand]:
     """Fields that follow each other as the first of them that is set: an index is over all of them."""
     for plain, group in groupby(options, lambda option: isinstance(option, Field)):
         some = tuple(group)

@@ -72,8 +72,10 @@ class _Together:
             counted = [found[when][part.part] for when in shared.run]
             for row in rows:
                 if row[number]:
-                    value = Counted(Fraction(times * int(row[total] or 0), of_one), int(row[number]))
-                    counted[shared.place_of(row)][row[0]] = value
+                    by_unit = counted[shared.place_of(row)]
+                    before = by_unit.get(row[0], Counted())
+                    total_of_row = Fraction(times * int(row[total] or 0), of_one)
+                    by_unit[row[0]] = Counted(before.total + total_of_row, before.rows + int(row[number]))
 
 
 def _at_share(value: Column, percentile: int) -> Column:

@@ -5,17 +5,19 @@ The same statements run on SQLite and PostgreSQL and over the lake, and give the
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, and_, case, func, literal, true
 
+from server.scoring.formula import EndOf, Field, FirstSet, Typed
 from server.scoring.indicator import Level
 from server.scoring.part import ReadPart, without_also
 from server.scoring.plain import When
-from server.scoring.where import AnyOf, Compared
+from server.scoring.where import AnyOf, Compared, Condition, Empty
 from server.scoring.window import Days, epoch_day, month_number, window_of
 from server.store.counted_facts import counted_fact
-from server.store.counted_pass import Pass
+from server.store.counted_pass import Pass, fields_as_one
 from server.store.counted_ways import way_of
 from server.store.counting_executor import MONTHS_OF_YEAR, Asked, Executor, Found
 
@@ -40,10 +42,11 @@ async def count_each(
         if one.part in told_beside:
             continue
         months = executor.months_at_once(one.part)
-        for run in runs(one, in_order, months):
-            rows = one.part.fact, one.part.date, one.part.window, one.part.person
-            shared = rows if _is_plain(one, executor) else one
-            passes.setdefault((shared, run), (run, []))[1].append(one)
+        for piece in _pieces(one) if executor.seeks and units is not None else [one]:
+            for run in runs(piece, in_order, months):
+                rows = piece.part.fact, piece.date, piece.part.window, piece.person
+                shared = rows if _is_plain(piece, executor) else piece
+                passes.setdefault((shared, run), (run, []))[1].append(piece)
     asked: list[Asked] = []
     for run, group in passes.values():
         also = group[0].also
@@ -68,6 +71,21 @@ def runs(part: ReadPart, whens: Iterable[When], months: int = MONTHS_OF_YEAR) ->
         run.append(when)
     if run:
         yield tuple(run)
+
+
+def _pieces(part: ReadPart) -> Iterator[ReadPart]:
+    """Parts that have its rows between them, each dated by what an index is over; only where their counts add up."""
+    date, own = part.date, part.part
+    options = date.operand.options if date is not None and isinstance(date.operand, FirstSet) else ()
+    adds_up = not (own.distinct or own.percentile or own.rating or own.stock)
+    if date is None or not adds_up or not all(isinstance(option, Field | EndOf) for option in options):
+        yield part
+        return
+    earlier: tuple[Condition, ...] = ()
+    for option in fields_as_one(options or (date.operand,)):
+        yield replace(part, date=Typed(option, date.kind), where=(*part.where, *earlier))
+        names = option.options if isinstance(option, FirstSet) else (option,)
+        earlier += tuple(Empty(one.name, wanted=True) for one in names if isinstance(one, Field | EndOf))
 
 
 def _follows(part: ReadPart, earlier: When, later: When) -> bool:

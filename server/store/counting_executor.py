@@ -40,6 +40,10 @@ class Executor(Protocol):
     def ranks(self) -> bool:
         """Whether it knows ``sql_terms.at_share``."""
 
+    @property
+    def seeks(self) -> bool:
+        """Whether rows of some units are found by an index, not among all."""
+
     def months_at_once(self, part: Part) -> int:
         """Of how many months one statement may keep in memory what a part needs of each row."""
 
@@ -55,6 +59,7 @@ class OnDatabase:
     """The server's own database."""
 
     connection: AsyncConnection
+    seeks: bool = True
 
     @property
     def ranks(self) -> bool:

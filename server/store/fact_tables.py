@@ -125,7 +125,7 @@ _FURTHER = {
             "ix_fact_shipment_promised_on",
             "employee",
             "promised_on",
-            **only_where("coalesce(new_promise_at_ms, promised_at_ms) IS NULL"),
+            **only_where("new_promise_at_ms IS NULL AND promised_at_ms IS NULL"),
         ),
     ),
 }
@@ -155,6 +155,7 @@ _COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
         "of": ("employee", "coalesce(delivered_at_ms, refused_at_ms)"),
         "ended": ("coalesce(delivered_at_ms, refused_at_ms)",),
         "promised": ("employee", "coalesce(new_promise_at_ms, promised_at_ms)"),
+        "shipped": ("employee", "shipped_on"),
     },
     "statement_line": {"of": ("employee", "issued_on")},
     "survey_response": {"about": ("subject", "submitted_at_ms"), "designed": ("designer", "submitted_at_ms")},
@@ -178,6 +179,11 @@ _READ = {
         *("delivered_at_ms", "refused_at_ms", "carrier_code", "tracking_no", "source", "source_key"),
         *("damaged_on", "damaged_before_return_on", "cost_minor"),
     ),
+    ("shipment", "promised"): (
+        *("promised_on", "promised_at_ms", "new_promise_at_ms", "picked_up_at_ms", "delivered_at_ms"),
+        *("status", "force_majeure"),
+    ),
+    ("shipment", "shipped"): ("order_net_minor",),
     ("ticket", "of"): (
         *("status", "first_reply_business_seconds", "first_reply_seconds"),
         *("first_solved_at_ms", "solved_at_ms", "reopened_at_ms"),

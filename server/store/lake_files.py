@@ -32,6 +32,7 @@ class OnFiles(ABC):
     """The lake as it was when this was opened; one statement at a time."""
 
     ranks: bool = False
+    seeks: bool = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -242,6 +242,30 @@ class Counting(OnDatabase):
         return OnDatabase.rows(self, asked)
 
 
+async def test_parcels_promised_for_an_instant_and_for_a_day_add_up(db: Database) -> None:
+    table, noon = FACT_TABLES["shipment"], int(datetime(2026, 6, 10, 4, tzinfo=UTC).timestamp() * 1000)
+    instant: dict[str, object] = {"promised_at_ms": noon}
+    day: dict[str, object] = {"promised_on": date(2026, 6, 10)}
+    told: dict[str, object] = {
+        "source": "s",
+        "employee": "ann",
+        "status": "delivered",
+        "delivered_at_ms": noon + 1,
+        "payload_hash": b"",
+    }
+    told |= {"first_seen_ms": 1, "changed_ms": 1, "run": 1, "deleted": False}
+    await people(db)
+    async with db.writing() as connection:
+        for number, promise in enumerate((instant, day, {**instant, **day})):
+            await connection.execute(insert(table).values(**told, **promise, source_key=f"{number}"))
+    rate = next(one for one in COUNTED if one.id == "log_on_time_delivery_rate")
+    parts = [read_part(part, shapes()) for part in parts_of(rate)]
+    async with db.reading() as connection:
+        found = await counting.count(OnDatabase(connection), parts, "person", ["ann"], WHEN)
+    # Late by a millisecond after an instant; by the day, in time.
+    assert sorted(counted["ann"].rows for counted in found.values()) == [1, 3]
+
+
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 async def test_postgresql_finds_nine_tenths_and_the_middle_by_rank_for_any_number_of_values(db: Database) -> None:
     number, value = func.generate_series(1, 400).alias("number"), func.generate_series(1, 400).alias("value")

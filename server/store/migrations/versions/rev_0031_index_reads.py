@@ -30,6 +30,14 @@ _INDEXES: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("damaged_on", "damaged_before_return_on", "cost_minor", "deleted"),
         ),
     ),
+    ("shipment", "promised"): (
+        ("employee", "coalesce(new_promise_at_ms, promised_at_ms)"),
+        (
+            *("promised_on", "promised_at_ms", "new_promise_at_ms", "picked_up_at_ms", "delivered_at_ms"),
+            *("status", "force_majeure", "deleted"),
+        ),
+    ),
+    ("shipment", "shipped"): (("employee", "shipped_on"), ("order_net_minor", "deleted")),
     ("ticket", "of"): (
         ("employee", "created_at_ms"),
         (
@@ -51,9 +59,19 @@ def upgrade() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
     for (fact, label), (terms, read) in _INDEXES.items():
         table, name = f"fact_{fact}", f"ix_fact_{fact}_{label}"
-        op.drop_index(name, table_name=table)
+        if label != "shipped":  # new; the others are made anew
+            op.drop_index(name, table_name=table)
         columns = [sa.text(term) if "(" in term else term for term in terms]
         op.create_index(name, table, columns, postgresql_include=read)
+    alone = sa.text("new_promise_at_ms IS NULL AND promised_at_ms IS NULL")
+    op.drop_index("ix_fact_shipment_promised_on", table_name="fact_shipment")
+    op.create_index(
+        "ix_fact_shipment_promised_on",
+        "fact_shipment",
+        ["employee", "promised_on"],
+        sqlite_where=alone,
+        postgresql_where=alone,
+    )
     for fact in sorted({fact for (fact, _), (_, read) in _INDEXES.items() if read}) if postgresql else ():
         op.execute(f"ALTER TABLE fact_{fact} SET (autovacuum_vacuum_insert_scale_factor = 0.01)")
 
