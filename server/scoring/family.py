@@ -57,6 +57,17 @@ def besides(indicator: Indicator) -> Mapping[str, Indicator]:
     }
 
 
+def lines_of(indicator: Indicator) -> tuple[Parts, Parts]:
+    """What is counted above the line, and below it."""
+    above, below = numerator_of(indicator), indicator.denominator
+    if indicator.family == "tier_combined":
+        above, below = (tuple(p for tier in indicator.tiers for p in _tiered(parts, tier)) for parts in (above, below))
+    elif indicator.family == "percentile":
+        above, below = _placed(indicator), ()
+    above += tuple(part for one in indicator.components for part in one.numerator)
+    return above, below + tuple(part for one in indicator.components for part in one.denominator)
+
+
 def listed_parts(indicator: Indicator) -> tuple[Part, ...]:
     """Parts whose rows are shown behind a number: the denominator's with those that are good, else the numerator's."""
     terms = [*indicator.denominator, *(part for one in indicator.components for part in one.denominator)]
@@ -145,18 +156,8 @@ _Result = tuple[Fraction, Fraction, int] | None
 
 
 def _terms(indicator: Indicator) -> Iterator[Part]:
-    if indicator.family == "tier_combined":
-        for tier in indicator.tiers:
-            yield from _tiered(indicator.numerator, tier)
-            yield from _tiered(indicator.denominator, tier)
-    elif indicator.family == "percentile":
-        yield from _placed(indicator)
-    else:
-        yield from numerator_of(indicator)
-        yield from indicator.denominator
-    for component in indicator.components:
-        yield from component.numerator
-        yield from component.denominator
+    for terms in lines_of(indicator):
+        yield from terms
     if indicator.sample is not None:
         yield indicator.sample
     if indicator.response is not None:

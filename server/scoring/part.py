@@ -1,7 +1,7 @@
 """What is counted: rows of one fact, chosen, dated and added up. Numerators and denominators are made of parts."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Literal, TypeAlias
 
@@ -54,6 +54,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Taken instead where a unit has no row of this part and what is added to it."""
 
 
+class Heads(Part, frozen=True, kw_only=True):
+    """Who is behind rows: each key in ``distinct`` once, among rows that are alike in ``apart``; never in a definition.
+
+    Rows without a key are nobody, but rows.
+    """
+
+    apart: tuple[Text, ...] = ()
+    """Operands within which keys can be compared."""
+
+
 def without_also(part: Part) -> Part:
     """The part with all its keys, whether the other has them or not."""
     return msgspec.structs.replace(part, also=None)
@@ -80,6 +90,7 @@ class ReadPart:
     rating: tuple[Operand, Operand, Operand] | None
     distinct: tuple[Operand, ...]
     also: "ReadPart | None"
+    apart: tuple[Operand, ...] = ()
 
     @property
     def parts_of_one(self) -> int:
@@ -98,6 +109,8 @@ class Counted:
     total: Fraction = Fraction(0)
     rows: int = 0
     """Rows, or keys, behind it."""
+    apart: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of ``Heads`` the different keys, by what keeps them apart."""
 
 
 def read_part(part: Part, shapes: Shapes) -> ReadPart:
@@ -123,6 +136,7 @@ def read_part(part: Part, shapes: Shapes) -> ReadPart:
         _rating(part, shapes),
         tuple(read_operand(text, shape).operand for text in part.distinct),
         None if part.also is None else read_part(part.also, shapes),
+        tuple(read_operand(text, shape).operand for text in part.apart) if isinstance(part, Heads) else (),
     )
     _check(found)
     return found

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand
-from server.scoring.part import Counted, ReadPart
+from server.scoring.part import Counted, Heads, ReadPart
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
 from server.scoring.window import EPOCH, Days, epoch_day, window_of
 
@@ -20,6 +20,8 @@ UnitOf: TypeAlias = Callable[[Row, Value], Iterable[str]]
 Key: TypeAlias = tuple[Value, ...]
 
 P90, MEDIAN = 90, 50
+JOINT = "\x1f"
+"""Between values that make one text."""
 
 _COMPARE: dict[str, Callable[[int | str, int | str], bool]] = {
     "<": lambda left, right: left < right,  # type: ignore[operator]
@@ -94,6 +96,8 @@ def count(part: ReadPart, rows: Sequence[Row], units: UnitOf, when: When) -> dic
     for row in chosen(part, rows, when, before=part.part.stock is not None):
         for unit in units(row, value_of(part.person, row, when.zone)):
             groups.setdefault(unit, []).append(row)
+    if isinstance(part.part, Heads):
+        return {unit: _heads(part, group, when) for unit, group in groups.items()}
     elsewhere = None if part.also is None else _keys_of(part.also, rows, when)
     return {unit: _count(part, group, when, elsewhere) for unit, group in groups.items()}
 
@@ -156,6 +160,16 @@ def _count(part: ReadPart, rows: Sequence[Row], when: When, elsewhere: set[Key] 
         total = sum(_summed(part, row, when.zone) for row in good_rows)
         return Counted(Fraction(times * total, part.parts_of_one), len(good_rows))
     return Counted(Fraction(times * len(good_rows)), len(good_rows))
+
+
+def _heads(part: ReadPart, rows: Sequence[Row], when: When) -> Counted:
+    good = [row for row in rows if _good(part, row, when)]
+    keys: dict[str, set[Key | None]] = {}
+    for row in good:
+        place = JOINT.join(str(value_of(one, row, when.zone) or "") for one in part.apart)
+        keys.setdefault(place, set()).add(_key(part, row, when.zone))
+    apart = {place: len(found - {None}) for place, found in keys.items()}
+    return Counted(Fraction(sum(apart.values())), len(good), apart)
 
 
 def _percentile(part: ReadPart, rows: Sequence[Row], when: When) -> Counted:

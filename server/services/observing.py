@@ -14,7 +14,7 @@ from server.scoring.indicator import Indicator, Level
 from server.scoring.part import Counted, Part, ReadPart, read_part
 from server.scoring.plain import When, count
 from server.scoring.scorecard import NoScore, Observed
-from server.scoring.small_groups import is_of_people, shown_groups
+from server.scoring.small_groups import Size, heads_of, is_of_people, shown_groups, size_of
 from server.services.derived_rows import derived_rows
 from server.store import counting
 from server.store.counted_facts import DERIVED, shapes
@@ -107,8 +107,7 @@ async def _observe(
     when: When,
 ) -> dict[tuple[str, str], Seen]:
     indicators = list(indicators)
-    parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
-    counted = await _count_parts(connection, executor, parts, level, units=units, whens=[when])
+    counted = await _count_parts(connection, executor, _parts_told(indicators, level), level, units=units, whens=[when])
     shown = await _shown(connection, executor, indicators, level, counted)
     return {
         (indicator.id, unit): _unless_few(_seen(indicator, counted[when], level, unit), shown[when].get(indicator.id))
@@ -126,9 +125,9 @@ async def _shown(
 ) -> dict[When, dict[str, frozenset[str]]]:
     """Units that may be told of, by indicator, of those that are about what people are paid or think.
 
-    ``counted`` has the parts of these indicators for some units of the level.
+    ``counted`` has what ``_parts_told`` says of these indicators, for some units of the level.
     """
-    about = [one for one in indicators if level != "person" and is_of_people(one)]
+    about = _about_people(indicators, level)
     if not about:
         return {when: {} for when in counted}
     above: dict[str, str | None] = {COMPANY: None}
@@ -136,17 +135,32 @@ async def _shown(
         above |= {one: upper or COMPANY for one, upper in (await departments_above(connection)).items()}
     elif level == "site":
         above |= dict.fromkeys(await site_rows(connection), COMPANY)
-    parts = dict.fromkeys(part for one in about for part in parts_of(one))
+    parts = _parts_told(about, level)
     whole = groups = counted
     if level != "company":
         whole = await _count_parts(connection, executor, parts, "company", units=[COMPANY], whens=counted)
         groups = await _count_parts(connection, executor, parts, level, units=above.keys(), whens=counted)
 
-    def sizes(one: Indicator, when: When) -> dict[str, int]:
-        found = {unit: _seen(one, groups[when], level, unit).observed.sample for unit in above}
-        return found | {COMPANY: _seen(one, whole[when], "company", COMPANY).observed.sample}
+    def sizes(one: Indicator, when: When) -> dict[str, Size]:
+        found = {unit: _size(one, groups[when], level, unit) for unit in above}
+        return found | {COMPANY: _size(one, whole[when], "company", COMPANY)}
 
     return {when: {one.id: shown_groups(sizes(one, when), above) for one in about} for when in counted}
+
+
+def _about_people(indicators: Iterable[Indicator], level: Level) -> list[Indicator]:
+    return [one for one in indicators if level != "person" and is_of_people(one)]
+
+
+def _parts_told(indicators: Collection[Indicator], level: Level) -> Iterable[Part]:
+    """Their parts, and who is behind those that are withheld of small groups."""
+    parts = [part for one in indicators for part in parts_of(one)]
+    return dict.fromkeys([*parts, *(heads for one in _about_people(indicators, level) for heads in heads_of(one))])
+
+
+def _size(indicator: Indicator, counted: Found, level: Level, unit: str) -> Size:
+    own: dict[Part, Counted] = {heads: counted[heads].get(unit, Counted()) for heads in heads_of(indicator)}
+    return size_of(indicator, own, _seen(indicator, counted, level, unit).observed.sample)
 
 
 def _unless_few(seen: Seen, shown: Collection[str] | None) -> Seen:
@@ -172,9 +186,8 @@ async def observe_unit(
     connection: AsyncConnection, indicators: Collection[Indicator], level: Level, unit: str, whens: Collection[When]
 ) -> dict[tuple[str, When], Seen]:
     """What one unit's own rows come to, by indicator and period; nobody's above stands in."""
-    parts = dict.fromkeys(part for indicator in indicators for part in parts_of(indicator))
     executor = OnDatabase(connection)
-    counted = await _count_parts(connection, executor, parts, level, units=[unit], whens=whens)
+    counted = await _count_parts(connection, executor, _parts_told(indicators, level), level, units=[unit], whens=whens)
     shown = await _shown(connection, executor, indicators, level, counted)
     return {
         (one.id, when): _unless_few(_seen(one, counted[when], level, unit), shown[when].get(one.id))

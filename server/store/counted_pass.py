@@ -25,7 +25,7 @@ from sqlalchemy import (
 from server.scoring.formula import EndOf, Field, FirstSet, Least, Number, Operand, Typed
 from server.scoring.indicator import Level
 from server.scoring.part import ReadPart, Window
-from server.scoring.plain import When, end_of_day, local_day
+from server.scoring.plain import JOINT, When, end_of_day, local_day
 from server.scoring.where import AnyOf, Compared, Condition, Empty, Flag, Listed
 from server.scoring.window import EPOCH, Days, day_after_epoch, epoch_day, window_of
 from server.store.counted_facts import CountedFact
@@ -35,7 +35,6 @@ from server.store.tables import departments, employees, sites
 Column: TypeAlias = ColumnElement[Any]
 COMPANY = "company"
 """The one unit of that level."""
-_JOINT = "\x1f"
 _UNIT = "unit"
 
 
@@ -247,7 +246,15 @@ class Pass:
         pieces = [_text(self.value(operand)) for operand in self.part.distinct]
         joint: Column = pieces[0]
         for piece in pieces[1:]:
-            joint = joint + _JOINT + piece
+            joint = joint + JOINT + piece
+        return joint
+
+    def apart(self) -> Column:
+        """What keeps the key of a row apart from those of others, as one text, never null."""
+        pieces = [func.coalesce(_text(self.value(operand)), "") for operand in self.part.apart]
+        joint: Column = pieces[0] if pieces else literal("", Text())
+        for piece in pieces[1:]:
+            joint = joint + JOINT + piece
         return joint
 
     def rows(self, *columns: Column, before: bool = False, chosen: bool = True) -> Select[Any]:

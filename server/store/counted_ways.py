@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Select, and_, case, distinct, func, literal_column, select, true
 
-from server.scoring.part import Counted, ReadPart, Summand, without_also
-from server.scoring.plain import MEDIAN, P90, When
+from server.scoring.part import Counted, Heads, ReadPart, Summand, without_also
+from server.scoring.plain import JOINT, MEDIAN, P90, When
 from server.store.counted_pass import Column, Pass
 from server.store.counting_executor import Found, Way
 from server.store.sql_terms import at_share, in_order, local_day_number, whole
@@ -19,6 +19,8 @@ def way_of(parts: Sequence[ReadPart], *, together: bool) -> Way:
     if together:
         return _Together(tuple(parts))
     [one] = parts
+    if isinstance(one.part, Heads):
+        return _Heads()
     if one.part.rating is not None:
         return _Alone(_ratings, _rating)
     if one.part.percentile is not None:
@@ -104,6 +106,27 @@ class _Alone:
                 by_unit[row.unit] = Counted(before.total + more.total, before.rows + more.rows)
                 if own.part.also is not None and (beside := counted.get(without_also(own.part.part))) is not None:
                     beside[row.unit] = Counted(Fraction(own.part.factor(own.months) * more.rows), more.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """Rows that are good, and different keys among those that are alike in what keeps them apart."""
+
+    def __call__(self, own: Pass) -> Select[Any]:
+        good = [own.holds(condition) for condition in own.part.good]
+        rows = own.rows(own.key().label("key"), own.apart().label("apart")).where(*good).subquery()
+        # The unit is the one text of an answer: what keeps keys apart comes with it.
+        unit = (rows.c.unit + JOINT + rows.c.apart).label("unit")
+        place = own.cell_of(rows)[1:]
+        numbers = func.count().label("rows"), func.count(distinct(rows.c.key)).label("people")
+        return select(unit, *place, *numbers).group_by(rows.c.unit, *place, rows.c.apart)
+
+    def take(self, own: Pass, rows: Sequence[Any], found: Mapping[When, Found]) -> None:
+        for row in rows:
+            by_unit = found[own.run[own.place_of(row)]][own.part.part]
+            unit, _, apart = row.unit.partition(JOINT)
+            before, people = by_unit.get(unit, Counted()), int(row.people)
+            by_unit[unit] = Counted(before.total + people, before.rows + int(row.rows), {**before.apart, apart: people})
 
 
 def _total(own: Pass, row: Any) -> Counted:

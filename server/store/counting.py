@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Select, and_, case, func, literal, true
 
 from server.scoring.formula import EndOf, Field, FirstSet, Typed
 from server.scoring.indicator import Level
-from server.scoring.part import ReadPart, without_also
+from server.scoring.part import Heads, ReadPart, without_also
 from server.scoring.plain import When
 from server.scoring.where import AnyOf, Compared, Condition, Empty
 from server.scoring.window import Days, epoch_day, month_number, window_of
@@ -138,4 +138,6 @@ def latest(part: ReadPart, day: str, run: Sequence[When]) -> Select[Any]:
 
 def _is_plain(part: ReadPart, executor: Executor) -> bool:
     own = part.part
+    if isinstance(own, Heads):
+        return False
     return not (own.first or own.days or own.also or own.stock or own.rating or (own.percentile and not executor.ranks))

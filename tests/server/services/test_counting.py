@@ -20,6 +20,7 @@ from server.scoring.family import check_parts, parts_of
 from server.scoring.indicator import Level
 from server.scoring.part import Part, ReadPart, read_part
 from server.scoring.plain import When, count
+from server.scoring.small_groups import heads_of
 from server.scoring.window import Days, days_of
 from server.store import counting, lake_files, lake_writing
 from server.store.counted_facts import DERIVED, shapes
@@ -143,7 +144,8 @@ async def drawn(db: Database, fact: str, data: st.DataObject, number: int) -> li
             insert(FACT_TABLES[fact]), [made(FACT_TABLES[fact], n, data.draw) for n in range(number)]
         )
     shipped = (part for indicator in COUNTED for part in parts_of(indicator))
-    wanted = {part for part in (*shipped, *OWN) if part.fact == fact}
+    behind = (heads for indicator in COUNTED for heads in heads_of(indicator))
+    wanted = {part for part in (*shipped, *OWN, *behind) if part.fact == fact}
     return [read_part(part, shapes()) for part in sorted(wanted, key=repr)]
 
 
