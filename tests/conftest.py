@@ -1,4 +1,4 @@
-"""Options of the test run, and real services: Mosquitto, PostgreSQL, Chromium, each with its own port and folder.
+"""Options of the test run, and real services: Mosquitto, PostgreSQL, each with its own port and folder.
 
 With CI=true a skipped test fails the run; anywhere else skips are counted and their reasons printed.
 """
@@ -6,7 +6,6 @@ With CI=true a skipped test fails the run; anywhere else skips are counted and t
 import gc
 import itertools
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,15 +160,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'muster.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the browser: CHROMIUM_PATH, else Debian's."""
-    path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(path).is_file():
-        pytest.skip(f"no browser at {path}: install chromium or set CHROMIUM_PATH")
-    return path
 
 
 @pytest.fixture(scope="session")
