@@ -105,6 +105,8 @@ def _counted(fact: str, label: str, terms: tuple[str, ...]) -> Index:
     """For counting indicators: by whose rows they are, or by a date or key that rows of everybody are looked for."""
     seldom = next((term for term in terms if term in _SELDOM), None)
     where = only_where(f"{seldom} IS NOT NULL") if seldom else {}
+    if seldom in _KNOWN:
+        del where["postgresql_where"]
     columns = (text(term) if "(" in term else term for term in terms)
     return Index(f"ix_fact_{fact}_{label}", *columns, **where, postgresql_include=_read(fact, label))
 
@@ -167,8 +169,10 @@ _COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
     "web_day": {"of": ("employee", "stat_date")},
 }
 """Indexes by their name and what they are over."""
-_SELDOM = frozenset({"touched_by", "designer", "subject"})
-"""Empty in many rows, which such an index leaves out."""
+_SELDOM = frozenset({"touched_by", "designer", "subject", "paid_at_ms"})
+"""Empty in many rows, which such an index leaves out: nothing is looked for that was never paid."""
+_KNOWN = frozenset({"paid_at_ms"})
+"""Where PostgreSQL has to know the values it is over, too: it uses nothing that it knows of those of some rows."""
 _READ = {
     ("funnel_event", "of"): ("bot", "kind", "dwell_seconds", "paid_at_ms", "visitor_key", "source", "source_key"),
     ("sales_order", "of"): (
