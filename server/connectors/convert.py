@@ -35,7 +35,6 @@ _DIGITS: Mapping[str, int] = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, 
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000
 _EXCEL_ZERO = dt.date(1899, 12, 30)
 _LARGEST, _SMALLEST = Decimal(10) ** 15, -(Decimal(10) ** 15)
-_ONE = Decimal(1)
 _Moment = TypeVar("_Moment", dt.date, dt.datetime)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TRUE = frozenset(("true", "1", "yes", "y", "t", "是", "对", "真"))
@@ -135,7 +134,7 @@ def _int(value: Any, _reading: Reading) -> int:
 def _money(value: Any, reading: Reading) -> int:
     """Minor units, half away from zero: what a source sends with more places was computed, not paid."""
     exact = _number(value).scaleb(_DIGITS.get(reading.currency or "", 2))
-    return int(exact.quantize(_ONE, rounding="ROUND_HALF_UP"))
+    return int(exact.to_integral_value("ROUND_HALF_UP"))
 
 
 def _date(value: Any, reading: Reading) -> dt.date:

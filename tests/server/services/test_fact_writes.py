@@ -51,6 +51,15 @@ async def test_only_rows_that_are_not_older_replace_those_stored(db: Database) -
     assert await stored(db) == newer + older
 
 
+async def test_what_no_new_row_says_any_more_is_empty_afterwards(db: Database) -> None:
+    unsaid = [COLUMNS.index(name) for name in ("full", "source_updated_at_ms")]
+    less = [tuple(None if n in unsaid else value for n, value in enumerate(row)) for row in rows(700, amount=200)]
+    async with db.writing() as connection:
+        await put_rows(connection, TABLE, COLUMNS, rows(700, amount=100, updated_ms=20))
+        await put_rows(connection, TABLE, COLUMNS, less)
+    assert await stored(db) == less
+
+
 async def test_a_further_page_leaves_no_further_statements_behind(db: Database) -> None:
     compiled: dict[object, object] = {}
     known = []
