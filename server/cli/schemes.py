@@ -122,7 +122,7 @@ async def _what_if(
     from server.scoring.rules import first_day, rules_of
     from server.scoring.scorecard import grade
     from server.services import schemes, simulating
-    from server.services.pay_reads import note_read
+    from server.services.pay_reads import note_preview
     from server.store import scheme_queries, score_queries
 
     async with db.reading() as connection:
@@ -139,7 +139,7 @@ async def _what_if(
             connection, Scope.system(), rules_of(book), after, period or months[0], since, now_ms()
         )
     if found.pays:
-        await note_read(db, operator(), "scores.read_preview", found.period, (one.card.employee for one in found.moved))
+        await note_preview(db, operator(), found.period, (one.card.employee for one in found.moved))
     grades = " · ".join(f"{letter} {found.before[letter]}→{found.after[letter]}" for letter in found.before)
     whom = f"{len(found.moved)} of {found.people} people"
     paid = [decimal_text(Fraction(minor, CENTI)) for minor in (found.paid_before, found.paid_after)]

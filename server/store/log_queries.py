@@ -17,6 +17,9 @@ LOG_LOCK = 7_003
 
 FIRST_HASH = bytes(32)
 
+LATEST = 500
+"""Entries that are looked through for one of a moment ago."""
+
 Detail: TypeAlias = Mapping[str, str | int | bool | Sequence[str] | None]
 """Facts of an operation; no secrets, no pay data."""
 
@@ -84,6 +87,14 @@ async def entries_about(
     table = operation_log
     which = select(table).where(table.c.object == about, table.c.action.in_(list(actions)))
     return [_entry(row) for row in await connection.execute(which.order_by(table.c.id.desc()).limit(limit))]
+
+
+async def repeated(connection: AsyncConnection, entry: Entry, since_ms: WallMs) -> list[Entry]:
+    """What the same person did to the same object since then, among the newest LATEST entries, newest first."""
+    newest = select(operation_log).order_by(operation_log.c.id.desc()).limit(LATEST).subquery()
+    same = (newest.c[name] == getattr(entry, name) for name in ("actor", "action", "object", "result"))
+    which = select(newest).where(*same, newest.c.at_ms >= since_ms).order_by(newest.c.id.desc())
+    return [_entry(row) for row in await connection.execute(which)]
 
 
 def _entry(row: Row[Any]) -> Entry:

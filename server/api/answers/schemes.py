@@ -52,7 +52,7 @@ from server.services import comparing, definition_files, schemes, simulating, tr
 from server.services.act import Act
 from server.services.comparing import Compared, Comparison, Side
 from server.services.definition_files import Judged
-from server.services.pay_reads import note_read
+from server.services.pay_reads import note_preview
 from server.services.schemes import Draft
 from server.services.simulating import Moved, Preview
 from server.services.sources import unusable_facts
@@ -387,7 +387,7 @@ async def _preview(  # noqa: PLR0917 - what to try, on which period and day
     shown = found.moved if len(found.moved) <= 2 * ENDS else (*found.moved[:ENDS], *found.moved[-ENDS:])
     money = act.viewer.may("scores.close")
     if money and found.pays:
-        await note_read(context.db, act, "scores.read_preview", wanted, (one.card.employee for one in shown))
+        await note_preview(context.db, act, wanted, (one.card.employee for one in shown))
     return preview_view(found, shown, position, money=money)
 
 

@@ -1,14 +1,16 @@
 """SEC-23, SEC-24: who reads whose amounts of rewards on a page is in the operation log, and no amount is."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from server.access.scope import Scope
-from server.store import period_queries, tables
+from server.store import log_queries, period_queries, tables
+from server.store.log_queries import Entry
 from server.store.period_queries import PeriodAdjustment, RewardRow, SideRow
 from shared.errors import ConfigError
 from tests.server.api.company import World
@@ -63,14 +65,26 @@ def _late(employee: str) -> PeriodAdjustment:
 
 async def reads(world: World) -> list[tuple[str, str, str, Any]]:
     """Who read what, about what, whose, in order; it was on 20 April, and no amount is told."""
+    rows = await _rows(world)
+    assert {(row.at_ms, row.result, row.ip) for row in rows} <= {(APRIL_MS, "done", "10.1.1.1")}
+    return _told(rows)
+
+
+async def entries_of(world: World) -> list[tuple[str, str, str, Any]]:
+    """The same, whenever it was."""
+    return _told(await _rows(world))
+
+
+async def _rows(world: World) -> Sequence[Row[Any]]:
     log = tables.operation_log
     async with world.db.reading() as connection:
-        rows = (
-            await connection.execute(select(log).where(log.c.action.startswith("scores.read_")).order_by(log.c.id))
-        ).all()
+        which = select(log).where(log.c.action.startswith("scores.read_")).order_by(log.c.id)
+        return (await connection.execute(which)).all()
+
+
+def _told(rows: Sequence[Row[Any]]) -> list[tuple[str, str, str, Any]]:
     text = json.dumps([[row.object, row.detail] for row in rows])
     assert not any(str(minor) in text for minor in AMOUNTS)
-    assert {(row.at_ms, row.result, row.ip) for row in rows} <= {(APRIL_MS, "done", "10.1.1.1")}
     return [(row.actor, row.action, row.object, row.detail["whose"]) for row in rows]
 
 
@@ -96,12 +110,37 @@ async def test_sec24_a_page_of_base_amounts_is_one_entry(paid: World) -> None:
     assert await reads(paid) == [(*read, "", ["e2", "position/courier"]), (*read, PUNCTUAL, ["position/courier"])]
 
 
-async def test_sec24_a_preview_of_weights_is_one_entry_where_somebody_is_paid(paid: World) -> None:
+async def test_sec24_previews_of_an_hour_are_one_entry_where_somebody_is_paid(paid: World) -> None:
     preview = (await paid.post("hr", "/api/schemes/preview", PREVIEW)).json()
     assert preview["paid_before_minor"], preview
     draft = (await paid.post("hr", "/api/schemes/drafts", {"title": "t", "changes": PREVIEW["changes"]})).json()["id"]
     await told(paid, "hr", f"/api/schemes/drafts/{draft}/preview?period={MARCH}")
-    assert await reads(paid) == [("hr", "scores.read_preview", MARCH, ["e1", "e2"])] * 2
+    assert await reads(paid) == [("hr", "scores.read_preview", MARCH, ["e1", "e2"])]
+
+
+@pytest.mark.parametrize(
+    ("before", "hour_ms", "noted"),
+    [
+        ({}, 0, []),
+        ({"detail": {"whose": ["e1"]}}, 0, ["e2"]),
+        ({}, 3_600_000, []),
+        ({}, 3_600_001, ["e1", "e2"]),
+        ({"actor": "boss"}, 0, ["e1", "e2"]),
+        ({"object": "2026-02"}, 0, ["e1", "e2"]),
+        ({"action": "scores.read_adjustments"}, 0, ["e1", "e2"]),
+        ({"result": "refused"}, 0, ["e1", "e2"]),
+    ],
+)
+async def test_sec24_a_preview_notes_whom_no_preview_of_the_last_hour_showed_its_reader(
+    paid: World, before: dict[str, Any], hour_ms: int, noted: list[str]
+) -> None:
+    same = {"actor": "hr", "action": "scores.read_preview", "object": MARCH, "detail": {"whose": ["e1", "e2"]}}
+    async with paid.db.writing() as connection:
+        await log_queries.append(connection, Entry(**{"at_ms": APRIL_MS - hour_ms, **same, **before}))
+    entries = len(await entries_of(paid))
+    assert (await paid.post("hr", "/api/schemes/preview", PREVIEW)).json()["paid_before_minor"]
+    new = (await entries_of(paid))[entries:]
+    assert new == ([("hr", "scores.read_preview", MARCH, noted)] if noted else [])
 
 
 async def test_sec24_a_preview_is_not_noted_where_nobody_is_paid(any_world: World) -> None:

@@ -227,7 +227,7 @@ const en: typeof zh = {
   cancel: "Cancel",
   close: "Close",
   preview: "Preview",
-  previewHint: "Computed on stored data; nothing is written.",
+  previewHint: "Computed on stored data; no result is written.",
   simulated: "Simulated",
   previewOf: (period, day) => `Data of ${period}, weights of ${day}`,
   noChange: "Nothing changed yet",
