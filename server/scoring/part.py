@@ -16,7 +16,7 @@ Window: TypeAlias = Literal["period", "previous", "trailing_90d", "first_month",
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
     """Rows of a fact and what becomes of them: counted, added up, or counted once for each key."""
 
     fact: Text
@@ -91,6 +91,10 @@ class ReadPart:
     distinct: tuple[Operand, ...]
     also: "ReadPart | None"
     apart: tuple[Operand, ...] = ()
+
+    def __hash__(self) -> int:
+        """Of what nearly always tells parts apart: it is asked for many times after every event."""
+        return hash((self.part, self.date))
 
     @property
     def parts_of_one(self) -> int:
