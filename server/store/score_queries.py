@@ -36,7 +36,7 @@ from server.scoring.lineage import Lineage
 from server.store.json_text import columns_as_text
 from server.store.people_tables import posts as posts_table
 from server.store.period_tables import closed_cards
-from server.store.ready import run, upsert
+from server.store.ready import Rows, run, upsert
 from server.store.scope_filter import Narrow, narrowed, visible
 from server.store.tables import departments, employees, scorecards, scores, sites, touched_scores
 from server.store.upsert import insert_into
@@ -293,12 +293,15 @@ async def put_cards(connection: AsyncConnection, cards: Mapping[Card, NewCard], 
     """Store these cards in place of the former ones."""
     await _delete(connection, scores, [card for card, new in cards.items() if not new.others_stay])
     values = [_values(card, row) for card, new in sorted(cards.items()) for row in new.rows]
-    await upsert(connection, scores, ("employee", "period", "indicator"), values)
     heads = []
     for (employee, period), new in sorted(cards.items()):
         head: dict[str, Any] = {"employee": employee, "period": period, "status": new.status, "total_centi": new.total}
         heads.append(head | {"coverage_num": new.coverage[0], "coverage_den": new.coverage[1], "computed_ms": at_ms})
-    await upsert(connection, scorecards, ("employee", "period"), heads)
+    await upsert(
+        connection,
+        Rows(scores, ("employee", "period", "indicator"), values),
+        Rows(scorecards, ("employee", "period"), heads),
+    )
 
 
 async def remove_cards(connection: AsyncConnection, cards: Collection[Card]) -> None:
