@@ -29,6 +29,7 @@ from muster.business.live import LIVE_S, make_news
 from muster.business.papers import MEDIA_HISTORY, write_papers
 from muster.business.rows import ZONE, Rows, Span
 from muster.sample.people import Person
+from server.access.scope import Scope
 from server.config import ServerConfig
 from server.connectors.presets import preset_text
 from server.scoring.target import EVERYBODY, Target
@@ -82,7 +83,7 @@ async def connect(db: Database, config: ServerConfig, business: Business, answer
     texts = dict(_presets(books, answers_url, business.span))
     await _link(db, sorted(texts), business.span.people, business.span.first)
     targets = [Target(indicator, EVERYBODY, business.span.first, target) for indicator, target in _TARGETS]
-    await set_targets(db, targets, _entry("scores.targets"))
+    await set_targets(db, Scope.system(), targets, _entry("scores.targets"))
     for name, text in texts.items():
         await put_source(db, text, f"{name}.yaml", _entry("sources.put"))
 

@@ -42,6 +42,7 @@ from server.api.routes import (
     schemes,
     score_periods,
     score_rewards,
+    score_targets,
     scores,
     session,
     shadow,
@@ -57,9 +58,9 @@ from shared.clock import Clocks, system_clocks
 
 SUBJECTS = (
     session, attendance, grid, exceptions, requests, approvals, leave, rosters, shifts, calendars, closing, reports,
-    notices, payroll, recompute, shadow, scores, score_periods, score_rewards, schemes, devices, people, people_edit,
-    contracts, imports, file_imports, fact_review, ingest, identity_links, sources, trends, logs, health, live,
-    document,
+    notices, payroll, recompute, shadow, scores, score_periods, score_rewards, score_targets, schemes, devices,
+    people, people_edit, contracts, imports, file_imports, fact_review, ingest, identity_links, sources, trends, logs,
+    health, live, document,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from server.connectors.push.errors import (
     TooLargeError,
     UnsupportedError,
 )
+from server.services.targets import TargetFaultsError
 from shared.errors import DataError, MusterError, RetryableError
 
 STATUS: Mapping[type[MusterError], int] = {
@@ -54,7 +55,8 @@ def _ours(request: Request, error: Exception) -> Response:
         log.error("request_failed", request_id=request.state.request_id, reason=str(error))
     headers = {"Retry-After": str(error.wait_s)} if isinstance(error, TooManyTriesError) else {}
     parameters = error.parameters if isinstance(error, DataError) else None
-    return _answer(request, status, code, headers=headers, parameters=parameters)
+    fields = error.fields if isinstance(error, TargetFaultsError) else None
+    return _answer(request, status, code, fields, headers=headers, parameters=parameters)
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -27,7 +27,9 @@ LARGEST_FILE: Final = 10 * 1024 * 1024
 LARGEST_HISTORY: Final = 128 * 1024 * 1024
 HISTORY: Final = "/api/file-imports"
 """Years of an old system come in one file; longer ones are brought by ``muster history import``."""
-FILES: Final = re.compile(r"/api/imports|/api/source-check|/api/requests/[^/]{1,20}/files")
+FILES: Final = re.compile(
+    r"/api/imports|/api/source-check|/api/score-targets/file(/check)?|/api/requests/[^/]{1,20}/files"
+)
 """Where files come in, as they are; the route reads them after it knows who sends them."""
 SIGNED: Final = re.compile(r"/api/v1/(ingest|hooks)/[^/]{1,60}/[^/]{1,60}")
 """Where programs and vendors call: the signature over the body says who it is, and no cookie is looked at."""

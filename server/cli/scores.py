@@ -1,7 +1,6 @@
 """``muster score``: compute scores, explain one, verify them, set targets, check definitions."""
 
-import csv
-from datetime import date
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,8 @@ from server.cli import schemes, trends
 from server.cli.console import ACTOR, CONFIG, ConfigOption, JsonOption, err, errors, in_database, now_ms, out, show
 from server.cli.files import bytes_of
 from server.config import load_config
-from server.scoring.target import EVERYBODY, Target
+from server.scoring.target import Target
+from server.scoring.target_file import HEADS, TargetLine, read_targets
 from server.store.database import Database
 from shared.errors import DataError
 
@@ -31,7 +31,6 @@ POINTS = ("employee", "name", "department", "status", "total", "grade", "coverag
 PARTS = ("indicator", "name", "weight_pct", "value", "target", "points", "sample", "whose", "why_none")
 DIFFERENCES = ("employee", "indicator", "live", "full")
 LAKE = ("months", "rows", "removed", "files", "bytes")
-TARGETS = ("indicator", "unit", "starts", "target")
 
 
 @app.callback()
@@ -121,7 +120,8 @@ def targets(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV with the heads indicator,unit,starts,target. Without it targets are listed.", metavar="[FILE]"
+            help="CSV or XLSX with the heads indicator,unit,starts,target. Without it targets are listed.",
+            metavar="[FILE]",
         ),
     ] = None,
     *,
@@ -135,13 +135,13 @@ def targets(
     muster score targets targets.csv
     """
     with errors():
-        rows = () if file is None else read_targets(file)
-        known = in_database(config, lambda db: _targets(db, rows))
+        lines = () if file is None else read_targets(bytes_of(file))
+        known = in_database(config, lambda db: _targets(db, lines))
         facts = [
             {"indicator": t.indicator, "unit": t.unit, "starts": t.starts.isoformat(), "target": t.target}
             for t in known
         ]
-        show(facts, json_, TARGETS)
+        show(facts, json_, HEADS)
 
 
 @app.command("check")
@@ -161,42 +161,15 @@ def check(file: Annotated[Path, typer.Argument(help="TOML with [[indicator]] tab
     out.print(f"{len(found)} indicators, no faults")
 
 
-def read_targets(file: Path) -> list[Target]:
-    """Targets of a CSV file; DataError names the line and what is wrong there."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: {error}", "targets_file") from error
-    return [_target(row, number) for number, row in enumerate(rows, start=2)]
-
-
-def _target(row: dict[str, str], number: int) -> Target:
-    missing = [name for name in TARGETS if row.get(name) is None]
-    if missing:
-        raise DataError(f"line {number}: no column {', '.join(missing)}", "targets_column")
-    try:
-        starts, target = date.fromisoformat(row["starts"]), Fraction(row["target"])
-    except ValueError as error:
-        raise DataError(f"line {number}: {error}; expected 2026-01-31 and a number", "targets_value") from error
-    if target <= 0 or "/" in row["target"]:
-        raise DataError(f"line {number}: a target is a decimal above 0", "targets_value")
-    return Target(row["indicator"], row["unit"] or EVERYBODY, starts, row["target"])
-
-
-async def _targets(db: Database, rows: list[Target] | tuple[()]) -> list[Target]:
-    from server.services.scheme_rules import catalogue_in_force
-    from server.services.targets import set_targets
+async def _targets(db: Database, lines: Sequence[TargetLine]) -> list[Target]:
+    from server.access.scope import Scope
+    from server.services.targets import set_lines
     from server.store import target_queries
     from server.store.log_queries import Entry
 
-    if rows:
-        async with db.reading() as connection:
-            known = {one.id for one in (await catalogue_in_force(connection)).indicators}
-        for number, row in enumerate(rows, start=2):
-            if row.indicator not in known:
-                raise DataError(f"line {number}: no indicator {row.indicator!r}", "targets_indicator")
-        await set_targets(db, rows, Entry(now_ms(), ACTOR, "scores.targets", "", detail={"targets": len(rows)}))
+    if lines:
+        entry = Entry(now_ms(), ACTOR, "scores.targets", "", detail={"targets": len(lines)})
+        await set_lines(db, Scope.system(), lines, entry)
     async with db.reading() as connection:
         return await target_queries.target_rows(connection)
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from server.access.roles import permissions_of
+from server.access.scope import Scope
 from server.scoring.target import Target
 from server.services.targets import set_targets
 from server.store import tables
@@ -167,7 +168,7 @@ async def test_a_gate_waits_for_a_target_that_somebody_has_on_that_day(any_world
     named = (422, "gate_target_missing", {"field": "gates", "indicator": CUSTOMERS})
     assert await refusal(any_world, "/api/score-rewards/tiers", gated) == named
     target = Target(CUSTOMERS, unit, dt.date(2026, 1, 2), "30")
-    await set_targets(any_world.db, [target], Entry(0, "test", "scores.targets", ""))
+    await set_targets(any_world.db, Scope.system(), [target], Entry(0, "test", "scores.targets", ""))
     assert await refusal(any_world, "/api/score-rewards/tiers", gated) == named
     assert (await told(any_world, "hr", "/api/score-rewards"))["tiers"] == []
     from_then = gated | {"starts": "2026-01-02", "base": PAYEE}

@@ -76,7 +76,11 @@ def test_targets_come_from_a_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ("no_such,,2026-01-01,5", "line 2: no indicator 'no_such'"),
+        ("no_such,,2026-01-01,5", "line 2: indicator: no indicator 'no_such'"),
+        (
+            "biz_sales_amount,,2026-01-01,5\nno_such,,2026-01-01,0",
+            "line 3: indicator: no indicator 'no_such'; line 3: target",
+        ),
         ("biz_sales_amount,,2026-13-01,5", "line 2"),
         ("biz_sales_amount,,2026-01-01,0", "above 0"),
         ("biz_sales_amount,nobody,2026-01-01,5", "no person or department 'nobody'"),

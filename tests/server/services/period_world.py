@@ -106,7 +106,7 @@ async def sales(db: Database, key: str, minor: int, on: str = "2026-01-15 10:00"
 async def target(db: Database, value: str = "1000000") -> None:
     """The seller's."""
     entry = Entry(at(CLOSED), "test", "test", "")
-    await set_targets(db, [Target("biz_sales_amount", "qian", day("2026-01-01"), value)], entry)
+    await set_targets(db, Scope.system(), [Target("biz_sales_amount", "qian", day("2026-01-01"), value)], entry)
 
 
 async def close(db: Database, period: str = JANUARY, now: str = CLOSED, department: str | None = None) -> PeriodClosing:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from server.access.errors import NotFoundError
 from server.access.scope import Scope
@@ -23,7 +23,7 @@ from server.store.database import Database
 from server.store.link_queries import LinkRow
 from server.store.log_queries import Entry
 from server.store.reward_queries import BaseRow, TierRow
-from server.store.tables import operation_log
+from server.store.tables import operation_log, touched_scores
 from shared.errors import DataError
 from tests.server.services.period_world import (
     BOSS,
@@ -308,11 +308,31 @@ async def test_x18_a_designers_pages_are_rewarded_in_their_own_steps(db: Databas
     ]
     await put(db, "funnel_event", *views, *goals, source="web")
     pages = "dsg_page_conversion_rate"
-    await set_targets(db, [Target(pages, "dora", day("2026-01-01"), "3.00")], Entry(at(after), "test", "test", ""))
+    await set_targets(
+        db, Scope.system(), [Target(pages, "dora", day("2026-01-01"), "3.00")], Entry(at(after), "test", "test", "")
+    )
     await put_base(db, act(HR), BaseRow(pages, "person", "dora", day("2026-01-01"), 5_000_00))
     await close(db, "2026-Q1", after, "design")
     closed = await card(db, "dora", "2026-Q1")
     assert [(one.indicator, one.steps, one.minor) for one in closed.rewards] == [(pages, 2, 5_300_00)]
+
+
+async def test_a_target_from_a_past_day_leaves_closed_periods_as_they_are(db: Database) -> None:
+    """January of business is closed, that of logistics is not."""
+    await company(db)
+    await sales(db, "o1", 100_000_000)
+    await parcels(db, 10, 0)
+    await target(db)
+    await score_touched(db, at(CLOSED))
+    await close(db, department="business")
+    async with db.writing() as connection:
+        await connection.execute(delete(touched_scores))
+    late = Target(SALES, "", day("2026-01-01"), "5")
+    await set_targets(db, Scope.system(), [late], Entry(at(CLOSED), "test", "test", ""))
+    async with db.reading() as connection:
+        waiting = {(row.employee, row.period) for row in await connection.execute(select(touched_scores))}
+    assert ("qian", JANUARY) not in waiting
+    assert ("wang", JANUARY) in waiting
 
 
 async def test_x19_a_gate_that_is_not_passed_leaves_the_base(db: Database) -> None:

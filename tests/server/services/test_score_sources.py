@@ -128,7 +128,9 @@ async def test_a_targets_own_unit_comes_first(desk: Database) -> None:
     """5 is what a person has to reach, 4.7 their department, 4.6 everybody by the definition."""
     found = []
     for unit, target in (("customer_service", "4.7"), ("e1", "5")):
-        await set_targets(desk, [Target("cs_satisfaction_score", unit, day("2026-03-01"), target)], entry())
+        await set_targets(
+            desk, Scope.system(), [Target("cs_satisfaction_score", unit, day("2026-03-01"), target)], entry()
+        )
         await scored(desk, NOON)
         async with desk.reading() as connection:
             card = await score_queries.scorecard(connection, Scope.system(), "e1", "2026-03")
@@ -164,7 +166,7 @@ async def test_what_others_sold_is_nobody_elses_sales_but_their_margin_stands_fo
     await load(db, json.dumps(SELLERS).encode())
     await put_source(db, SHOP, "shop.yaml", entry())
     await heard(db, NOON)
-    await set_targets(db, [Target("biz_sales_amount", "", day("2026-01-01"), "1000")], entry())
+    await set_targets(db, Scope.system(), [Target("biz_sales_amount", "", day("2026-01-01"), "1000")], entry())
     async with db.writing() as connection:
         await link_queries.put_link(connection, LinkRow("shop", "k", day("2026-01-01"), None, "e1"))
     order = {"source_key": "1", "order_no": "1", "status": "open", "currency": "CNY", "amount_gross_minor": 120_000}

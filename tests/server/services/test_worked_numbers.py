@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 from sqlalchemy import update
 
+from server.access.scope import Scope
 from server.scoring.numbers import decimal_text
 from server.scoring.scorecard import grade
 from server.scoring.target import Target
@@ -214,7 +215,7 @@ async def company(db: Database) -> None:
     await publish(db, weight_set("business", "only_sales", "2026-01-01", biz_sales_amount=100), now=NOW)
     wanted = {PEOPLE[one.name]: one.target for one in EXAMPLES if one.target}
     targets = [Target(name, person, date(2026, 1, 1), target) for person, (name, target) in wanted.items()]
-    await set_targets(db, targets, Entry(at(NOW), "test", "test", ""))
+    await set_targets(db, Scope.system(), targets, Entry(at(NOW), "test", "test", ""))
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for example in EXAMPLES:
         for fact, row in example.rows(PEOPLE[example.name]):

@@ -2454,6 +2454,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/score-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Score Targets
+         * @description Targets of everybody, and of departments and people in scope, the newest of each first; ``q`` is whose.
+         */
+        get: operations["score_targets"];
+        put?: never;
+        /**
+         * Put Score Target
+         * @description Set a target from a day on; one of the same day is replaced.
+         */
+        post: operations["put_score_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-targets/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Score Target
+         * @description Take a target back as if it had never been set; the one before it holds on.
+         */
+        post: operations["remove_score_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-targets/file/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Score Targets
+         * @description What a CSV or XLSX file as the body would set, line by line, and its faults; nothing is stored.
+         */
+        post: operations["check_score_targets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/score-targets/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put Score Targets
+         * @description Set the targets of a CSV or XLSX file as the body: all, or none where a line has a fault.
+         */
+        post: operations["put_score_targets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/schemes": {
         parameters: {
             query?: never;
@@ -11717,6 +11801,205 @@ export interface components {
             departments: components["schemas"]["NameView"][];
         };
         /**
+         * ScoreTargetBody
+         * @description A target to be set.
+         */
+        ScoreTargetBody: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Unit
+             * @description Id of a department or an employee; empty for everybody.
+             */
+            unit: string;
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "everybody" | "department" | "employee";
+            /**
+             * Target
+             * @description A decimal above 0 in the indicator's unit.
+             */
+            target: string;
+        };
+        /**
+         * ScoreTargetFaultView
+         * @description What keeps a line out.
+         */
+        ScoreTargetFaultView: {
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ScoreTargetFileView
+         * @description A file of targets that was looked at.
+         */
+        ScoreTargetFileView: {
+            /** Rows */
+            rows: components["schemas"]["ScoreTargetLineView"][];
+            /**
+             * Faults
+             * @description Lines with any; then nothing of the file can be set.
+             */
+            faults: number;
+            /**
+             * Scorecards
+             * @description Those that would be computed again.
+             */
+            scorecards: number;
+        };
+        /**
+         * ScoreTargetIndicatorView
+         * @description An indicator that can have targets.
+         */
+        ScoreTargetIndicatorView: {
+            /** Id */
+            id: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Name En */
+            name_en: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Target
+             * @description What its definition has for who has no target.
+             */
+            target: string | null;
+        };
+        /**
+         * ScoreTargetKeyBody
+         * @description Which target.
+         */
+        ScoreTargetKeyBody: {
+            /** Indicator */
+            indicator: string;
+            /**
+             * Unit
+             * @description Id of a department or an employee; empty for everybody.
+             */
+            unit: string;
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+        };
+        /**
+         * ScoreTargetLineView
+         * @description A line of a file as it was written, and what it would set.
+         */
+        ScoreTargetLineView: {
+            /**
+             * Line
+             * @description From 1, the heads included.
+             */
+            line: number;
+            indicator: components["schemas"]["NameView"] | null;
+            /** @description None where there is no such unit; everybody has neither id nor names. */
+            unit: components["schemas"]["NameView"] | null;
+            /**
+             * Told
+             * @description By head, as it stands in the file.
+             */
+            told: {
+                [key: string]: string;
+            };
+            /** Starts */
+            starts: string | null;
+            /** Measure */
+            measure: string;
+            /**
+             * Before
+             * @description Target of the same unit that holds on that day so far.
+             */
+            before: string | null;
+            /** Faults */
+            faults: components["schemas"]["ScoreTargetFaultView"][];
+        };
+        /**
+         * ScoreTargetView
+         * @description A target in the list.
+         */
+        ScoreTargetView: {
+            indicator: components["schemas"]["NameView"];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "everybody" | "department" | "employee";
+            /** @description Whose it is; everybody has neither id nor names. */
+            unit: components["schemas"]["NameView"];
+            /**
+             * Starts
+             * Format: date
+             */
+            starts: string;
+            /** Target */
+            target: string;
+            /**
+             * Measure
+             * @description Unit of the indicator.
+             */
+            measure: string;
+            /** Set By */
+            set_by: string;
+            /** Set Ms */
+            set_ms: number;
+            /**
+             * Holds
+             * @description Whether it is the one of today.
+             */
+            holds: boolean;
+        };
+        /**
+         * ScoreTargetsSetView
+         * @description What came of it.
+         */
+        ScoreTargetsSetView: {
+            /** Targets */
+            targets: number;
+            /**
+             * Scorecards
+             * @description Those that are computed again.
+             */
+            scorecards: number;
+        };
+        /**
+         * ScoreTargetsView
+         * @description A page of targets, and what they can be set for.
+         */
+        ScoreTargetsView: {
+            /**
+             * Today
+             * Format: date
+             */
+            today: string;
+            /** May Write */
+            may_write: boolean;
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["ScoreTargetView"][];
+            /** Indicators */
+            indicators: components["schemas"]["ScoreTargetIndicatorView"][];
+            /**
+             * Departments
+             * @description In scope.
+             */
+            departments: components["schemas"]["NameView"][];
+        };
+        /**
          * ScorecardView
          * @description A person's score in a period.
          */
@@ -17896,6 +18179,172 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    score_targets: {
+        parameters: {
+            query?: {
+                indicator?: string | null;
+                q?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreTargetsView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_score_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoreTargetBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreTargetsSetView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    remove_score_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoreTargetKeyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreTargetsSetView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    check_score_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreTargetFileView"];
+                };
+            };
+            /** @description What went wrong, as a code. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    put_score_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreTargetsSetView"];
+                };
             };
             /** @description What went wrong, as a code. */
             default: {
