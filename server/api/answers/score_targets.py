@@ -18,7 +18,7 @@ from server.api.views.score_targets import (
     ScoreTargetsView,
     ScoreTargetView,
 )
-from server.scoring.indicator import in_force
+from server.scoring.indicator import Indicator, in_force
 from server.scoring.target import EVERYBODY, Targets
 from server.scoring.target_file import HEADS, TargetLine
 from server.services import targets as service
@@ -72,12 +72,19 @@ async def _indicators(connection: AsyncConnection, today: date) -> dict[str, Sco
     catalogue = await catalogue_in_force(connection)
     first = {one.id: one for one in reversed(catalogue.indicators)}
     found = (in_force(catalogue.indicators, name, today) or first[name] for name in sorted(first))
-    return {
-        one.id: ScoreTargetIndicatorView(
-            id=one.id, name_zh=one.name_zh, name_en=one.name_en, unit=one.unit, target=one.target
-        )
-        for one in found
-    }
+    return {one.id: _indicator(one) for one in found}
+
+
+def _indicator(one: Indicator) -> ScoreTargetIndicatorView:
+    return ScoreTargetIndicatorView(
+        id=one.id,
+        name_zh=one.name_zh,
+        name_en=one.name_en,
+        unit=one.unit,
+        target=one.target,
+        needed=one.target_needed and one.target is None,
+        by_target=one.curve.kind in ("ratio", "ratio_pts"),
+    )
 
 
 def _row(one: ListedTarget, known: dict[str, ScoreTargetIndicatorView]) -> ScoreTargetView:

@@ -33,6 +33,10 @@ class ScoreTargetIndicatorView(NameView):
     unit: str
     target: str | None
     """What its definition has for who has no target."""
+    needed: bool
+    """Whether who has none gets no score."""
+    by_target: bool
+    """Whether points follow the target; else it is for progress and rewards alone."""
 
 
 class ScoreTargetView(View):

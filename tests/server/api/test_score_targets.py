@@ -116,7 +116,10 @@ async def test_hr_sees_all_with_names_and_who_set_them(any_world: World) -> None
     assert row["indicator"] == {"id": SALES, "name_zh": "销售额", "name_en": "Sales"}
     assert (row["starts"], row["target"], row["measure"], row["set_by"]) == ("2026-03-01", "50000", "CNY", "hr")
     assert row["holds"] is True
-    assert SALES in {one["id"] for one in found["indicators"]}
+    known = {one["id"]: (one["target"], one["needed"], one["by_target"]) for one in found["indicators"]}
+    assert known[SALES] == (None, True, True)
+    assert known["log_cost_rate"] == ("8", False, True)
+    assert known["att_punctuality_rate"] == ("95", False, False)
     assert [one["id"] for one in found["departments"]] == ["fin", "ops", "ops-north"]
 
 

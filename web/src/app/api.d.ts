@@ -11876,6 +11876,16 @@ export interface components {
              * @description What its definition has for who has no target.
              */
             target: string | null;
+            /**
+             * Needed
+             * @description Whether who has none gets no score.
+             */
+            needed: boolean;
+            /**
+             * By Target
+             * @description Whether points follow the target; else it is for progress and rewards alone.
+             */
+            by_target: boolean;
         };
         /**
          * ScoreTargetKeyBody
