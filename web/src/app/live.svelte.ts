@@ -35,7 +35,9 @@ class Live {
       else if (this.#stream === undefined) this.#open();
     });
     addEventListener("online", () => {
-      if (this.state !== "live") this.#open();
+      // A stream from before may look alive for minutes, and what a page asked for meanwhile has failed.
+      this.#lost = true;
+      this.#open();
     });
   }
 
