@@ -35,7 +35,7 @@ async def note_preview(db: Database, act: Act, period: str, whose: Iterable[str 
 
 
 def _others(act: Act, whose: Iterable[str | None]) -> set[str]:
-    return {one for one in whose if one is not None} - {act.viewer.employee or ""}
+    return {one for one in whose if one is not None and one != act.viewer.employee}
 
 
 async def _note(db: Database, act: Act, what: PayRead, subject: str, others: Set[str]) -> None:

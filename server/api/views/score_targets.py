@@ -1,13 +1,12 @@
 """Targets of everybody, of departments and of people, each from a day on."""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from server.api.views.base import Id, NameView, View
-
-Whose = Literal["everybody", "department", "employee"]
+from server.scoring.target import Kind
 
 
 class ScoreTargetKeyBody(View):
@@ -22,7 +21,7 @@ class ScoreTargetKeyBody(View):
 class ScoreTargetBody(ScoreTargetKeyBody):
     """A target to be set."""
 
-    kind: Whose
+    kind: Kind
     target: Annotated[str, Field(max_length=40)]
     """A decimal above 0 in the indicator's unit."""
 
@@ -43,7 +42,7 @@ class ScoreTargetView(View):
     """A target in the list."""
 
     indicator: NameView
-    kind: Whose
+    kind: Kind
     unit: NameView
     """Whose it is; everybody has neither id nor names."""
     starts: dt.date
